@@ -1,0 +1,15 @@
+//! The words every layer shares: names, kinds, values, object identity.
+//!
+//! Pure and without I/O. A [`Value`] deliberately does **not** implement `Serialize`: data leaves
+//! the server only as `access::Released`.
+
+mod kind;
+mod name;
+mod object;
+mod value;
+
+pub use kind::{Kind, Number};
+pub use name::{Name, QName, did_you_mean};
+pub use object::{Member, ObjectId, Origin};
+pub use rust_decimal::Decimal;
+pub use value::{DATETIME_FORMAT, Value, parse_value};
