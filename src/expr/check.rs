@@ -169,7 +169,9 @@ fn number(text: &str, span: Span) -> Result<Typed, Fault> {
     let digits = (text.bytes().filter(u8::is_ascii_digit).count() as u32).max(1);
     let number = Number { digits, scale };
     match parse_value(&Kind::Number(number), text) {
-        Some(value) if digits <= Number::MOST_DIGITS => Ok(Typed { node: Node::Literal(value), kind: Kind::Number(number), span }),
+        Some(value) if digits <= Number::MOST_DIGITS => {
+            Ok(Typed { node: Node::Literal(value), kind: Kind::Number(number), span })
+        }
         _ => fault(span, "a number has at most 18 digits"),
     }
 }
@@ -441,9 +443,38 @@ fn signature(name: &str) -> Option<(Function, Vec<Kind>, Kind)> {
 }
 
 const NAMES: [&str; 32] = [
-    "if", "role", "signedIn", "within", "count", "sum", "min", "max", "exists", "now", "today", "date", "lower", "upper", "trim",
-    "length", "contains", "startsWith", "endsWith", "substring", "abs", "round", "text", "addDays", "daysBetween",
-    "workdaysBetween", "year", "month", "day", "weekday", "startOfMonth", "startOfYear",
+    "if",
+    "role",
+    "signedIn",
+    "within",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "exists",
+    "now",
+    "today",
+    "date",
+    "lower",
+    "upper",
+    "trim",
+    "length",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "substring",
+    "abs",
+    "round",
+    "text",
+    "addDays",
+    "daysBetween",
+    "workdaysBetween",
+    "year",
+    "month",
+    "day",
+    "weekday",
+    "startOfMonth",
+    "startOfYear",
 ];
 
 fn function(name: &str, arguments: &[Syntax], span: Span, scope: &Scope<'_>) -> Result<Typed, Fault> {
@@ -463,20 +494,21 @@ fn function(name: &str, arguments: &[Syntax], span: Span, scope: &Scope<'_>) -> 
         out.push(if flexible || text { argument } else { fit(argument, kind, scope)? });
     }
     if function == Function::Substring {
-        let fixed = |at: usize, least: i64| matches!(out.get(at).map(|a| &a.node), Some(Node::Literal(Value::Integer(n))) if *n >= least);
+        let fixed =
+            |at: usize, least: i64| matches!(out.get(at).map(|a| &a.node), Some(Node::Literal(Value::Integer(n))) if *n >= least);
         if !fixed(1, 1) || !fixed(2, 0) {
             return fault(span, "substring(s, from, count) takes literal numbers, from at least 1");
         }
     }
-    let kind = numeric_kind(function, &out).or_else(|| {
-        (function == Function::AddDays).then(|| out.first().map_or(Kind::Date, |first| first.kind.clone()))
-    });
+    let kind = numeric_kind(function, &out)
+        .or_else(|| (function == Function::AddDays).then(|| out.first().map_or(Kind::Date, |first| first.kind.clone())));
     Ok(Typed { node: Node::Call(function, out), kind: kind.filter(|k| *k != Kind::Empty).unwrap_or(gives), span })
 }
 
 /// The exact digits of a number function's result.
 fn numeric_kind(function: Function, arguments: &[Typed]) -> Option<Kind> {
-    let numbers: Vec<Number> = arguments.iter().filter_map(|a| if let Kind::Number(n) = a.kind { Some(n) } else { None }).collect();
+    let numbers: Vec<Number> =
+        arguments.iter().filter_map(|a| if let Kind::Number(n) = a.kind { Some(n) } else { None }).collect();
     let first = *numbers.first()?;
     Some(Kind::Number(match function {
         Function::Abs => first,

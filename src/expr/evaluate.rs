@@ -179,7 +179,14 @@ impl Run<'_, '_> {
         }
     }
 
-    fn aggregate(&mut self, aggregate: Aggregate, list: &Typed, of: Option<&Typed>, this: Object, item: Object) -> Result<Value, EvalError> {
+    fn aggregate(
+        &mut self,
+        aggregate: Aggregate,
+        list: &Typed,
+        of: Option<&Typed>,
+        this: Object,
+        item: Object,
+    ) -> Result<Value, EvalError> {
         let elements = self.list(list, this, item)?;
         let Some(of) = of else {
             return Ok(match aggregate {
@@ -209,7 +216,15 @@ impl Run<'_, '_> {
         Ok(best)
     }
 
-    fn within(&mut self, object: &Typed, roots: &Typed, entity: &QName, parent: &Name, this: Object, item: Object) -> Result<Value, EvalError> {
+    fn within(
+        &mut self,
+        object: &Typed,
+        roots: &Typed,
+        entity: &QName,
+        parent: &Name,
+        this: Object,
+        item: Object,
+    ) -> Result<Value, EvalError> {
         let Value::Object(mut at) = self.value(object, this, item)? else { return Ok(Value::Boolean(false)) };
         let roots = self.list(roots, this, item)?;
         let mut seen = BTreeSet::new();

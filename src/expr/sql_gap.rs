@@ -32,11 +32,15 @@ fn node_gap(node: &Typed) -> Option<String> {
         }
         Node::Compare(_, a, b) => aligned(a, b),
         Node::InValues(a, values) => values.iter().find_map(|v| aligned(a, v)),
-        Node::Aggregate(_, list, _) | Node::InList(_, list) if !reachable(list) => Some("only associations can be aggregated here".into()),
+        Node::Aggregate(_, list, _) | Node::InList(_, list) if !reachable(list) => {
+            Some("only associations can be aggregated here".into())
+        }
         Node::Within { roots, .. } if matches!(roots.kind, Kind::List(_)) && !reachable(roots) => {
             Some("only associations can span the roots here".into())
         }
-        Node::Member { calculated: Some(inner), .. } => sql_gap(inner).map(|fault| format!("this is calculated, and {}", fault.message)),
+        Node::Member { calculated: Some(inner), .. } => {
+            sql_gap(inner).map(|fault| format!("this is calculated, and {}", fault.message))
+        }
         _ => None,
     }
 }

@@ -41,7 +41,8 @@ pub fn check_template(text: &str, scope: &Scope<'_>) -> Result<Template, Fault> 
             plain.push(c);
             at += 2;
         } else if c == '{' {
-            let end = closing(rest).ok_or_else(|| Fault::new(Span { start: at, end: at + 1 }, "this brace is not closed; {{ writes a brace"))?;
+            let end = closing(rest)
+                .ok_or_else(|| Fault::new(Span { start: at, end: at + 1 }, "this brace is not closed; {{ writes a brace"))?;
             let inner = rest.get(1..end).unwrap_or_default();
             let shift = |span: Span| Span { start: span.start + at + 1, end: span.end + at + 1 };
             let typed = check(inner, scope, None).map_err(|fault| Fault { span: shift(fault.span), ..fault })?;
