@@ -4,6 +4,7 @@
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
 pub mod access;
+pub mod cli;
 pub mod domain;
 pub mod expr;
 pub mod model;
