@@ -3,8 +3,30 @@
 //! The modules stand in layer order: **a module imports only modules listed above it**, and
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
-pub mod access;
-pub mod cli;
+// ground: time, settings, keys and sealing
+pub mod clock;
+
+pub mod config;
+
+pub mod crypto;
+
+// the app as declared
 pub mod domain;
+
 pub mod expr;
+
 pub mod model;
+
+// the wire, the record, outgoing mail
+pub mod db;
+
+pub mod audit;
+
+
+// who is asking
+
+// who may do what
+pub mod access;
+
+// edges and commands
+pub mod cli;
