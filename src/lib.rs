@@ -4,3 +4,4 @@
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
 pub mod domain;
+pub mod mail;
