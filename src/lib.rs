@@ -4,4 +4,5 @@
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
 pub mod domain;
+pub mod identity;
 pub mod mail;
