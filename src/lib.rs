@@ -3,6 +3,15 @@
 //! The modules stand in layer order: **a module imports only modules listed above it**, and
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
+pub mod clock;
+pub mod config;
+pub mod crypto;
+
 pub mod domain;
-pub mod identity;
+
+pub mod db;
+
+pub mod audit;
 pub mod mail;
+
+pub mod identity;
