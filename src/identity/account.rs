@@ -69,7 +69,7 @@ pub struct Account {
     pub last_seen: Option<NaiveDateTime>,
 }
 
-type Row = (i64, i64, String, String, String, bool, Moment, Option<Moment>);
+type Columned = (i64, i64, String, String, String, bool, Moment, Option<Moment>);
 type Columns = (
     account::id,
     account::version,
@@ -92,7 +92,7 @@ const COLUMNS: Columns = (
 );
 
 impl Account {
-    fn from_row((id, version, name, email, state, demo, created, last_seen): Row) -> Self {
+    fn from_row((id, version, name, email, state, demo, created, last_seen): Columned) -> Self {
         // A state that nobody knows is a closed one.
         let state = AccountState::parse(&state).unwrap_or(AccountState::Blocked);
         let last_seen = last_seen.map(|at| at.0);
@@ -133,14 +133,15 @@ pub struct AccountPage {
 
 /// The account of this key.
 pub fn find(conn: &mut Conn, id: AccountId) -> Result<Option<Account>, DbError> {
-    let row = on!(conn, |c| account::table.filter(account::id.eq(id.0)).select(COLUMNS).get_result::<Row>(c).optional())?;
+    let row = on!(conn, |c| account::table.filter(account::id.eq(id.0)).select(COLUMNS).get_result::<Columned>(c).optional())?;
     Ok(row.map(Account::from_row))
 }
 
 /// The account of this address.
 pub fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>, DbError> {
     let Some(email) = normal_email(email) else { return Ok(None) };
-    let row = on!(conn, |c| account::table.filter(account::email.eq(&email)).select(COLUMNS).get_result::<Row>(c).optional())?;
+    let row =
+        on!(conn, |c| account::table.filter(account::email.eq(&email)).select(COLUMNS).get_result::<Columned>(c).optional())?;
     Ok(row.map(Account::from_row))
 }
 
@@ -165,7 +166,7 @@ pub fn search(conn: &mut Conn, filter: &AccountFilter, limit: i64, offset: i64) 
     let (limit, offset) = (limit.clamp(0, 500), offset.max(0));
     let rows = on!(conn, |c| {
         let query = fitting!().select(COLUMNS).order((account::name, account::id));
-        query.limit(limit).offset(offset).load::<Row>(c)
+        query.limit(limit).offset(offset).load::<Columned>(c)
     })?;
     Ok(AccountPage { accounts: rows.into_iter().map(Account::from_row).collect(), total })
 }
@@ -196,17 +197,17 @@ pub fn roles_of(conn: &mut Conn, ids: &[AccountId]) -> Result<BTreeMap<AccountId
     Ok(roles)
 }
 
-/// How many accounts that may sign in hold a user role.
+/// How many accounts hold a user role; demo accounts, which end with the demo, do not count.
 pub fn holders(conn: &mut Conn, role: &Name) -> Result<i64, DbError> {
     let count = on!(conn, |c| {
         let query = account_role::table.inner_join(account::table).filter(account_role::user_role.eq(role.as_str()));
-        query.filter(account::state.ne(AccountState::Blocked.as_str())).count().get_result(c)
+        query.filter(account::demo.eq(false)).count().get_result(c)
     })?;
     Ok(count)
 }
 
 /// A new row.
-pub(super) struct NewAccount<'a> {
+pub(super) struct Row<'a> {
     pub(super) email: &'a str,
     pub(super) name: &'a str,
     pub(super) state: AccountState,
@@ -215,7 +216,7 @@ pub(super) struct NewAccount<'a> {
 }
 
 /// Adds an account; `None` when the address is taken (also by a transaction that just ended).
-pub(super) fn insert(conn: &mut Conn, new: &NewAccount<'_>, now: NaiveDateTime) -> Result<Option<AccountId>, DbError> {
+pub(super) fn insert(conn: &mut Conn, new: &Row<'_>, now: NaiveDateTime) -> Result<Option<AccountId>, DbError> {
     let now = Moment(now);
     let id: Option<i64> = on!(conn, |c| {
         let row = (
@@ -235,9 +236,8 @@ pub(super) fn insert(conn: &mut Conn, new: &NewAccount<'_>, now: NaiveDateTime) 
 
 /// The kept hash of an account's password.
 pub(super) fn password_hash(conn: &mut Conn, id: AccountId) -> Result<Option<String>, DbError> {
-    let hash: Option<Option<String>> = on!(conn, |c| {
-        account::table.filter(account::id.eq(id.0)).select(account::password_hash).get_result(c).optional()
-    })?;
+    let hash: Option<Option<String>> =
+        on!(conn, |c| { account::table.filter(account::id.eq(id.0)).select(account::password_hash).get_result(c).optional() })?;
     Ok(hash.flatten())
 }
 
@@ -333,6 +333,6 @@ pub(super) fn revoke_others(conn: &mut Conn, id: AccountId, kept: &BTreeSet<Name
 
 /// The demo accounts.
 pub(super) fn demo_accounts(conn: &mut Conn) -> Result<Vec<Account>, DbError> {
-    let rows = on!(conn, |c| account::table.filter(account::demo.eq(true)).select(COLUMNS).load::<Row>(c))?;
+    let rows = on!(conn, |c| account::table.filter(account::demo.eq(true)).select(COLUMNS).load::<Columned>(c))?;
     Ok(rows.into_iter().map(Account::from_row).collect())
 }

@@ -5,10 +5,11 @@
 
 use super::account::AccountId;
 use crate::db::schema::{session, throttle};
-use crate::db::{Conn, DbError, Moment, on};
+use crate::db::{Conn, DbError, Moment, MomentType, on};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::Integer;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -39,8 +40,10 @@ pub(super) fn count(conn: &mut Conn, bucket: &str, allowance: Allowance, now: Na
     let (made, start): (i32, Moment) = on!(conn, |c| {
         let first = (throttle::bucket.eq(bucket), throttle::failures.eq(1), throttle::window_start.eq(Moment(now)));
         let next = (
-            throttle::failures.eq(case_when(throttle::window_start.le(over), 1).otherwise(throttle::failures + 1)),
-            throttle::window_start.eq(case_when(throttle::window_start.le(over), Moment(now)).otherwise(throttle::window_start)),
+            throttle::failures
+                .eq(case_when(throttle::window_start.le(over), 1.into_sql::<Integer>()).otherwise(throttle::failures + 1)),
+            throttle::window_start.eq(case_when(throttle::window_start.le(over), Moment(now).into_sql::<MomentType>())
+                .otherwise(throttle::window_start)),
         );
         let upsert = diesel::insert_into(throttle::table).values(first).on_conflict(throttle::bucket).do_update().set(next);
         upsert.returning((throttle::failures, throttle::window_start)).get_result(c)

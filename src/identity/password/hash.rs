@@ -81,6 +81,12 @@ impl Hasher {
         hash_with(&self.params, password.expose().as_bytes())
     }
 
+    /// Hashes a random password at the least cost: nobody can try them all, so slowness adds nothing.
+    pub(in crate::identity) fn hash_random(&self, password: &Password) -> Result<PasswordHash, HashError> {
+        let least = Params::new(Params::MIN_M_COST, 1, 1, None).map_err(|_| HashError::Broken)?;
+        hash_with(&least, password.expose().as_bytes())
+    }
+
     /// Compares; without a stored hash the same work is done for nothing.
     pub(in crate::identity) fn compare(&self, password: &Password, stored: Option<&PasswordHash>) -> Result<Compared, HashError> {
         let _permit = self.permits.acquire().ok_or(HashError::Busy)?;

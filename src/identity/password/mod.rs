@@ -5,10 +5,13 @@
 //!
 //! Deliberately absent: composition rules (6.2.5), forced rotation (6.2.10), hints (6.4.2).
 
+mod choice;
 mod hash;
 mod permits;
 mod rules;
 
+pub use choice::{ChoiceError, ChosenPassword};
+pub(in crate::identity) use hash::Compared;
 pub use hash::{HashError, HashSettings, Hasher, PasswordHash};
 pub use permits::HashPermits;
 pub use rules::{LEAST, MOST, Password, PasswordContext, PasswordProblem};
