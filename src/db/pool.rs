@@ -145,7 +145,9 @@ impl Pools {
 fn pool(maker: Maker, size: u32) -> r2d2::Pool<Maker> {
     r2d2::Pool::builder()
         .max_size(size)
-        .min_idle(Some(0))
+        // At least one: the pool replaces a broken connection only to keep this many idle, and
+        // without a replacement nobody wakes those who wait for it.
+        .min_idle(Some(1))
         .test_on_check_out(true)
         .connection_timeout(postgres::CONNECT)
         .idle_timeout(Some(Duration::from_secs(600)))
