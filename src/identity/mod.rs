@@ -23,7 +23,7 @@ mod session;
 mod settings;
 mod sign_in;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod throttle;
 mod trail;
 mod visitor;

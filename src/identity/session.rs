@@ -7,7 +7,8 @@
 use super::account::{self, AccountId, AccountState};
 use super::caller::User;
 use super::sign_in::{PasswordVerified, SignInError};
-use super::{Actor, Identity};
+use super::{Actor, Identity, trail};
+use crate::audit::EventKind;
 use crate::crypto::{hash_token, random_token};
 use crate::db::schema::{account as accounts, account_role, session};
 use crate::db::{Conn, Db, DbError, Moment, on};
@@ -228,6 +229,20 @@ impl Identity {
         })?;
         if ended > 0 {
             self.record_ended(conn, by, account, ended)?;
+        }
+        Ok(ended > 0)
+    }
+
+    /// Ends the session of somebody who leaves; says whether it was alive.
+    pub fn sign_out(&self, conn: &mut Conn, user: &User, request_id: Option<&str>) -> Result<bool, DbError> {
+        let now = self.clock.now();
+        let ended = on!(&mut *conn, |c| {
+            let mine = session::table.filter(session::id_hash.eq(user.session().as_str())).filter(session::ended.is_null());
+            diesel::update(mine).set(session::ended.eq(Moment(now))).execute(c)
+        })?;
+        if ended > 0 {
+            let by = Actor::user(user, request_id);
+            self.record(conn, &by.event(EventKind::SignedOut, "signed out").on(trail::object(user.id())))?;
         }
         Ok(ended > 0)
     }

@@ -48,8 +48,7 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::identity;
-    use super::*;
+    use super::super::tests::identity;
 
     #[test]
     fn a_visitor_is_known_by_its_cookie_and_no_two_are_the_same() {

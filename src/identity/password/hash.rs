@@ -101,6 +101,12 @@ impl Hasher {
         }
     }
 
+    /// Takes a permit and keeps it, as a long hash would.
+    #[cfg(test)]
+    pub(in crate::identity) fn hold(&self) -> Option<impl Drop + use<>> {
+        self.permits.acquire()
+    }
+
     fn is_current(&self, phc: &Phc) -> bool {
         let same_cost = Params::try_from(phc).is_ok_and(|p| {
             (p.m_cost(), p.t_cost(), p.p_cost()) == (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
