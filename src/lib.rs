@@ -4,10 +4,10 @@
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
 pub mod clock;
+pub mod domain;
+
 pub mod config;
 pub mod crypto;
-
-pub mod domain;
 
 pub mod db;
 

@@ -116,10 +116,14 @@ impl Identity {
             }
             None => {
                 let known = account::find_by_email(conn, &email)?.filter(|account| account.demo);
-                let id = known.ok_or_else(|| DemoError::Taken(email.clone()))?.id;
-                account::set_access(conn, id, Some(&hash.0), AccountState::Active, now)?;
-                account::set_name(conn, id, &name)?;
-                id
+                let known = known.ok_or_else(|| DemoError::Taken(email.clone()))?;
+                account::set_access(conn, known.id, Some(&hash.0), AccountState::Active, now)?;
+                account::set_name(conn, known.id, &name)?;
+                if known.state != AccountState::Active {
+                    let event = by.event(EventKind::UserUnblocked, "a demo user was opened again").on(trail::object(known.id));
+                    self.record(conn, &event)?;
+                }
+                known.id
             }
         };
         account::revoke_others(conn, id, &user.roles)?;
@@ -138,10 +142,8 @@ impl Identity {
         let found = users.by_key.get(key).ok_or(SignInError::WrongCredentials)?;
         let account = account::find(conn, found.account)?.filter(|account| account.demo && account.state == AccountState::Active);
         let account = account.ok_or(SignInError::WrongCredentials)?;
-        let mut event =
-            Actor::system(&account.name).event(EventKind::SignedIn, "signed in by a demo button").on(trail::object(account.id));
-        event.request_id = request_id.map(str::to_owned);
-        self.record(conn, &event)?;
+        let by = Actor::proved(account.id, &account.name, request_id);
+        self.record(conn, &by.event(EventKind::SignedIn, "signed in by a demo button").on(trail::object(account.id)))?;
         Ok(PasswordVerified::of(account.id))
     }
 

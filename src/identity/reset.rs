@@ -17,6 +17,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// The mail that an existing, active account is to get.
+///
+/// Send it after the answer has gone out: waiting for a mail server would tell that there is an account.
 #[derive(Clone, Debug)]
 pub struct ResetMail {
     /// To which address.
@@ -69,7 +71,12 @@ impl Identity {
                 return Ok(Err(ResetError::Throttled { retry_after }));
             }
             let account = account::find_by_email(conn, email)?.filter(|account| account.state == AccountState::Active);
-            let Some(account) = account.filter(|account| !account.demo) else { return Ok(Ok(None)) };
+            let Some(account) = account.filter(|account| !account.demo) else {
+                // As much work as for a known address, and a trace of who fishes for them.
+                let event = actor.event(EventKind::UserReset, "a new password was asked for, for no account in use");
+                self.record(conn, &event)?;
+                return Ok(Ok(None));
+            };
             let token = self.reset_link(conn, &actor, account.id)?;
             Ok::<_, ResetError>(Ok(Some(ResetMail { email: account.email, name: account.name, token })))
         })?

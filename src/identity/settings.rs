@@ -2,6 +2,7 @@
 
 use super::password::{HashPermits, HashSettings};
 use super::throttle::Allowance;
+use crate::config::Settings;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,7 +31,7 @@ pub struct IdentitySettings {
     /// A session ends this long after sign-in, however much it is used.
     pub session_absolute: Duration,
     /// Sessions of one account at once; the one unused for longest ends when there would be more.
-    pub sessions_per_account: i64,
+    pub sessions_per_account: usize,
     /// How long an invitation is good.
     pub invitation_lifetime: Duration,
     /// How long a reset link is good.
@@ -61,6 +62,26 @@ impl Default for IdentitySettings {
 }
 
 impl IdentitySettings {
+    /// What the operator set, for an app of this title.
+    pub fn configured(settings: &Settings, app: &str) -> Self {
+        let attempts = |failures: u32| i32::try_from(failures).unwrap_or(i32::MAX);
+        let window = settings.throttle.window;
+        Self {
+            app: app.to_owned(),
+            hash: HashSettings {
+                memory_kib: settings.argon2.memory,
+                passes: settings.argon2.iterations,
+                lanes: settings.argon2.parallelism,
+            },
+            hashes_at_once: usize::try_from(settings.argon2.concurrent).unwrap_or(1),
+            account_allowance: Allowance { attempts: attempts(settings.throttle.account_failures), window },
+            address_allowance: Allowance { attempts: attempts(settings.throttle.address_failures), window },
+            session_idle: settings.session.idle,
+            session_absolute: settings.session.absolute,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn permits(&self) -> HashPermits {
         HashPermits::new(self.hashes_at_once, self.hashes_waiting, self.hash_patience)
     }

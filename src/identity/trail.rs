@@ -25,6 +25,10 @@ impl<'a> Actor<'a> {
     pub fn user(user: &User, request_id: Option<&'a str>) -> Self {
         Self { account: Some(user.id()), name: user.name().to_owned(), request_id }
     }
+    /// Somebody who proved to own an account just now.
+    pub(super) fn proved(account: AccountId, name: &str, request_id: Option<&'a str>) -> Self {
+        Self { account: Some(account), name: name.to_owned(), request_id }
+    }
     /// The server itself or its command line, by a name such as `start` or `command line`.
     pub fn system(name: &str) -> Self {
         Self { account: None, name: name.to_owned(), request_id: None }
@@ -64,7 +68,7 @@ impl Identity {
         name: &str,
         attempt: Attempt<'_>,
     ) -> Result<(), DbError> {
-        let actor = Actor { account: Some(id), name: name.to_owned(), request_id: attempt.request_id };
+        let actor = Actor::proved(id, name, attempt.request_id);
         let address = attempt.address.to_canonical().to_string();
         let event = actor.event(EventKind::SignedIn, "signed in with a password").on(object(id));
         self.record(conn, &event.detail("address", None, Some(address)))

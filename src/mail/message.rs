@@ -25,10 +25,7 @@ impl Message {
     // SECURITY: header injection (a line break in what a visitor typed becoming `Bcc:`) and a list of
     // recipients in one field end here: `a_line_break_never_becomes_a_header`, `there_is_only_ever_one_recipient`.
     pub fn new(to: &str, subject: &str, text: &str) -> Result<Self, MailError> {
-        if to.len() > 254 || to.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>')) {
-            return Err(MailError::Unfit("the recipient is not one plain address"));
-        }
-        let to: Address = to.parse().map_err(|_| MailError::Unfit("the recipient is not an address"))?;
+        let to = address(to).ok_or(MailError::Unfit("the recipient is not one plain address"))?;
         if subject.trim().is_empty() || subject.chars().count() > MOST_SUBJECT {
             return Err(MailError::Unfit("the subject is empty or too long"));
         }
@@ -67,6 +64,16 @@ impl Message {
             .body(self.text.clone())
             .map_err(|_| MailError::Unfit("the message cannot be written as a mail"))
     }
+}
+
+/// Whether this is one plain address, as a recipient has to be: no name, no list, no quoting.
+pub fn is_address(text: &str) -> bool {
+    address(text).is_some()
+}
+
+fn address(text: &str) -> Option<Address> {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "<>,;\"()".contains(c);
+    if text.len() > 254 || text.chars().any(odd) { None } else { text.parse().ok() }
 }
 
 /// Says that a machine wrote the mail, so that out-of-office replies stay away.

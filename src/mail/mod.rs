@@ -11,11 +11,13 @@
 mod message;
 mod outbox;
 mod smtp;
+mod url;
 
-pub use message::Message;
+pub use message::{Message, is_address};
 pub use outbox::{Outbox, Stored};
 pub use smtp::{SmtpSettings, SmtpTls};
 
+use crate::config::{self, MailTarget};
 use chrono::NaiveDateTime;
 use lettre::message::Mailbox;
 use std::path::Path;
@@ -58,6 +60,14 @@ enum Transport {
 }
 
 impl Mailer {
+    /// The mailer that the settings ask for.
+    pub fn configured(settings: &config::Mail) -> Result<Self, MailError> {
+        match &settings.target {
+            MailTarget::Outbox(folder) => Self::outbox(&settings.from, folder),
+            MailTarget::Smtp(url) => Self::smtp(&settings.from, &url::parse(url)?),
+        }
+    }
+
     /// Keeps mails in `folder` (made if missing) instead of sending them.
     pub fn outbox(from: &str, folder: &Path) -> Result<Self, MailError> {
         Ok(Self { from: sender(from)?, transport: Transport::Outbox(Outbox::open(folder)?) })

@@ -92,7 +92,7 @@ fn verdict(error: Error) -> MailError {
     if error.is_permanent() && !about_us { MailError::Refused(Box::new(error)) } else { MailError::unavailable(error) }
 }
 
-fn is_this_machine(host: &str) -> bool {
+pub(super) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
@@ -163,6 +163,22 @@ mod tests {
                 .any(|l| l == "MAIL FROM:<no-reply@people.example>" || l.starts_with("MAIL FROM:<no-reply@people.example> "))
         );
         assert!(heard.contains(&"Subject: Welcome".to_owned()) && heard.contains(&"..".to_owned()), "{heard:?}");
+    }
+
+    #[test]
+    fn the_settings_decide_where_mails_go() {
+        use crate::config::{Mail, MailTarget, Secret};
+        let (port, heard) = sink("250 fine");
+        let from = "no-reply@people.example".to_owned();
+        let target = MailTarget::Smtp(Secret::new(format!("smtp://127.0.0.1:{port}")));
+        let mailer = Mailer::configured(&Mail { target, from: from.clone(), from_is_set: true }).unwrap();
+        let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap().naive_utc();
+        mailer.send(&Message::new("ada@b.example", "Welcome", "x").unwrap(), now).unwrap();
+        assert!(heard.join().unwrap().contains(&"RCPT TO:<ada@b.example>".to_owned()));
+        let dir = tempfile::tempdir().unwrap();
+        let mailer =
+            Mailer::configured(&Mail { target: MailTarget::Outbox(dir.path().into()), from, from_is_set: true }).unwrap();
+        assert!(mailer.as_outbox().unwrap().list().unwrap().is_empty());
     }
 
     #[test]

@@ -193,3 +193,35 @@ fn a_closed_database_is_told_and_signs_nobody_in() {
         assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, home()).is_ok());
     });
 }
+
+#[test]
+fn the_operators_settings_take_effect() {
+    use crate::config::{Overrides, Settings};
+    let mut given = Settings::load(&Overrides::default()).unwrap();
+    given.argon2.memory = 64;
+    given.argon2.iterations = 1;
+    given.throttle.account_failures = 2;
+    let settings = IdentitySettings::configured(&given, "People");
+    assert_eq!((settings.session_idle, settings.session_absolute), (given.session.idle, given.session.absolute));
+    each(|db| {
+        let identity = Identity::new(Keys::ephemeral(), Clock::system(), "test", settings.clone()).unwrap();
+        active(&identity, db, "ada@b.example", &[]);
+        (0..2).for_each(|_| assert!(is_wrong(&try_sign_in(&identity, db, "ada@b.example", OTHER, home()))));
+        assert!(is_throttled(&try_sign_in(&identity, db, "ada@b.example", GOOD, home())));
+    });
+}
+
+#[test]
+fn unknown_accounts_cost_as_many_statements_as_known_ones() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "ada@b.example", &[]);
+        let cost = |email: &str| {
+            let before = db.statements();
+            assert!(is_wrong(&try_sign_in(&identity, db, email, OTHER, home())));
+            db.statements() - before
+        };
+        cost("ada@b.example");
+        assert_eq!(cost("ada@b.example"), cost("nobody@b.example"));
+    });
+}
