@@ -1,6 +1,6 @@
 //! Settings as text, without secrets.
 
-use super::{CookieSecure, DbTarget, Level, LogFormat, MailTarget, Settings};
+use super::{CookieSecure, DbTarget, LogFormat, MailTarget, Settings};
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -93,18 +93,6 @@ impl Display for LogFormat {
         f.write_str(match self {
             Self::Pretty => "pretty",
             Self::Json => "json",
-        })
-    }
-}
-impl Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
         })
     }
 }

@@ -7,12 +7,14 @@
 
 mod display;
 mod draft;
+mod level;
 mod origin;
 mod production;
 mod resolve;
 mod secret;
 mod variables;
 
+pub use level::Level;
 pub use origin::Origin;
 pub use production::Gap;
 pub use secret::Secret;
@@ -20,7 +22,7 @@ pub use secret::Secret;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The settings file looked for in the working folder.
@@ -125,20 +127,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// From which level on a message is logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "the levels' names say it")]
-pub enum Level {
-    Trace,
-    Debug,
-    #[default]
-    Info,
-    Warning,
-    Error,
-    Critical,
-}
-
 /// The log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
@@ -206,6 +194,15 @@ pub struct Overrides {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
+
+/// Creates a folder, and those above it, that only its owner may enter; one that exists stays as it is.
+pub fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
 
 impl Settings {
     /// Resolves the settings of this process.

@@ -159,8 +159,8 @@ fn database_target(text: Option<String>, data: &Path) -> Result<DbTarget, String
         Some(text) if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
             Ok(DbTarget::Postgres(Secret::new(text)))
         }
-        Some(text) => match text.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
-            Some(path) if !path.is_empty() => Ok(DbTarget::Sqlite(path.trim_start_matches("//").into())),
+        Some(text) => match text.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(DbTarget::Sqlite(path.strip_prefix("//").unwrap_or(path).into())),
             _ => Err("database: write `sqlite`, `sqlite:FILE` or `postgres://user:password@host/name`".into()),
         },
     }

@@ -1,7 +1,6 @@
 //! Settings from every source, good and bad.
 
 use super::*;
-use std::path::Path;
 
 fn resolve(file: &str, variables: &[(&str, &str)], flags: &Overrides) -> Result<Settings, ConfigError> {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), Ok((*value).to_owned())));
@@ -236,4 +235,15 @@ fn origins_are_read_strictly() {
     ] {
         assert!(read(wrong).is_err(), "{wrong}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_data_folder_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/var");
+    create_private_dir(&path).unwrap();
+    create_private_dir(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
 }

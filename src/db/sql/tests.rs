@@ -143,7 +143,7 @@ fn params_are_filled_in_when_the_statement_runs() {
             if at > 0 {
                 sql.raw(", ");
             }
-            if db.read(|conn| Ok::<_, DbError>(conn.dialect())).unwrap() == Dialect::Sqlite {
+            if db.dialect() == Dialect::Sqlite {
                 sql.param(param);
             } else {
                 by(&mut sql, param, cast);
