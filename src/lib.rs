@@ -22,8 +22,11 @@ pub mod db;
 
 pub mod audit;
 
+pub mod mail;
+
 
 // who is asking
+pub mod identity;
 
 // who may do what
 pub mod access;
