@@ -314,7 +314,7 @@ claimants = [employee for employee in employees if employee["status"] not in ("L
 weight = {"d-sales": 6, "d-technology": 5, "d-commercial": 5, "d-hardware": 3, "d-care": 2, "d-software": 2, "d-research": 3}
 
 
-def add_claim(employee, status=None, days=None, shape=None):
+def add_claim(employee, status=None, days=None, shape=None, course=False):
     town, customer = chance.choice(CITIES), chance.choice(CUSTOMERS)
     title = chance.choice(TRIPS + OTHER).format(c=customer, t=town)
     if title.startswith(("Tools", "Books")):
@@ -332,6 +332,10 @@ def add_claim(employee, status=None, days=None, shape=None):
         amount = round(chance.uniform(least, most), 2)
         rows.append({"claim": key, "spentOn": rel(-days - chance.randint(1, 9)), "kind": kind, "description": text.format(t=town),
                      "amount": money(amount), "receipt": f"R-{chance.randint(1000, 99999)}" if chance.random() < 0.8 else "", "cents": round(amount * 100)})
+    if course:
+        amount = round(chance.uniform(520, 1480), 2)
+        rows.append({"claim": key, "spentOn": rel(-days - 3), "kind": "Training", "description": f"Course in {town}, three days", "amount": money(amount),
+                     "receipt": f"R-{chance.randint(1000, 99999)}", "cents": round(amount * 100)})
     large = sum(row["cents"] for row in rows) > 50000
     if status is None:
         status = chance.choices(("Approved", "Refused"), (93, 7))[0] if days > 30 else chance.choices(("Draft", "Submitted", "Approved", "Refused"), (20, 50, 25, 5))[0]
@@ -353,12 +357,14 @@ def add_claim(employee, status=None, days=None, shape=None):
 
 for _ in range(488):
     add_claim(chance.choices(claimants, [weight.get(employee["department"], 1) for employee in claimants])[0])
+for _ in range(9):
+    add_claim(chance.choice([employee for employee in claimants if employee["status"] == "Active"]), "FirstApproved", chance.randint(3, 16), course=True)
 add_claim(nadia, "Approved", 96)
 add_claim(nadia, "Submitted", 4, ["Meals", "Other"])
 add_claim(nadia, "Draft", 1, ["Travel"])
 for name in ("d-software", "d-hardware"):
     for _ in range(3):
-        add_claim(chance.choice([e for e in members[name] if e["status"] == "Active" and e["key"] not in heads]), "Submitted", chance.randint(1, 6), ["Training", "Accommodation"])
+        add_claim(chance.choice([e for e in members[name] if e["status"] == "Active" and e["key"] not in heads]), "Submitted", chance.randint(1, 6), course=True)
 add_claim(by_key[demo_key["tomas"]], "Submitted", 3)
 add_claim(by_key[demo_key["rosa"]], "Draft", 2)
 for number, line in enumerate(lines, 1):
