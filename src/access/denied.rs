@@ -1,0 +1,78 @@
+//! A refusal and its reason.
+
+use crate::domain::{Name, QName};
+
+/// Which layer refused (the table in docs/ARCHITECTURE.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are those of the table")]
+pub enum Layer {
+    Gate,
+    Identity,
+    PageAccess,
+    ActionAccess,
+    EntityAccess,
+    Release,
+    DatabaseEngine,
+}
+
+/// Why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No rule of the caller's roles grants this.
+    NoRule {
+        /// What was wanted, as in `open hr.Salaries`.
+        wanted: String,
+        /// The caller's user roles.
+        roles: Vec<Name>,
+    },
+    /// A guardrail denies it whatever is granted.
+    Guardrail(String),
+    /// The rules that grant it do not hold for this object (or it does not exist).
+    RowCondition {
+        /// The entity.
+        entity: QName,
+        /// The rules that were tried, by number.
+        rules: Vec<usize>,
+    },
+    /// The changed or new row would satisfy no rule.
+    NewRow(QName),
+    /// A member that may not be written was sent.
+    Member(QName, Name),
+    /// Something else, in plain words.
+    Other(String),
+}
+
+/// A refusal. Nothing was done and nothing was shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("refused at {layer:?}: {reason:?}")]
+pub struct Denied {
+    /// Who refused.
+    pub layer: Layer,
+    /// Why.
+    pub reason: Reason,
+    /// The answer must not tell whether the thing exists (404 in place of 403).
+    pub conceal: bool,
+}
+
+impl Denied {
+    /// A refusal that may be told as one.
+    pub fn new(layer: Layer, reason: Reason) -> Self {
+        Self { layer, reason, conceal: false }
+    }
+    /// A refusal that looks as if the thing did not exist.
+    pub fn concealed(layer: Layer, reason: Reason) -> Self {
+        Self { layer, reason, conceal: true }
+    }
+    /// One line for the audit trail and the log.
+    pub fn summary(&self) -> String {
+        match &self.reason {
+            Reason::NoRule { wanted, .. } => format!("no rule grants: {wanted}"),
+            Reason::Guardrail(doc) => format!("guardrail: {doc}"),
+            Reason::RowCondition { entity, rules } => format!("no such object of {entity} within rules {rules:?}"),
+            Reason::NewRow(entity) => format!("the changed object of {entity} would satisfy no rule"),
+            Reason::Member(entity, member) => format!("{entity}.{member} may not be written"),
+            Reason::Other(text) => text.clone(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a caller's roles add up to.
+
+use super::denied::{Denied, Layer, Reason};
+use super::permit::{Open, Permit, Run, View, no_rule};
+use super::rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};
+use crate::domain::{Member, Name, QName};
+use crate::model::{AccessRule, Deny, Guardrail, Model};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The sum of a role set's rules, narrowed by guardrails; never widened. Compiled once per role
+/// set and model.
+#[derive(Clone, Debug)]
+pub struct Grants {
+    model: Arc<Model>,
+    rights: Arc<Rights>,
+    module_roles: BTreeSet<QName>,
+}
+
+impl Grants {
+    /// Compiles the grants of a set of user roles; names the model does not know give nothing.
+    pub fn compile(model: &Arc<Model>, user_roles: &BTreeSet<Name>, signed_in: bool) -> Self {
+        let roles: BTreeSet<Name> = model.known_roles(user_roles).into_iter().collect();
+        let module_roles = model.module_roles(&roles);
+        let mut entities = HashMap::new();
+        for (name, entity) in &model.entities {
+            let theirs = entity.rules.iter().filter(|rule| !rule.roles.is_disjoint(&module_roles));
+            let rules: Vec<_> = theirs.filter_map(|rule| narrowed(model, &roles, name, rule, RuleOrigin::Entity)).collect();
+            if !rules.is_empty() {
+                entities.insert(name.clone(), Arc::new(EntityRights::new(entity.clone(), rules)));
+            }
+        }
+        let key = format!(
+            "{}|{}",
+            if signed_in { "user" } else { "visitor" },
+            roles.iter().map(|r| r.as_str()).collect::<Vec<_>>().join("+")
+        );
+        let rights = Rights { key: Arc::from(key), roles: Arc::new(roles), signed_in, entities };
+        Self { model: model.clone(), rights: Arc::new(rights), module_roles }
+    }
+
+    /// The grants of a job: nothing but what an elevation adds.
+    pub fn none(model: &Arc<Model>) -> Self {
+        Self::compile(model, &BTreeSet::new(), false)
+    }
+
+    /// The model they were compiled from.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+    /// The caller's user roles that the model knows.
+    pub fn roles(&self) -> &Arc<BTreeSet<Name>> {
+        &self.rights.roles
+    }
+
+    /// To open a page.
+    pub fn open(&self, page: &QName) -> Result<Permit<Open>, Denied> {
+        let refused = || no_rule("open", &page.to_string(), &self.rights, Layer::PageAccess);
+        let found = self.model.pages.get(page).ok_or_else(|| {
+            let mut denied = refused();
+            denied.conceal = true;
+            denied
+        })?;
+        self.guard(&Deny::Open(page.clone()), Layer::PageAccess)?;
+        if found.roles.is_disjoint(&self.module_roles) {
+            return Err(refused());
+        }
+        Ok(Permit::place(page.clone(), self.rights.clone()))
+    }
+
+    /// To run a microflow from a page.
+    pub fn run(&self, microflow: &QName) -> Result<Permit<Run>, Denied> {
+        let refused = || no_rule("run", &microflow.to_string(), &self.rights, Layer::ActionAccess);
+        let found = self.model.microflows.get(microflow).ok_or_else(refused)?;
+        self.guard(&Deny::Run(microflow.clone()), Layer::ActionAccess)?;
+        if found.roles.is_disjoint(&self.module_roles) {
+            return Err(refused());
+        }
+        Ok(Permit::place(microflow.clone(), self.rights.clone()))
+    }
+
+    /// To be shown data of an entity.
+    pub fn view(&self, entity: &QName) -> Result<Permit<View>, Denied> {
+        Permit::entity(entity, &self.rights, |rule| !rule.read.is_empty())
+    }
+
+    /// To read a public snapshot: gives the permit to view its entity.
+    pub fn snapshot(&self, name: &QName) -> Result<Permit<View>, Denied> {
+        let refused = || no_rule("read", &name.to_string(), &self.rights, Layer::EntityAccess);
+        let found = self.model.snapshots.get(name).ok_or_else(refused)?;
+        if found.roles.is_disjoint(&self.module_roles) {
+            return Err(refused());
+        }
+        self.view(&found.entity)
+    }
+
+    fn guard(&self, act: &Deny, layer: Layer) -> Result<(), Denied> {
+        match guardrail(&self.model, &self.rights.roles, act) {
+            Some(rail) => Err(Denied::new(layer, Reason::Guardrail(rail.doc.clone()))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Authority for Grants {
+    fn rights(&self) -> &Arc<Rights> {
+        &self.rights
+    }
+}
+
+/// The guardrail that denies an act to a role set, if any.
+pub(super) fn guardrail<'m>(model: &'m Model, roles: &BTreeSet<Name>, act: &Deny) -> Option<&'m Guardrail> {
+    model.guardrails.iter().find(|rail| rail.denies.contains(act) && !rail.user_roles.is_disjoint(roles))
+}
+
+/// A rule with everything taken away that a guardrail denies; `None` when nothing is left.
+pub(super) fn narrowed(
+    model: &Model,
+    roles: &BTreeSet<Name>,
+    entity: &QName,
+    rule: &AccessRule,
+    origin: impl Fn(QName, usize) -> RuleOrigin,
+) -> Option<Arc<Rule>> {
+    let denied = |act: Deny| guardrail(model, roles, &act).is_some();
+    let member = |name: &Name| Member { entity: entity.clone(), name: name.clone() };
+    let rule = Rule {
+        origin: origin(entity.clone(), rule.number),
+        create: rule.create && !denied(Deny::Create(entity.clone())),
+        delete: rule.delete && !denied(Deny::Delete(entity.clone())),
+        read: rule.read.iter().filter(|name| !denied(Deny::Read(member(name)))).cloned().collect(),
+        write: rule.write.iter().filter(|name| !denied(Deny::Write(member(name)))).cloned().collect(),
+        condition: rule.condition.clone(),
+    };
+    let useful = rule.create || rule.delete || !rule.read.is_empty() || !rule.write.is_empty();
+    useful.then(|| Arc::new(rule))
+}

@@ -1,0 +1,23 @@
+//! Who may do what: grants, permits, elevation, release, and the reason when the door stays shut.
+//!
+//! `Caller → Grants → Permit<A> → Released<T>`: each is made here only, has no public constructor,
+//! and is the only way to the next. An error while deciding is a refusal; absence is no.
+//! The module deliberately reads no data: permits carry the rules, the store applies them.
+
+mod denied;
+mod elevation;
+mod grants;
+mod objects;
+mod permit;
+mod released;
+mod rights;
+
+pub use denied::{Denied, Layer, Reason};
+pub use elevation::Elevation;
+pub use grants::Grants;
+pub use objects::{
+    Cell, Feedback, Filter, FilterOp, Inside, LoadedObject, ObjectError, Objects, Order, Query, Row, Rows, Total, WriteError,
+};
+pub use permit::{Act, Change, Create, Delete, Load, Open, Permit, Run, View};
+pub use released::Released;
+pub use rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};

@@ -1,0 +1,25 @@
+//! The one expression language: row rules, validation, decisions, calculated members, visibility.
+//!
+//! Text is parsed into a [`syntax`](parse) tree with positions, checked against the model into a
+//! [`Typed`] tree, and read in two ways: evaluated in memory ([`evaluate`]), or lowered to SQL by
+//! the store. Logic is two-valued: a comparison with an empty side is false, in both readings; a
+//! property test holds them together.
+//!
+//! It deliberately has no loops, no definitions, no access to time but through the caller's
+//! clock, and never reads a value as text of its own language (ASVS 1.3.2, 1.3.7).
+
+mod check;
+mod evaluate;
+mod lex;
+mod parse;
+mod sql_gap;
+mod template;
+mod typed;
+
+pub use check::{MemberType, Schema, Scope, check, check_condition};
+pub use evaluate::{Data, Environment, EvalError, compare_values, evaluate, holds};
+pub use lex::Span;
+pub use parse::{Fault, Syntax, parse};
+pub use sql_gap::sql_gap;
+pub use template::{Part, Template, check_template};
+pub use typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};

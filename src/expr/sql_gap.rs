@@ -1,0 +1,90 @@
+//! What the database could not compute, or not exactly, found while the model is read.
+
+use super::typed::{Arithmetic, Comparison, Function, Node, Root, Typed};
+use super::{Fault, Span};
+use crate::domain::{Kind, Number};
+
+/// The first part of a condition that cannot be lowered to SQL exactly on both databases.
+///
+/// Rows are decided by the database, so a rule or constraint must be wholly computable there;
+/// arithmetic that could exceed 18 digits is refused here, not while a row is read
+/// (CVE-2023-23835: queries made to err must never widen an answer).
+pub fn sql_gap(expression: &Typed) -> Option<Fault> {
+    let mut gap = None;
+    expression.visit(&mut |node| {
+        if gap.is_none() {
+            gap = node_gap(node).map(|message| Fault::new(node.span, message));
+        }
+    });
+    gap
+}
+
+fn node_gap(node: &Typed) -> Option<String> {
+    if let Kind::Number(n) = node.kind
+        && n.digits > Number::MOST_DIGITS
+    {
+        return Some(format!("this can have {} digits; a database number has at most 18", n.digits));
+    }
+    match &node.node {
+        Node::Arithmetic(Arithmetic::Divide, ..) => Some("division is not exact in the database; use it in a microflow".into()),
+        Node::Call(Function::Round | Function::Text | Function::WorkdaysBetween, _) => {
+            Some("this function is not available in rules and constraints".into())
+        }
+        Node::Compare(_, a, b) => aligned(a, b),
+        Node::InValues(a, values) => values.iter().find_map(|v| aligned(a, v)),
+        Node::Aggregate(_, list, _) | Node::InList(_, list) if !reachable(list) => {
+            Some("only associations can be aggregated here".into())
+        }
+        Node::Within { roots, .. } if matches!(roots.kind, Kind::List(_)) && !reachable(roots) => {
+            Some("only associations can span the roots here".into())
+        }
+        Node::Member { calculated: Some(inner), .. } => {
+            sql_gap(inner).map(|fault| format!("this is calculated, and {}", fault.message))
+        }
+        _ => None,
+    }
+}
+
+fn reachable(list: &Typed) -> bool {
+    match &list.node {
+        Node::Many { .. } => true,
+        Node::Filter(inner, _) => reachable(inner),
+        _ => false,
+    }
+}
+
+/// Comparing two numbers means writing both with the same digits after the point.
+fn aligned(a: &Typed, b: &Typed) -> Option<String> {
+    let (Kind::Number(x), Kind::Number(y)) = (&a.kind, &b.kind) else { return None };
+    let digits = x.whole().max(y.whole()) + x.scale.max(y.scale);
+    (digits > Number::MOST_DIGITS).then(|| format!("comparing these needs {digits} digits; a database number has at most 18"))
+}
+
+/// Whether the expression can differ from row to row.
+impl Typed {
+    /// True when the value depends on `this` or `item`.
+    pub fn depends_on_row(&self) -> bool {
+        self.mentions(&Root::This) || self.mentions(&Root::Item)
+    }
+}
+
+impl Comparison {
+    /// The comparison with its sides swapped.
+    pub fn swapped(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            same => same,
+        }
+    }
+}
+
+/// A span that covers a whole text.
+impl Span {
+    /// From the first to the last byte of `text`.
+    pub fn whole(text: &str) -> Self {
+        Self { start: 0, end: text.len() }
+    }
+}
