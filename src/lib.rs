@@ -3,16 +3,16 @@
 //! The modules stand in layer order: **a module imports only modules listed above it**, and
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
-// ground: time, settings, keys and sealing
+// ground: time, words, settings, keys and sealing
 pub mod clock;
+
+pub mod domain;
 
 pub mod config;
 
 pub mod crypto;
 
 // the app as declared
-pub mod domain;
-
 pub mod expr;
 
 pub mod model;
