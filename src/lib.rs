@@ -3,7 +3,20 @@
 //! The modules stand in layer order: **a module imports only modules listed above it**, and
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
-pub mod access;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+
 pub mod domain;
 pub mod expr;
 pub mod model;
+
+pub mod db;
+
+pub mod audit;
+
+pub mod access;
+
+pub mod workspace;
+
+pub mod flow;
