@@ -1,6 +1,6 @@
 //! Whether a value fits a member: type, length, range, pattern, address, enumeration.
 
-use crate::domain::{Decimal, Kind, Name, Number, Value};
+use crate::domain::{Decimal, Kind, Name, Number, Value, is_email_address};
 use crate::expr::compare_values;
 use crate::model::{Attribute, AttributeKind, Entity, Model};
 use std::cmp::Ordering;
@@ -89,7 +89,7 @@ fn constraints(attribute: &Attribute, value: &Value) -> Result<(), String> {
         if attribute.pattern.as_ref().is_some_and(|pattern| !matches_whole(pattern, text)) {
             return Err(attribute.message.clone().unwrap_or_else(|| "This does not have the expected form".into()));
         }
-        if attribute.email && !is_address(text) {
+        if attribute.email && !is_email_address(text) {
             return Err("This is not a valid e-mail address".into());
         }
     }
@@ -106,10 +106,4 @@ fn constraints(attribute: &Attribute, value: &Value) -> Result<(), String> {
 
 fn matches_whole(pattern: &regex::Regex, text: &str) -> bool {
     pattern.find_iter(text).any(|found| found.start() == 0 && found.end() == text.len())
-}
-
-/// One plain address: something, one `@`, and a host with a point; nothing a header could be made of.
-fn is_address(text: &str) -> bool {
-    use validator::ValidateEmail;
-    text.len() <= 254 && text.is_ascii() && text.validate_email()
 }
