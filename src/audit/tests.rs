@@ -84,7 +84,7 @@ fn every_altered_field_is_found_at_its_record() {
         fill(db, &keys, "n", 4);
         for field in fields {
             let backup = "CREATE TABLE kept AS SELECT * FROM audit_record";
-            let is_sqlite = db.read(|conn| Ok::<_, DbError>(matches!(conn, Conn::Sqlite(_)))).unwrap();
+            let is_sqlite = db.dialect() == crate::db::Dialect::Sqlite;
             let field = if is_sqlite { field.replace(" 00:00:00", "T00:00:00.000Z") } else { field.to_owned() };
             tamper(db, &format!("{backup}; UPDATE audit_record SET {field} WHERE seq = 3"));
             assert_eq!(fault(db, &keys), Some(Fault::Altered(3)), "{field}");

@@ -236,7 +236,8 @@ fn a_restarted_server_is_used_again_without_a_restart_here() {
     db.migrate().unwrap();
     db.write(|conn| put(conn, "kept", "1")).unwrap();
     cluster.down().unwrap();
-    assert!(matches!(db.read(settings), Err(DbError::Unavailable(_))));
+    let down = db.read(settings);
+    assert!(matches!(down, Err(DbError::Unavailable(_))), "{down:?}");
     cluster.up().unwrap();
     assert_eq!(db.read(settings).unwrap(), ["kept"]);
 }
@@ -275,4 +276,51 @@ fn the_database_file_is_for_its_owner_only() {
         let file = file.unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.file_name());
     }
+}
+
+#[test]
+fn tls_that_was_asked_for_is_never_left_out() {
+    let Some(cluster) = cluster::shared() else { return };
+    let url = format!("{}?sslmode=require", cluster.database());
+    assert!(matches!(Db::open(&DbTarget::Postgres(Secret::new(url)), 1), Err(DbError::Unavailable(_))));
+}
+
+#[test]
+fn an_acknowledged_write_is_on_disk_and_a_reading_connection_is_read_only() {
+    use super::sql::{Params, Sql, fetch};
+    use crate::domain::{Kind, Value};
+    sqlite(|db| {
+        let params = Params::new(None, noon(), noon().date());
+        let ask = |conn: &mut Conn, pragma: &'static str| fetch(conn, Sql::new().raw(pragma), &params, &[Kind::INTEGER]);
+        let integer = |n| vec![vec![Value::Integer(n)]];
+        db.write(|conn| {
+            assert_eq!(ask(conn, "PRAGMA synchronous")?, integer(2));
+            assert_eq!(ask(conn, "PRAGMA foreign_keys")?, integer(1));
+            let mode = fetch(conn, Sql::new().raw("PRAGMA journal_mode"), &params, &[Kind::Text])?;
+            assert_eq!(mode, [[Value::text("wal")]]);
+            Ok::<_, DbError>(())
+        })
+        .unwrap();
+        assert_eq!(db.read(|conn| ask(conn, "PRAGMA query_only")).unwrap(), integer(1));
+    });
+}
+
+#[test]
+fn what_was_written_is_there_after_the_last_connection_is_gone() {
+    each(|db| {
+        db.write(|conn| put(conn, "kept", "1")).unwrap();
+        db.close();
+        db.reopen().unwrap();
+        assert_eq!(db.read(settings).unwrap(), ["kept"]);
+    });
+}
+
+#[test]
+fn whoever_waits_too_long_for_a_connection_is_told_that_the_database_is_busy() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&DbTarget::Sqlite(dir.path().join("x.db")), 1).unwrap();
+    db.migrate().unwrap();
+    let waited = db.write(|_| Ok::<_, DbError>(db.write(|conn| put(conn, "a", "1")))).unwrap();
+    assert!(matches!(waited, Err(DbError::Busy(_))), "{waited:?}");
+    assert_eq!(db.write(|conn| put(conn, "a", "1")).unwrap(), 1);
 }

@@ -98,6 +98,8 @@ impl<'r, 'c> Interpreter<'r, 'c> {
             match next {
                 Ok(Next::On) => {}
                 Ok(end) => return Ok(end),
+                // What a flow that complained did not give back is not the fault to tell.
+                Err(FlowError::Nothing(_)) if !self.outcome.feedback.is_empty() => return self.heed_feedback().map(|()| Next::On),
                 Err(error) => {
                     let told = matches!(error, FlowError::Feedback(_) | FlowError::Raised(_));
                     let places = &mut self.context.effects.failed_at;
