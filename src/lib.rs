@@ -7,3 +7,5 @@ pub mod access;
 pub mod domain;
 pub mod expr;
 pub mod model;
+pub mod page;
+pub mod web;

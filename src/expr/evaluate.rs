@@ -25,6 +25,10 @@ pub enum EvalError {
 pub trait Data {
     /// The value of an attribute or a to-one association; `Empty` when there is none.
     fn member(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Value, EvalError>;
+    /// The value of a calculated attribute where it is at hand; `None` has it computed from its expression.
+    fn calculated(&mut self, _entity: &QName, _object: ObjectId, _name: &Name) -> Option<Result<Value, EvalError>> {
+        None
+    }
     /// The objects along a to-many association.
     fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError>;
 }
@@ -89,7 +93,10 @@ impl Run<'_, '_> {
                 let Value::Object(object) = self.value(of, this, item)? else { return Ok(Value::Empty) };
                 match calculated {
                     None => self.data.member(entity, object, name)?,
-                    Some(expression) => self.nested(expression, object)?,
+                    Some(expression) => match self.data.calculated(entity, object, name) {
+                        Some(value) => value?,
+                        None => self.nested(expression, object)?,
+                    },
                 }
             }
             Node::Many { .. } | Node::Filter(..) => Value::List(self.list(e, this, item)?),
