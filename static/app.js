@@ -67,8 +67,13 @@
     } finally {
       end();
       const now = document.getElementById(id);
-      if (now && mark === current) { now.removeAttribute("aria-busy"); settle(now); announce($("[data-announce], .blank-title", now)?.textContent); }
+      if (now && mark === current) { now.removeAttribute("aria-busy"); settle(now); announce($("[data-announce], .blank-title", now)?.textContent); stay(now, history); }
     }
+  };
+  // Whoever asked is not left nowhere: neither focus nor the top of what was replaced gets lost.
+  const stay = (place, history) => {
+    if (document.activeElement === document.body) { place.tabIndex = -1; place.focus({ preventScroll: true }); }
+    if (history === "push" && place.getBoundingClientRect().top < 0) place.scrollIntoView();
   };
   // Morphing keeps what a person changed by hand; fields that nobody is in take what the server says.
   const settle = (within) => {
@@ -110,13 +115,16 @@
     else if ($(".message")) scrollTo(0, 0);
     start();
   };
-  const focusError = (invalid) => {
-    const first = invalid[0];
-    const panel = first.closest(".tab-panel");
-    if (panel) {
+  const uncover = (field) => {
+    for (let panel = field.closest(".tab-panel"); panel; panel = panel.parentElement.closest(".tab-panel")) {
       const radio = all(":scope > .tab-radio", panel.closest(".tabs"))[[...panel.parentElement.children].indexOf(panel)];
       if (radio) radio.checked = true;
     }
+  };
+  document.addEventListener("invalid", (event) => uncover(event.target), true);
+  const focusError = (invalid) => {
+    const first = invalid[0];
+    uncover(first);
     first.focus();
     first.scrollIntoView({ block: "center" });
     start();
@@ -219,6 +227,7 @@
   const LINES = 1000;
   const follow = (panel) => {
     const list = $("[data-log-lines]", panel);
+    const scroll = $("[data-log-scroll]", panel);
     const filter = $("[data-log-filter]", panel);
     const state = $("[data-log-state]", panel);
     const button = $("[data-log-pause]", panel);
@@ -234,10 +243,10 @@
       return item;
     };
     const show = (entries) => {
-      const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+      const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 40;
       list.append(...entries.map(line));
       while (list.childElementCount > LINES) list.firstElementChild.remove();
-      if (atEnd) list.scrollTop = list.scrollHeight;
+      if (atEnd) scroll.scrollTop = scroll.scrollHeight;
     };
     const light = (on) => { state.dataset.on = String(on); state.textContent = on ? state.dataset.live : state.dataset.still; };
     const open = () => {
@@ -263,7 +272,7 @@
       if (!paused) show(waiting.splice(0));
       light(!paused && source?.readyState === EventSource.OPEN);
     });
-    list.scrollTop = list.scrollHeight;
+    scroll.scrollTop = scroll.scrollHeight;
     addEventListener("pagehide", () => source?.close(), { once: true });
     open();
   };

@@ -1,0 +1,107 @@
+//! What can go wrong with the database, in words a caller can act on.
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
+
+/// Why the database did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// It cannot be reached, or is closed. Answer 503; a later try may succeed.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Its disk is full. Answer 503; nothing was written.
+    #[error("the database has no room left")]
+    Full(#[source] Error),
+    /// Others hold what was needed for too long. Answer 503; a later try may succeed.
+    #[error("the database is busy")]
+    Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row with the same values exists.
+    #[error("a row with the same {} exists", .columns.join(", "))]
+    Unique {
+        /// The constraint or index, where the database names it.
+        constraint: Option<String>,
+        /// The columns that must be unique together.
+        columns: Vec<String>,
+    },
+    /// A row points to one that is not there, or is still pointed to.
+    #[error("a referenced row is missing or still in use")]
+    ForeignKey(#[source] Error),
+    /// The target or its settings are not acceptable.
+    #[error("{0}")]
+    Refused(String),
+    /// Anything else: a fault of ours.
+    #[error("the database refused a statement")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl DbError {
+    /// Whether the same request may succeed later without anybody changing anything here.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Busy(_))
+    }
+}
+
+impl From<Error> for DbError {
+    fn from(error: Error) -> Self {
+        use DatabaseErrorKind as Kind;
+        match &error {
+            Error::DatabaseError(Kind::UniqueViolation, info) => unique(info.as_ref()),
+            Error::DatabaseError(Kind::ForeignKeyViolation | Kind::RestrictViolation, _) => Self::ForeignKey(error),
+            Error::DatabaseError(Kind::SerializationFailure, _) => Self::Busy(error.into()),
+            Error::DatabaseError(Kind::UnableToSendCommand | Kind::ClosedConnection, _) => Self::Unavailable(error.into()),
+            Error::DatabaseError(_, info) => match passing(info.message()) {
+                Some(Passing::Busy) => Self::Busy(error.into()),
+                Some(Passing::Full) => Self::Full(error),
+                Some(Passing::Unavailable) => Self::Unavailable(error.into()),
+                None => Self::Other(error.into()),
+            },
+            Error::BrokenTransactionManager => Self::Unavailable(error.into()),
+            _ => Self::Other(error.into()),
+        }
+    }
+}
+
+enum Passing {
+    Busy,
+    Full,
+    Unavailable,
+}
+
+/// Reads the kinds that Diesel does not tell apart from the engine's own fixed message.
+fn passing(message: &str) -> Option<Passing> {
+    let starts = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
+    // SQLite: sqlite3_errstr; PostgreSQL: the server's messages (lc_messages is set to C on connect).
+    if starts(&["database is locked", "database table is locked", "locking protocol"])
+        || starts(&["deadlock detected", "canceling statement due to", "could not serialize", "could not obtain lock"])
+    {
+        Some(Passing::Busy)
+    } else if starts(&["database or disk is full"]) || message.contains("No space left on device") {
+        Some(Passing::Full)
+    } else if starts(&["unable to open database file", "disk I/O error"])
+        || starts(&["terminating connection", "the database system is", "sorry, too many clients", "connection closed"])
+        || starts(&["remaining connection slots", "terminating background worker"])
+    {
+        Some(Passing::Unavailable)
+    } else {
+        None
+    }
+}
+
+/// SQLite says `UNIQUE constraint failed: t.a, t.b` (or `index 'name'`); PostgreSQL names the
+/// constraint and says `Key (a, b)=(…) already exists.`, of which the values are dropped.
+fn unique(info: &dyn DatabaseErrorInformation) -> DbError {
+    let mut constraint = info.constraint_name().map(str::to_owned);
+    let listed = match info.details().and_then(|text| text.strip_prefix("Key (")) {
+        Some(rest) => rest.split_once(")=(").map(|(columns, _)| columns).unwrap_or_default(),
+        None => info.message().strip_prefix("UNIQUE constraint failed: ").unwrap_or_default(),
+    };
+    if let Some(name) = listed.strip_prefix("index '") {
+        constraint = Some(name.trim_end_matches('\'').to_owned());
+        return DbError::Unique { constraint, columns: Vec::new() };
+    }
+    let columns = listed
+        .split(", ")
+        .filter(|column| !column.is_empty())
+        .map(|column| column.rsplit('.').next().unwrap_or(column).trim_matches('"').to_owned())
+        .collect();
+    DbError::Unique { constraint, columns }
+}

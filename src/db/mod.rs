@@ -1,0 +1,29 @@
+//! The wire to the database: connections, transactions, dynamic statements, system tables.
+//!
+//! Guarantees: a transaction that was not committed leaves nothing behind; a read cannot write;
+//! every statement that runs through the pool is counted; a value reaches the database only as a
+//! bound parameter; an unreachable database is an error within seconds and needs no restart once
+//! it is back. An acknowledged write is on disk (`synchronous=FULL`, WAL).
+//! Deliberately not here: who may read what. Callers hold a permit before they ask.
+
+mod conn;
+mod error;
+mod migrate;
+mod moment;
+mod pool;
+mod postgres;
+pub mod schema;
+pub mod sql;
+mod sqlite;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use crate::config::DbTarget;
+pub(crate) use conn::on;
+pub use conn::{Conn, Dialect};
+pub use error::DbError;
+pub use moment::{Moment, MomentType};
+pub use pool::Db;
+pub use postgres::PgConn;

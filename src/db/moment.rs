@@ -1,0 +1,58 @@
+//! A moment as the databases keep it.
+//!
+//! SQLite: text of fixed width ([`DATETIME_FORMAT`]), so that text order is time order and
+//! dynamic statements compare with it. PostgreSQL: `timestamp` without zone, holding UTC.
+
+use crate::domain::DATETIME_FORMAT;
+use chrono::NaiveDateTime;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::query_builder::QueryId;
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{SqlType, Timestamp};
+use diesel::sqlite::{Sqlite, SqliteValue};
+
+/// The column type of a moment.
+#[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
+#[diesel(sqlite_type(name = "Text"))]
+#[diesel(postgres_type(oid = 1114, array_oid = 1115))]
+pub struct MomentType;
+
+/// A moment in UTC, to the millisecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+#[diesel(sql_type = MomentType)]
+pub struct Moment(pub NaiveDateTime);
+
+impl From<NaiveDateTime> for Moment {
+    fn from(at: NaiveDateTime) -> Self {
+        Self(at)
+    }
+}
+
+/// Reads the fixed-width text; anything else is not a moment of ours.
+pub(super) fn parse(text: &str) -> Result<NaiveDateTime, String> {
+    NaiveDateTime::parse_from_str(text, DATETIME_FORMAT).map_err(|_| format!("not a moment: {} characters", text.len()))
+}
+
+impl ToSql<MomentType, Sqlite> for Moment {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.format(DATETIME_FORMAT).to_string());
+        Ok(IsNull::No)
+    }
+}
+impl ToSql<MomentType, Pg> for Moment {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        <NaiveDateTime as ToSql<Timestamp, Pg>>::to_sql(&self.0, out)
+    }
+}
+impl FromSql<MomentType, Sqlite> for Moment {
+    fn from_sql(mut raw: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(parse(raw.read_text())?))
+    }
+}
+impl FromSql<MomentType, Pg> for Moment {
+    fn from_sql(raw: PgValue<'_>) -> deserialize::Result<Self> {
+        <NaiveDateTime as FromSql<Timestamp, Pg>>::from_sql(raw).map(Self)
+    }
+}

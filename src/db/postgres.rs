@@ -1,0 +1,176 @@
+//! Opening PostgreSQL: plain on this machine, verified TLS everywhere else.
+
+use super::DbError;
+use super::conn::Mode;
+use crate::config::Secret;
+use diesel::result::QueryResult;
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection};
+use rustls_platform_verifier::BuilderVerifierExt;
+use std::future::Future;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// A synchronous PostgreSQL connection. Use it on a blocking thread only.
+pub type PgConn = AsyncConnectionWrapper<AsyncPgConnection, DbIo>;
+
+/// How long opening a connection may take.
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
+/// Limits per session: a statement, a lock, an abandoned transaction; English messages, because errors are told apart by them.
+const SESSION: &str = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c lc_messages=C";
+
+// One runtime drives every database socket, so that a busy web worker cannot stall it.
+#[allow(clippy::expect_used, reason = "without threads the process cannot serve at all")]
+static DRIVER: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("db-io")
+        .enable_all()
+        .build()
+        .expect("a thread for database input and output")
+});
+
+/// Waits for the database on the thread that asked, while its own runtime moves the bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct DbIo;
+
+impl BlockOn for DbIo {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        DRIVER.handle().block_on(future)
+    }
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// A parsed target.
+#[derive(Clone)]
+pub(super) struct Target {
+    config: tokio_postgres::Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Target {
+    /// Reads a `postgres://` URL and refuses one that would send data in the clear over a network.
+    pub(super) fn parse(url: &Secret) -> Result<Self, DbError> {
+        // A stricter `sslmode` of libpq means what `require` means here: full verification.
+        let text = url.expose().replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
+        // SECURITY: the parser's message may repeat parts of the URL, and the URL may hold a password.
+        let mut config = tokio_postgres::Config::from_str(&text)
+            .map_err(|_| DbError::Refused("the database URL cannot be read: postgres://user:password@host:port/name".into()))?;
+        let local = is_local(&config);
+        let refuses_tls = text.contains("sslmode=disable") || text.contains("sslmode=prefer");
+        if !local && refuses_tls {
+            return Err(DbError::Refused("sslmode=disable and sslmode=prefer are for a database on this machine only".into()));
+        }
+        let wants_tls = !local || config.get_ssl_mode() == SslMode::Require;
+        config.ssl_mode(if wants_tls { SslMode::Require } else { SslMode::Disable });
+        config.connect_timeout(CONNECT).keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(10));
+        config.application_name("portcullis");
+        let options = config.get_options().map_or_else(|| SESSION.to_owned(), |own| format!("{SESSION} {own}"));
+        config.options(options);
+        let tls = wants_tls.then(verified_tls).transpose()?;
+        Ok(Self { config, tls })
+    }
+
+    /// Opens a connection, and the flag that is raised once its socket is gone.
+    pub(super) fn connect(&self) -> Result<(PgConn, Arc<AtomicBool>), DbError> {
+        let gone = Arc::new(AtomicBool::new(false));
+        let conn = DbIo.block_on(async {
+            match tokio::time::timeout(CONNECT, self.client(gone.clone())).await {
+                Ok(conn) => conn,
+                Err(late) => Err(DbError::Unavailable(late.into())),
+            }
+        })?;
+        Ok((PgConn::from(conn), gone))
+    }
+
+    async fn client(&self, gone: Arc<AtomicBool>) -> Result<AsyncPgConnection, DbError> {
+        let unavailable = |error: tokio_postgres::Error| DbError::Unavailable(error.into());
+        let client = match &self.tls {
+            Some(tls) => {
+                let (client, socket) = self.config.connect(tls.clone()).await.map_err(unavailable)?;
+                tokio::spawn(drive(socket, gone));
+                client
+            }
+            None => {
+                let (client, socket) = self.config.connect(tokio_postgres::NoTls).await.map_err(unavailable)?;
+                tokio::spawn(drive(socket, gone));
+                client
+            }
+        };
+        AsyncPgConnection::try_from(client).await.map_err(|error| DbError::Unavailable(error.into()))
+    }
+}
+
+async fn drive(socket: impl Future<Output = Result<(), tokio_postgres::Error>>, gone: Arc<AtomicBool>) {
+    // Whoever waits on the connection gets the error too; here only the fact matters.
+    let _ = socket.await;
+    gone.store(true, Ordering::Release);
+}
+
+pub(super) fn begin(conn: &mut PgConn, mode: Mode) -> QueryResult<()> {
+    let sql = match mode {
+        Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        Mode::Write => "BEGIN",
+    };
+    DbIo.block_on(AnsiTransactionManager::begin_transaction_sql(&mut **conn, sql))
+}
+
+/// Whether every host is this machine. A name other than `localhost` never is.
+fn is_local(config: &tokio_postgres::Config) -> bool {
+    let hosts = config.get_hosts();
+    let named = hosts.iter().all(|host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+    });
+    let addressed = config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback);
+    named && addressed && !(hosts.is_empty() && config.get_hostaddrs().is_empty())
+}
+
+fn verified_tls() -> Result<MakeRustlsConnect, DbError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let refused = |error: rustls::Error| DbError::Refused(format!("TLS to the database cannot be set up: {error}"));
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_platform_verifier()
+        .map_err(refused)?
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<Target, DbError> {
+        Target::parse(&Secret::new(url))
+    }
+
+    #[test]
+    fn a_database_elsewhere_is_reached_by_verified_tls_or_not_at_all() {
+        for url in ["postgres://u@db.example/x", "postgres://u@10.0.0.7/x", "postgres://u@db.example/x?sslmode=verify-full"] {
+            let target = parse(url).unwrap();
+            assert!(target.tls.is_some() && target.config.get_ssl_mode() == SslMode::Require, "{url}");
+        }
+        for url in ["postgres://u@db.example/x?sslmode=disable", "postgres://u@localhost,db.example/x?sslmode=prefer"] {
+            assert!(matches!(parse(url), Err(DbError::Refused(_))), "{url}");
+        }
+        for url in ["postgres://u@localhost/x?sslmode=disable", "postgres://u@127.0.0.1/x", "postgres://u@%2Ftmp/x"] {
+            assert!(parse(url).unwrap().tls.is_none(), "{url}");
+        }
+        assert!(parse("postgres://u@localhost/x?hostaddr=10.1.1.1&sslmode=disable").is_err());
+    }
+
+    #[test]
+    fn a_broken_url_is_refused_without_repeating_its_password() {
+        let error = parse("postgres://u:hunter2@host:port/x").err().unwrap();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,112 @@
+//! A statement joined with the values of one run, as Diesel sees it.
+
+use super::dialects::DynBackend;
+use super::{Params, Piece, Sql};
+use crate::db::{Conn, DbError, Dialect, on};
+use crate::domain::{Kind, Value};
+use diesel::connection::{Connection, LoadConnection};
+use diesel::deserialize;
+use diesel::expression::QueryMetadata;
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::result::{Error, QueryResult};
+use diesel::row::{Field, Row};
+use diesel::sql_types::Untyped;
+use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
+
+/// Runs a query and reads each row as values of `kinds`, column by column.
+pub fn fetch(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, DbError> {
+    on!(conn, |c| load(c, sql, params, kinds)).map_err(DbError::from)
+}
+
+/// Runs a statement and tells how many rows it touched.
+pub fn execute(conn: &mut Conn, sql: &Sql, params: &Params) -> Result<usize, DbError> {
+    on!(conn, |c| c.execute_returning_count(&Statement { sql, params: Some(params) })).map_err(DbError::from)
+}
+
+/// The text without its values.
+pub(super) fn text(sql: &Sql, dialect: Dialect) -> String {
+    let statement = Statement { sql, params: None };
+    let (done, text) = match dialect {
+        Dialect::Sqlite => {
+            let mut out = SqliteQueryBuilder::default();
+            (statement.to_sql(&mut out, &Sqlite), <SqliteQueryBuilder as QueryBuilder<Sqlite>>::finish(out))
+        }
+        Dialect::Postgres => {
+            let mut out = PgQueryBuilder::default();
+            (statement.to_sql(&mut out, &Pg), <PgQueryBuilder as QueryBuilder<Pg>>::finish(out))
+        }
+    };
+    match done {
+        Ok(()) => text,
+        Err(error) => format!("-- cannot be written: {error}"),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Statement<'a> {
+    sql: &'a Sql,
+    /// Absent when only the text is wanted.
+    params: Option<&'a Params>,
+}
+
+impl QueryId for Statement<'_> {
+    type QueryId = ();
+    // No type stands for the text, so the text itself is the key of the prepared statement.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement<'_> {
+    type SqlType = Untyped;
+}
+
+impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if self.sql.uncacheable {
+            out.unsafe_to_cache_prepared();
+        }
+        for piece in self.sql.pieces.iter() {
+            match piece {
+                Piece::Raw(text) => out.push_sql(text),
+                Piece::RawBy { sqlite, pg } => out.push_sql(match DB::DIALECT {
+                    Dialect::Sqlite => sqlite,
+                    Dialect::Postgres => pg,
+                }),
+                Piece::Ident(name) => out.push_identifier(name)?,
+                Piece::Int(number) => out.push_sql(&number.to_string()),
+                Piece::Bind(value) => DB::bind(&mut out, value)?,
+                Piece::Param(param) => match self.params {
+                    Some(params) => DB::bind(&mut out, params.value(*param))?,
+                    None => DB::bind(&mut out, &super::bound::Bound::BigInt(None))?,
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+fn load<C>(conn: &mut C, sql: &Sql, params: &Params, kinds: &[Kind]) -> QueryResult<Vec<Vec<Value>>>
+where
+    C: LoadConnection,
+    C::Backend: DynBackend + QueryMetadata<Untyped>,
+{
+    let rows = LoadConnection::load(conn, Statement { sql, params: Some(params) })?;
+    let mut read = Vec::new();
+    for row in rows {
+        let row = row?;
+        if row.field_count() != kinds.len() {
+            return Err(Error::DeserializationError("a row has not as many columns as were asked for".into()));
+        }
+        let cells = kinds.iter().enumerate().map(|(at, kind)| cell::<C::Backend, _>(&row, at, kind));
+        read.push(cells.collect::<deserialize::Result<Vec<_>>>().map_err(Error::DeserializationError)?);
+    }
+    Ok(read)
+}
+
+fn cell<'a, DB: DynBackend, R: Row<'a, DB>>(row: &R, at: usize, kind: &Kind) -> deserialize::Result<Value> {
+    let field = row.get(at).ok_or("a column is missing")?;
+    match field.value() {
+        Some(raw) => DB::read(raw, kind),
+        None => Ok(Value::Empty),
+    }
+}

@@ -1,0 +1,62 @@
+//! Opening SQLite.
+
+use super::DbError;
+use super::conn::Mode;
+use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection};
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+use diesel::sqlite::SqliteConnection;
+use std::path::Path;
+
+/// How long a statement waits for a lock that another process holds.
+const BUSY_MILLIS: u32 = 5_000;
+
+diesel::define_sql_function!(
+    /// Whether SQLite was compiled with an option.
+    fn sqlite_compileoption_used(name: diesel::sql_types::Text) -> diesel::sql_types::Bool
+);
+
+/// Opens the file; a read-only connection refuses every write by itself.
+pub(super) fn open(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> {
+    create_private(path)?;
+    let text = path.to_str().ok_or_else(|| DbError::Refused("the database path is not valid UTF-8".into()))?;
+    let mut conn = SqliteConnection::establish(text).map_err(|error| DbError::Unavailable(error.into()))?;
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout={BUSY_MILLIS}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
+         PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON;"
+    ))?;
+    if mode == Mode::Read {
+        conn.batch_execute("PRAGMA query_only=ON;")?;
+    }
+    Ok(conn)
+}
+
+/// SQLite must have been built so that a bound value never makes it plan a statement anew.
+pub(super) fn check_build(conn: &mut SqliteConnection) -> Result<(), DbError> {
+    let stable: bool = diesel::select(sqlite_compileoption_used("ENABLE_QPSG")).get_result(conn)?;
+    if stable {
+        return Ok(());
+    }
+    Err(DbError::Refused("SQLite was built without SQLITE_ENABLE_QPSG: build with the project's .cargo/config.toml".into()))
+}
+
+pub(super) fn begin(conn: &mut SqliteConnection, mode: Mode) -> QueryResult<()> {
+    let sql = match mode {
+        Mode::Read => "BEGIN",
+        Mode::Write => "BEGIN IMMEDIATE",
+    };
+    AnsiTransactionManager::begin_transaction_sql(conn, sql)
+}
+
+/// Creates the file readable by its owner only; SQLite gives its side files the same mode.
+fn create_private(path: &Path) -> Result<(), DbError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(DbError::Unavailable(error.into())),
+    }
+}
