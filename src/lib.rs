@@ -31,10 +31,5 @@ pub mod identity;
 // who may do what
 pub mod access;
 
-// objects in memory; behaviour
-pub mod workspace;
-
-pub mod flow;
-
 // edges and commands
 pub mod cli;
