@@ -3,18 +3,44 @@
 //! The modules stand in layer order: **a module imports only modules listed above it**, and
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
+// ground: time, words, settings, keys and sealing
 pub mod clock;
+
 pub mod domain;
 
 pub mod config;
+
 pub mod crypto;
+
+// the app as declared
 pub mod expr;
+
 pub mod model;
 
+// the wire, the record, outgoing mail
 pub mod db;
 
 pub mod audit;
 
+pub mod mail;
+
+
+// who is asking
+pub mod identity;
+
+// who may do what
 pub mod access;
 
+// objects in memory, objects in the database
+pub mod workspace;
+
 pub mod store;
+
+// behaviour
+pub mod flow;
+
+pub mod page;
+
+// the use cases
+// edges and commands
+pub mod cli;

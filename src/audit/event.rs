@@ -1,58 +1,8 @@
 //! What is recorded.
 
+use crate::config::Level;
 use crate::domain::ObjectId;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// How grave it is; Mendix's levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Every step.
-    Trace,
-    /// For finding faults.
-    Debug,
-    /// The ordinary course of things.
-    Info,
-    /// Worth a look.
-    Warning,
-    /// Something failed, or somebody insists.
-    Error,
-    /// Somebody must act now.
-    Critical,
-}
-
-impl Severity {
-    /// All, from the least to the most grave.
-    pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
-
-    /// The word for it.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
-    }
-    /// Reads the word.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.id() == text)
-    }
-    pub(super) fn rank(self) -> i32 {
-        self as i32
-    }
-    pub(super) fn of_rank(rank: i32) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.rank() == rank)
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
-    }
-}
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $name:ident = $id:literal, $severity:ident;)+) => {
@@ -68,8 +18,8 @@ macro_rules! kinds {
                 match self { $(Self::$name => $id,)+ }
             }
             /// How grave it is unless the event says otherwise.
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$name => Severity::$severity,)+ }
+            pub fn severity(self) -> Level {
+                match self { $(Self::$name => Level::$severity,)+ }
             }
         }
     };
@@ -159,7 +109,7 @@ pub struct Detail {
 #[derive(Clone, Debug)]
 pub struct Event {
     /// How grave it is.
-    pub severity: Severity,
+    pub severity: Level,
     /// What kind of thing.
     pub kind: EventKind,
     /// Who did it.

@@ -15,7 +15,8 @@ mod record;
 mod search;
 mod verify;
 
-pub use event::{Detail, Event, EventKind, Severity, Who};
+pub use crate::config::Level as Severity;
+pub use event::{Detail, Event, EventKind, Who};
 pub use record::record;
 pub use search::{Filter, Found, Page, Record, search};
 pub use verify::{Fault, NodeReport, Report, verify};

@@ -134,7 +134,7 @@ fn check_mode(_: &Path, _: &std::fs::Metadata) -> Result<(), KeyError> {
 /// Writes a new secret beside its place and links it in, so that a reader never sees half of one
 /// and of two processes that start at once both use the first.
 fn create(dir: &Path, path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(dir)?;
+    crate::config::create_private_dir(dir)?;
     let draft = dir.join(format!(".{SECRET_FILE}.{}", super::random_token()));
     let mut options = std::fs::OpenOptions::new();
     options.create_new(true).write(true);

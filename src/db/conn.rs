@@ -16,6 +16,7 @@ pub enum Dialect {
 }
 
 /// A connection to the database. Inside [`super::Db::read`] and [`super::Db::write`] it is in a transaction.
+#[allow(clippy::large_enum_variant, reason = "there are as many as the pool has, and boxing costs each use")]
 pub enum Conn {
     /// SQLite.
     Sqlite(SqliteConnection),

@@ -15,6 +15,10 @@ mod postgres;
 pub mod schema;
 pub mod sql;
 mod sqlite;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;

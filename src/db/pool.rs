@@ -1,7 +1,7 @@
 //! The pool of connections.
 
 use super::conn::{Conn, Mode};
-use super::{DbError, DbTarget, migrate, postgres, sqlite};
+use super::{DbError, DbTarget, Dialect, migrate, postgres, sqlite};
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use r2d2::ManageConnection;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -72,6 +72,14 @@ impl Db {
         migrate::pending(&mut self.line(Mode::Write)?.conn)
     }
 
+    /// Which SQL is spoken; known without asking the database.
+    pub fn dialect(&self) -> Dialect {
+        match self.0.target {
+            DbTarget::Sqlite(_) => Dialect::Sqlite,
+            DbTarget::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     /// Asks the database for a sign of life.
     pub fn ping(&self) -> Result<(), DbError> {
         self.read(|conn| conn.batch("SELECT 1"))
@@ -118,10 +126,10 @@ impl Db {
                 Mode::Write => pools.write.clone(),
             }
         };
-        let full = pool.state();
         pool.get().map_err(|error| {
             // All connections exist and are in use: the database is there, but everybody wants it.
-            if full.connections >= pool.max_size() { DbError::Busy(error.into()) } else { DbError::Unavailable(error.into()) }
+            let crowded = pool.state().connections >= pool.max_size();
+            if crowded { DbError::Busy(error.into()) } else { DbError::Unavailable(error.into()) }
         })
     }
 }
@@ -145,7 +153,9 @@ impl Pools {
 fn pool(maker: Maker, size: u32) -> r2d2::Pool<Maker> {
     r2d2::Pool::builder()
         .max_size(size)
-        .min_idle(Some(0))
+        // At least one: the pool replaces a broken connection only to keep this many idle, and
+        // without a replacement nobody wakes those who wait for it.
+        .min_idle(Some(1))
         .test_on_check_out(true)
         .connection_timeout(postgres::CONNECT)
         .idle_timeout(Some(Duration::from_secs(600)))

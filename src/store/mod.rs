@@ -36,9 +36,11 @@ use crate::crypto::Keys;
 use crate::db::Conn;
 use crate::db::sql::Params;
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::Environment;
+use crate::expr::{Data, Environment, EvalError};
+use crate::model::Model;
 use chrono::NaiveDateTime;
 use std::collections::BTreeMap;
+use tables::Hop;
 
 /// In whose name and at what moment a transaction runs.
 #[derive(Clone, Copy, Debug)]
@@ -169,5 +171,15 @@ impl Objects for Store<'_> {
 
     fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError> {
         self.guarded(|store| write::delete(store, permit, object, version))
+    }
+
+    fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
+        let (entity, Some(user)) = (Model::user_entity(), self.caller.user) else { return Ok(Value::Empty) };
+        let hop = self.statements.tables.hop(&entity, name);
+        let mut data = self.system_data();
+        match hop {
+            Some((Hop::Link(_) | Hop::Back { many: true, .. }, _)) => data.many(&entity, user, name).map(Value::List),
+            _ => data.member(&entity, user, name),
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(super) trait DynBackend: Backend {
     fn read(raw: Self::RawValue<'_>, kind: &Kind) -> deserialize::Result<Value>;
 }
 
-/// Binds what both databases take alike; a typed NULL where there is no value.
+/// Binds a value, or a NULL of its type.
 macro_rules! bind {
     ($out:expr, $type:ty, $rust:ty, $value:expr) => {
         match $value {
@@ -30,39 +30,31 @@ macro_rules! bind {
     };
 }
 
-fn bind_text<'b, DB: DynBackend>(out: &mut AstPass<'_, 'b, DB>, text: Option<&'b str>) -> QueryResult<()>
-where
-    DB: diesel::sql_types::HasSqlType<Text>,
-    str: diesel::serialize::ToSql<Text, DB>,
-    Option<String>: diesel::serialize::ToSql<Nullable<Text>, DB>,
-{
-    match text {
-        Some(text) => out.push_bind_param::<Text, str>(text),
-        None => out.push_bind_param::<Nullable<Text>, Option<String>>(&None),
-    }
-}
-
-fn misfit(why: &'static str) -> Error {
-    Error::QueryBuilderError(why.into())
+/// Binds what both databases take alike; `$numeric` binds what they do not.
+macro_rules! bind_any {
+    ($out:ident, $value:expr, |$number:ident| $numeric:expr) => {
+        match $value {
+            Bound::Null => {
+                $out.push_sql("NULL");
+                Ok(())
+            }
+            Bound::Text(Some(text)) => $out.push_bind_param::<Text, str>(text),
+            Bound::Text(None) => $out.push_bind_param::<Nullable<Text>, Option<String>>(&None),
+            Bound::BigInt(number) => bind!($out, BigInt, i64, number),
+            Bound::Numeric($number) => $numeric,
+            Bound::Boolean(truth) => bind!($out, Bool, bool, truth),
+            Bound::Date(date) => bind!($out, Date, NaiveDate, date),
+            Bound::Moment(at) => bind!($out, MomentType, Moment, at),
+            Bound::Misfit(why) => Err(Error::QueryBuilderError((*why).into())),
+        }
+    };
 }
 
 impl DynBackend for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bound) -> QueryResult<()> {
-        match value {
-            Bound::Null => {
-                out.push_sql("NULL");
-                Ok(())
-            }
-            Bound::Text(text) => bind_text(out, text.as_deref()),
-            Bound::BigInt(number) => bind!(out, BigInt, i64, number),
-            Bound::Numeric(number) => bind!(out, BigInt, i64, number.as_ref().map(|(whole, _)| whole)),
-            Bound::Boolean(truth) => bind!(out, Bool, bool, truth),
-            Bound::Date(date) => bind!(out, Date, NaiveDate, date),
-            Bound::Moment(at) => bind!(out, MomentType, Moment, at),
-            Bound::Misfit(why) => Err(misfit(why)),
-        }
+        bind_any!(out, value, |number| bind!(out, BigInt, i64, number.as_ref().map(|(scaled, _)| scaled)))
     }
 
     fn read(mut raw: SqliteValue<'_, '_, '_>, kind: &Kind) -> deserialize::Result<Value> {
@@ -102,19 +94,7 @@ impl DynBackend for Pg {
     const DIALECT: Dialect = Dialect::Postgres;
 
     fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bound) -> QueryResult<()> {
-        match value {
-            Bound::Null => {
-                out.push_sql("NULL");
-                Ok(())
-            }
-            Bound::Text(text) => bind_text(out, text.as_deref()),
-            Bound::BigInt(number) => bind!(out, BigInt, i64, number),
-            Bound::Numeric(number) => bind!(out, Numeric, BigDecimal, number.as_ref().map(|(_, exact)| exact)),
-            Bound::Boolean(truth) => bind!(out, Bool, bool, truth),
-            Bound::Date(date) => bind!(out, Date, NaiveDate, date),
-            Bound::Moment(at) => bind!(out, MomentType, Moment, at),
-            Bound::Misfit(why) => Err(misfit(why)),
-        }
+        bind_any!(out, value, |number| bind!(out, Numeric, BigDecimal, number.as_ref().map(|(_, exact)| exact)))
     }
 
     fn read(raw: PgValue<'_>, kind: &Kind) -> deserialize::Result<Value> {

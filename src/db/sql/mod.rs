@@ -122,3 +122,6 @@ impl Sql {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::{Values, feedback};
 use crate::access::Feedback;
-use crate::domain::{Kind, Name, Number, Value};
+use crate::domain::{Kind, Name, Number, Value, is_email_address};
 use crate::expr::compare_values;
 use crate::model::{Attribute, AttributeKind, Entity, Model};
 use std::cmp::Ordering;
@@ -108,7 +108,7 @@ fn text_fault(attribute: &Attribute, text: &str) -> Option<String> {
     if text.chars().count() > most {
         return Some(format!("{label} has more than {most} characters"));
     }
-    if attribute.email && !is_address(text) {
+    if attribute.email && !is_email_address(text) {
         return Some(format!("{label} is not an e-mail address"));
     }
     let whole = |found: regex::Match<'_>| found.start() == 0 && found.end() == text.len();
@@ -118,11 +118,6 @@ fn text_fault(attribute: &Attribute, text: &str) -> Option<String> {
         return None;
     }
     Some(attribute.message.clone().unwrap_or_else(|| format!("{label} does not have the expected form")))
-}
-
-fn is_address(text: &str) -> bool {
-    use validator::ValidateEmail;
-    text.len() <= 254 && text.validate_email()
 }
 
 fn number_fault(attribute: &Attribute, value: &Value) -> Option<String> {

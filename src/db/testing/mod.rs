@@ -1,0 +1,29 @@
+//! Databases for tests: a fresh one per test, of every kind that this machine has.
+
+pub mod cluster;
+
+use super::{Db, DbTarget};
+use crate::config::Secret;
+
+/// Runs a test on a fresh SQLite database, and on a fresh PostgreSQL database where one can be had.
+pub fn each(test: impl Fn(&Db)) {
+    sqlite(|db| test(db));
+    postgres(|db| test(db));
+}
+
+/// Runs a test on a fresh SQLite database with the system tables.
+pub fn sqlite(test: impl FnOnce(&Db)) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&DbTarget::Sqlite(dir.path().join("test.db")), 4).unwrap();
+    db.migrate().unwrap();
+    test(&db);
+}
+
+/// Runs a test on a fresh PostgreSQL database with the system tables, or skips it visibly.
+pub fn postgres(test: impl FnOnce(&Db)) {
+    let Some(cluster) = cluster::shared() else { return };
+    let db = Db::open(&DbTarget::Postgres(Secret::new(cluster.database())), 4).unwrap();
+    db.migrate().unwrap();
+    test(&db);
+    db.close();
+}

@@ -1,0 +1,152 @@
+use super::*;
+use crate::db::testing::each;
+
+#[test]
+fn accounts_are_searched_by_part_of_name_or_address_with_paging() {
+    each(|db| {
+        let identity = identity();
+        let roles = names(&["Employee"]);
+        for n in 0..25 {
+            let (email, name) = (format!("p{n:02}_x@b.example"), format!("Person {n:02}"));
+            db.write(|conn| {
+                identity.create_account(conn, &actor(), &NewAccount { email: &email, name: &name, roles: &roles }, None)
+            })
+            .unwrap();
+        }
+        let find = |text: &str, state, limit, offset| {
+            let filter = AccountFilter { text: text.into(), state };
+            db.read(|conn| search(conn, &filter, limit, offset)).unwrap()
+        };
+        let page = find("", None, 10, 20);
+        assert_eq!((page.accounts.len(), page.total, page.accounts[0].name.as_str()), (5, 25, "Person 20"));
+        assert_eq!(find("PERSON 1", None, 50, 0).total, 10);
+        assert_eq!(find("p03_X@B", None, 50, 0).total, 1);
+        assert_eq!(find("%", None, 50, 0).total, 0, "a mark of LIKE is itself");
+        assert_eq!(find("p0__x", None, 50, 0).total, 0);
+        assert_eq!(find("\\", None, 50, 0).total, 0);
+        assert_eq!(find("a\0b", None, 50, 0).total, 0);
+        assert_eq!(find("", Some(AccountState::Active), 50, 0).total, 0);
+        assert_eq!(find("", Some(AccountState::Invited), -5, -5).total, 25);
+        let ids: Vec<_> = page.accounts.iter().map(|account| account.id).collect();
+        assert_eq!(db.read(|conn| roles_of(conn, &ids)).unwrap().len(), 5);
+    });
+}
+
+#[test]
+fn an_address_belongs_to_one_account_whatever_its_case() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "Ada@B.example", &[]);
+        let none = BTreeSet::new();
+        let again = NewAccount { email: "ADA@b.EXAMPLE", name: "Other", roles: &none };
+        assert!(matches!(
+            db.write(|conn| identity.create_account(conn, &actor(), &again, None)),
+            Err(AccountError::AlreadyKnown)
+        ));
+        for email in [
+            "",
+            "ada",
+            "a@b\r\nBcc: x@y.example",
+            "a b@c.example",
+            "a@b.example,c@d.example",
+            &format!("{}@b.example", "x".repeat(300)),
+        ] {
+            let new = NewAccount { email, name: "Other", roles: &none };
+            assert!(
+                matches!(db.write(|conn| identity.create_account(conn, &actor(), &new, None)), Err(AccountError::Email)),
+                "{email:.40}"
+            );
+        }
+        for name in ["", "  ", "a\nb", &"x".repeat(101)] {
+            let new = NewAccount { email: "new@b.example", name, roles: &none };
+            assert!(
+                matches!(db.write(|conn| identity.create_account(conn, &actor(), &new, None)), Err(AccountError::Name)),
+                "{name:.40}"
+            );
+        }
+    });
+}
+
+#[test]
+fn of_two_administrators_who_change_roles_at_once_one_is_told() {
+    each(|db| {
+        let identity = identity();
+        let id = active(&identity, db, "ada@b.example", &["Employee"]);
+        let version = db.read(|conn| find(conn, id)).unwrap().unwrap().version;
+        let replace =
+            |version, roles: &[&str]| db.write(|conn| identity.replace_roles(conn, &actor(), id, version, &names(roles)));
+        replace(version, &["Employee", "Manager"]).unwrap();
+        assert!(matches!(replace(version, &["Auditor"]), Err(AccountError::Stale)));
+        assert_eq!(db.read(|conn| roles(conn, id)).unwrap(), names(&["Employee", "Manager"]));
+        assert!(matches!(
+            db.write(|conn| identity.replace_roles(conn, &actor(), AccountId(999), 1, &names(&[]))),
+            Err(AccountError::Unknown)
+        ));
+        let events = recorded(db, "user.role");
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].details[0].new.as_deref(), Some("Employee, Manager"));
+    });
+}
+
+#[test]
+fn blocking_ends_every_session_at_once_and_unblocking_brings_none_back() {
+    each(|db| {
+        let identity = identity();
+        let id = active(&identity, db, "ada@b.example", &[]);
+        let token = signed_in(&identity, db, "ada@b.example");
+        db.write(|conn| identity.block(conn, &actor(), id)).unwrap();
+        assert!(load(&identity, db, &token).is_none());
+        db.write(|conn| identity.unblock(conn, &actor(), id)).unwrap();
+        assert!(load(&identity, db, &token).is_none());
+        assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, home()).is_ok());
+        assert_eq!((recorded(db, "user.blocked").len(), recorded(db, "user.unblocked").len()), (1, 1));
+    });
+}
+
+#[test]
+fn renaming_needs_the_present_version() {
+    each(|db| {
+        let identity = identity();
+        let id = active(&identity, db, "ada@b.example", &[]);
+        let rename = |version, name: &str| db.write(|conn| identity.rename(conn, &actor(), id, version, name));
+        rename(1, "Ada King").unwrap();
+        assert!(matches!(rename(1, "Somebody"), Err(AccountError::Stale)));
+        assert!(matches!(rename(2, "\u{7}"), Err(AccountError::Name)));
+        assert_eq!(db.read(|conn| find(conn, id)).unwrap().unwrap().name, "Ada King");
+    });
+}
+
+#[test]
+fn the_own_password_is_changed_with_the_present_one_and_other_sessions_end() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "ada@b.example", &[]);
+        let (here, there) = (signed_in(&identity, db, "ada@b.example"), signed_in(&identity, db, "ada@b.example"));
+        let user = load(&identity, db, &here).unwrap().user;
+        let change = |present: &str, new: &str| {
+            identity.change_password(db, &user, &Password::new(present), &Password::new(new), home(), None)
+        };
+        assert!(matches!(change(OTHER, OTHER), Err(ChangeError::WrongPassword)));
+        assert!(matches!(change(GOOD, "short"), Err(ChangeError::Problems(_))));
+        assert!(matches!(change(GOOD, "ada lovelace rules"), Err(ChangeError::Problems(_))));
+        assert!(load(&identity, db, &there).is_some());
+        change(GOOD, OTHER).unwrap();
+        assert!(load(&identity, db, &here).is_some() && load(&identity, db, &there).is_none());
+        assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, home()).is_err());
+        assert!(try_sign_in(&identity, db, "ada@b.example", OTHER, home()).is_ok());
+        (0..10).for_each(|_| drop(change("wrong and wrong again", GOOD)));
+        assert!(matches!(change(OTHER, GOOD), Err(ChangeError::Throttled { .. })));
+    });
+}
+
+#[test]
+fn a_deed_that_cannot_be_recorded_does_not_happen() {
+    each(|db| {
+        let identity = identity();
+        let id = active(&identity, db, "ada@b.example", &[]);
+        db.write(|conn| conn.batch("UPDATE audit_head SET mac = 'forged'")).unwrap();
+        assert!(db.write(|conn| identity.block(conn, &actor(), id)).is_err());
+        assert_eq!(db.read(|conn| find(conn, id)).unwrap().unwrap().state, AccountState::Active);
+        assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, home()).is_err(), "nor does a sign-in");
+    });
+}
