@@ -32,5 +32,16 @@ pub mod identity;
 // who may do what
 pub mod access;
 
+// objects in memory, objects in the database
+pub mod workspace;
+
+pub mod store;
+
+// behaviour
+pub mod flow;
+
+pub mod page;
+
+// the use cases
 // edges and commands
 pub mod cli;

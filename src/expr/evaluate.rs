@@ -27,6 +27,11 @@ pub trait Data {
     fn member(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Value, EvalError>;
     /// The objects along a to-many association.
     fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError>;
+    /// The value of a calculated attribute, where the reader's right is to the attribute itself;
+    /// `None` computes it from the members it is made of.
+    fn calculated(&mut self, _entity: &QName, _object: ObjectId, _name: &Name) -> Option<Result<Value, EvalError>> {
+        None
+    }
 }
 
 /// What is in reach while evaluating.
@@ -89,7 +94,10 @@ impl Run<'_, '_> {
                 let Value::Object(object) = self.value(of, this, item)? else { return Ok(Value::Empty) };
                 match calculated {
                     None => self.data.member(entity, object, name)?,
-                    Some(expression) => self.nested(expression, object)?,
+                    Some(expression) => match self.data.calculated(entity, object, name) {
+                        Some(known) => known?,
+                        None => self.nested(expression, object)?,
+                    },
                 }
             }
             Node::Many { .. } | Node::Filter(..) => Value::List(self.list(e, this, item)?),
