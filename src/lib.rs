@@ -31,10 +31,14 @@ pub mod identity;
 // who may do what
 pub mod access;
 
-// objects in memory; behaviour
+// objects in memory, objects in the database
 pub mod workspace;
 
+// behaviour
 pub mod flow;
 
+pub mod page;
+
+// the use cases
 // edges and commands
 pub mod cli;

@@ -28,6 +28,10 @@ impl<T> Released<T> {
     pub fn derive<U>(&self, make: impl FnOnce(&T) -> U) -> Released<U> {
         Released(make(&self.0))
     }
+    /// Two released values together.
+    pub fn join<U>(self, other: Released<U>) -> Released<(T, U)> {
+        Released((self.0, other.0))
+    }
 }
 
 impl<T> Released<Vec<T>> {

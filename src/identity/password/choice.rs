@@ -15,7 +15,7 @@ pub enum ChoiceError {
 
 /// A password that passed every rule, as its hash.
 ///
-/// INVARIANT: made only by [`ChosenPassword::choose`], so no path sets a password that skipped the rules.
+/// INVARIANT: made only by `Identity::choose_password`, so no path sets a password that skipped the rules.
 #[derive(Debug)]
 pub struct ChosenPassword(PasswordHash);
 

@@ -1,0 +1,174 @@
+//! How values look to a reader.
+
+use crate::access::Cell;
+use crate::domain::{Decimal, Kind, Value};
+use crate::model::{Model, Tone};
+use serde::Serialize;
+
+/// A value ready to show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CellView {
+    /// Whether there is something, nothing, or something withheld.
+    pub state: CellState,
+    /// The text.
+    pub text: String,
+    /// Colour meaning.
+    pub tone: Option<&'static str>,
+    /// Side.
+    pub align: &'static str,
+    /// Word for the kind of value.
+    pub kind: &'static str,
+}
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellState {
+    /// A value.
+    Plain,
+    /// No value.
+    Empty,
+    /// A value that is not for this reader.
+    Withheld,
+}
+
+/// How one reader is spoken to.
+#[derive(Clone, Copy)]
+pub struct Speech<'m> {
+    /// The model, for captions and translations.
+    pub model: &'m Model,
+    /// The language.
+    pub language: &'m str,
+}
+
+impl<'m> Speech<'m> {
+    /// A fixed text in the reader's language.
+    pub fn say(&self, text: &'m str) -> &'m str {
+        self.model.translate(self.language, text)
+    }
+
+    /// A cell of a kind.
+    pub fn cell(&self, kind: &Kind, cell: &Cell) -> CellView {
+        match cell {
+            Cell::Withheld => self.withheld(kind),
+            Cell::Shown(value) => self.value(kind, value),
+        }
+    }
+
+    /// A withheld value.
+    pub fn withheld(&self, kind: &Kind) -> CellView {
+        CellView { state: CellState::Withheld, text: String::new(), tone: None, align: align(kind), kind: word(kind) }
+    }
+
+    /// A value of a kind.
+    pub fn value(&self, kind: &Kind, value: &Value) -> CellView {
+        let text = self.text(kind, value);
+        let state = if text.is_empty() { CellState::Empty } else { CellState::Plain };
+        let tone = self.tone(kind, value).map(Tone::as_str);
+        CellView { state, text, tone, align: align(kind), kind: word(kind) }
+    }
+
+    /// The tone of an enumeration value.
+    pub fn tone(&self, kind: &Kind, value: &Value) -> Option<Tone> {
+        match (kind, value) {
+            (Kind::Enumeration(name), Value::Text(text)) => {
+                self.model.enumerations.get(name)?.values.get(&**text).map(|shown| shown.tone)
+            }
+            _ => None,
+        }
+    }
+
+    /// The text of a value.
+    pub fn text(&self, kind: &Kind, value: &Value) -> String {
+        match (kind, value) {
+            (Kind::Enumeration(name), Value::Text(text)) => {
+                let found = self.model.enumerations.get(name).and_then(|all| all.values.get(&**text));
+                found.map_or_else(|| text.to_string(), |shown| self.model.translate(self.language, &shown.caption).to_owned())
+            }
+            (_, Value::Boolean(yes)) => self.say(if *yes { "Yes" } else { "No" }).to_owned(),
+            (_, Value::Decimal(number)) => self.decimal(number),
+            (_, Value::Date(date)) => date.format(self.date_format()).to_string(),
+            (_, Value::DateTime(moment)) => moment.format(&format!("{}, %H:%M", self.date_format())).to_string(),
+            (_, Value::List(ids)) if ids.is_empty() => String::new(),
+            (_, Value::List(ids)) => ids.len().to_string(),
+            (_, Value::Object(_)) => String::new(),
+            (_, other) => other.canonical(),
+        }
+    }
+
+    fn date_format(&self) -> &'static str {
+        if self.language.starts_with("en") { "%-d %b %Y" } else { "%Y-%m-%d" }
+    }
+
+    /// A decimal with its digits grouped.
+    pub fn decimal(&self, number: &Decimal) -> String {
+        let (group, point) = self.separators();
+        let plain = number.abs().to_string();
+        let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+        let mut out = String::from(if number.is_sign_negative() && !number.is_zero() { "-" } else { "" });
+        for (index, digit) in whole.chars().enumerate() {
+            if index > 0 && (whole.len() - index).is_multiple_of(3) {
+                out.push(group);
+            }
+            out.push(digit);
+        }
+        if !fraction.is_empty() {
+            out.push(point);
+            out.push_str(fraction);
+        }
+        out
+    }
+
+    /// The marks between groups of digits and before the fraction.
+    fn separators(&self) -> (char, char) {
+        match self.language.get(..2).unwrap_or_default() {
+            "de" | "nl" | "es" | "it" | "pt" | "da" => ('.', ','),
+            "fr" | "pl" | "sv" | "fi" | "cs" | "nb" => ('\u{a0}', ','),
+            _ => (',', '.'),
+        }
+    }
+
+    /// A number as this reader may type it, in canonical form. The plain form with a point is what
+    /// browsers send for number fields in every language and always means the same; besides it,
+    /// `1,234.5` is read where the comma groups, and `1234,5` where the comma is the point.
+    pub fn plain_number(&self, text: &str) -> Option<String> {
+        let text = text.trim();
+        if !text.contains(',') {
+            return Some(text.to_owned());
+        }
+        if self.separators().1 == ',' {
+            return (text.matches(',').count() == 1 && !text.contains('.')).then(|| text.replace(',', "."));
+        }
+        let (whole, _) = text.split_once('.').unwrap_or((text, ""));
+        let mut groups = whole.trim_start_matches(['-', '+']).split(',');
+        let first = groups.next().unwrap_or_default();
+        let well = (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
+        (well && whole.matches(',').count() == text.matches(',').count()).then(|| text.replace(',', ""))
+    }
+}
+
+/// The text of a value in a form field, which a form sends back unchanged when nobody touches it.
+pub fn field_text(value: &Value) -> String {
+    match value {
+        Value::DateTime(moment) => moment.format("%Y-%m-%dT%H:%M").to_string(),
+        Value::Object(_) | Value::List(_) => String::new(),
+        other => other.canonical(),
+    }
+}
+
+/// The side a kind of value stands on.
+pub fn align(kind: &Kind) -> &'static str {
+    if matches!(kind, Kind::Number(_)) { "right" } else { "left" }
+}
+
+fn word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Empty => "text",
+        Kind::Number(_) => "number",
+        Kind::Boolean => "boolean",
+        Kind::Date => "date",
+        Kind::DateTime => "datetime",
+        Kind::Enumeration(_) => "enumeration",
+        Kind::Object(_) | Kind::List(_) => "object",
+    }
+}

@@ -1,0 +1,155 @@
+//! One object; the widgets inside have it as `this`. The outermost data view is a form.
+
+use super::super::paths::Wanted;
+use super::super::told::Told;
+use crate::access::Cell;
+use crate::domain::{Name, QName, Value};
+use crate::expr::{Root, evaluate};
+use crate::model::{DataView, ViewSource, Widget, WidgetKind};
+use crate::page::PageError;
+use crate::page::view::{DataState, DataViewNode, Node};
+use crate::page::walk::{Bound, Life, Scope, This, Walk};
+use std::collections::BTreeMap;
+
+enum Found {
+    Object(This, BTreeMap<Name, Value>),
+    Nothing,
+    NotForYou,
+}
+
+pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &Scope) -> Result<Node, PageError> {
+    let mut node = DataViewNode { id: id.to_owned(), state: DataState::Nothing, read_only: view.read_only, children: Vec::new() };
+    if scope.view.is_none() && walk.skips(&view.content) {
+        return Ok(Node::DataView(node));
+    }
+    let (this, set) = match find(walk, view, scope)? {
+        Found::Object(this, set) => (this, set),
+        Found::Nothing => return Ok(Node::DataView(node)),
+        Found::NotForYou => {
+            node.state = DataState::NotForYou;
+            return Ok(Node::DataView(node));
+        }
+    };
+    let form = if scope.view.is_none() && scope.row.is_none() { format!("f-{id}") } else { scope.form.clone() };
+    let read_only = scope.read_only || view.read_only;
+    let saves = scope.saves || (!read_only && (this.life == Life::New || writes(walk, &this.entity, &view.content)));
+    let inner = Scope {
+        this: Some(this.clone()),
+        view: Some(id.to_owned()),
+        form: form.clone(),
+        row: scope.row.clone(),
+        read_only,
+        saves,
+    };
+    if scope.row.is_none() {
+        walk.bind(Bound { view: id.to_owned(), form, this, set });
+    }
+    node.children = walk.widgets(&view.content, &inner)?;
+    node.state = DataState::Shown;
+    node.read_only = read_only;
+    Ok(Node::DataView(node))
+}
+
+fn find(walk: &mut Walk<'_, '_>, view: &DataView, scope: &Scope) -> Result<Found, PageError> {
+    match &view.source {
+        ViewSource::Parameter(name) => Ok(match walk.argument(name) {
+            Some((id, life)) => Found::Object(This { entity: view.entity.clone(), id, life }, BTreeMap::new()),
+            None => Found::Nothing,
+        }),
+        ViewSource::Association(name) => associated(walk, view, name, scope),
+        ViewSource::New(set) => {
+            let created = walk.authority().create(&view.entity, []).is_ok();
+            if created { fresh(walk, view, set, scope) } else { Ok(Found::NotForYou) }
+        }
+    }
+}
+
+/// The object along a to-one association of the surrounding one, read through the reader's grants.
+fn associated(walk: &mut Walk<'_, '_>, view: &DataView, name: &Name, scope: &Scope) -> Result<Found, PageError> {
+    let Some(outer) = &scope.this else { return Ok(Found::Nothing) };
+    let cell = walk.member(outer, std::slice::from_ref(name), scope)?;
+    let id = match cell.peek() {
+        Cell::Withheld => return Ok(Found::NotForYou),
+        Cell::Shown(value) => value.as_object(),
+    };
+    let (Some(id), Some(permit)) = (id, walk.view_permit(&view.entity)) else {
+        return Ok(if id.is_some() { Found::NotForYou } else { Found::Nothing });
+    };
+    let mut wanted = Wanted::from(Root::This);
+    wanted.widgets(&view.content);
+    let life = walk.object(&permit, &view.entity, id, wanted)?;
+    Ok(life.map_or(Found::NotForYou, |life| Found::Object(This { entity: view.entity.clone(), id, life }, BTreeMap::new())))
+}
+
+/// A new object: defaults of its members, then what the page sets. Nothing is stored.
+fn fresh(
+    walk: &mut Walk<'_, '_>,
+    view: &DataView,
+    set: &[(Name, crate::expr::Typed)],
+    scope: &Scope,
+) -> Result<Found, PageError> {
+    let Some(entity) = walk.model.entity(&view.entity).cloned() else { return Ok(Found::Nothing) };
+    let id = walk.fresh_key();
+    let mut values: Told<BTreeMap<Name, Value>> =
+        Told::fixed(entity.members().map(|name| (name.clone(), Value::Empty)).collect());
+    let booleans = entity.attributes.values().filter(|a| a.kind == crate::model::AttributeKind::Boolean);
+    let booleans: Vec<Name> = booleans.map(|attribute| attribute.name.clone()).collect();
+    values = values.map(|mut all| {
+        all.extend(booleans.into_iter().map(|name| (name, Value::Boolean(false))));
+        all
+    });
+    let defaults = entity.attributes.values().filter_map(|a| Some((&a.name, a.default.as_ref()?)));
+    let links = entity.associations.values().filter_map(|a| Some((&a.name, a.default.as_ref()?)));
+    let set_names: Vec<&Name> = set.iter().map(|(name, _)| name).collect();
+    let mut first = BTreeMap::new();
+    for (name, typed) in defaults.chain(links).chain(set.iter().map(|(name, typed)| (name, typed))) {
+        let value = walk.tell(scope, |reading, environment| evaluate(typed, environment, reading))?;
+        // A value that the caller may not know cannot be put into an object of theirs.
+        let Ok(known) = value.peek().clone() else {
+            if set_names.contains(&name) {
+                return Ok(Found::NotForYou);
+            }
+            continue;
+        };
+        if set_names.contains(&name) {
+            first.insert(name.clone(), known);
+        }
+        values = values.join(value).map(|(mut all, value)| {
+            all.insert(name.clone(), value.unwrap_or(Value::Empty));
+            all
+        });
+    }
+    walk.assume(&view.entity, id, &values);
+    calculate(walk, &view.entity, id, scope)?;
+    Ok(Found::Object(This { entity: view.entity.clone(), id, life: Life::New }, first))
+}
+
+/// Calculated members of an object that no store knows yet.
+fn calculate(walk: &mut Walk<'_, '_>, entity: &QName, id: crate::domain::ObjectId, scope: &Scope) -> Result<(), PageError> {
+    let Some(found) = walk.model.entity(entity).cloned() else { return Ok(()) };
+    let this = This { entity: entity.clone(), id, life: Life::New };
+    let inner = Scope { this: Some(this), ..scope.clone() };
+    for (name, typed) in found.attributes.values().filter_map(|a| Some((&a.name, a.calculated.as_deref()?))) {
+        let value = walk.value(typed, &inner)?;
+        let known = value.map(|value| BTreeMap::from([(name.clone(), value.unwrap_or(Value::Empty))]));
+        walk.assume(entity, id, &known);
+    }
+    Ok(())
+}
+
+/// Whether any input among these could be written by the caller.
+fn writes(walk: &Walk<'_, '_>, entity: &QName, widgets: &[Widget]) -> bool {
+    let may = |member: &Name| {
+        let kept = walk.model.entity(entity).is_none_or(|entity| entity.server_kept(member));
+        !kept && walk.authority().change(entity, [member]).is_ok()
+    };
+    widgets.iter().any(|widget| match &widget.kind {
+        WidgetKind::Input(input) => may(&input.member),
+        WidgetKind::Reference(reference) => may(&reference.member),
+        WidgetKind::Container { content, .. } | WidgetKind::Snippet { content, .. } => writes(walk, entity, content),
+        WidgetKind::Columns(columns) => columns.iter().any(|(_, content)| writes(walk, entity, content)),
+        WidgetKind::Tabs(tabs) => tabs.iter().any(|(_, content)| writes(walk, entity, content)),
+        WidgetKind::DataView(view) => !view.read_only && writes(walk, &view.entity, &view.content),
+        _ => false,
+    })
+}

@@ -1,0 +1,165 @@
+//! An input for an attribute: editable, read-only, or withheld.
+
+use crate::access::Cell;
+use crate::domain::{Kind, Name, Value};
+use crate::model::{Attribute, AttributeKind, Input};
+use crate::page::PageError;
+use crate::page::show::field_text;
+use crate::page::told::Told;
+use crate::page::view::{Choice, FieldState, InputNode, Node};
+use crate::page::walk::{Field, Life, Scope, This, Walk};
+
+/// Texts without a limit of their own still end somewhere.
+const LONGEST_TEXT: u32 = 100_000;
+
+pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, input: &Input, scope: &Scope) -> Result<Option<Node>, PageError> {
+    let Some(this) = scope.this.clone() else { return Ok(None) };
+    let Some(entity) = walk.model.entity(&this.entity).cloned() else { return Ok(None) };
+    let Some(attribute) = entity.attributes.get(&input.member) else { return Ok(None) };
+    let kind = attribute.kind();
+    let cell = shown(walk, &this, &input.member, scope)?;
+    let state = state(walk, &this, &input.member, &cell, input.read_only.as_ref(), scope)?;
+    let mut node = InputNode {
+        id: in_document(id, scope),
+        name: id.to_owned(),
+        form: scope.form.clone(),
+        label: walk.say(input.label.as_deref().unwrap_or(&attribute.label)),
+        help: walk.say_some(input.help.as_deref().or(Some(&attribute.help))),
+        placeholder: walk.say_some(input.placeholder.as_deref()),
+        required: attribute.required,
+        error: None,
+        control: control(attribute, input.rows),
+        state,
+        value: None,
+        cell: cell.derive(|cell| walk.speak(|speech| speech.cell(&kind, cell))),
+        max_length: longest(attribute),
+        min: attribute.min.as_ref().map(field_text),
+        max: attribute.max.as_ref().map(field_text),
+        step: step(attribute),
+        rows: (input.rows > 1).then_some(input.rows),
+        options: None,
+        truncated: false,
+    };
+    if state == FieldState::Editable {
+        edit(walk, id, &this, attribute, &cell, scope, &mut node);
+    }
+    Ok(Some(Node::Input(Box::new(node))))
+}
+
+/// Makes the field of an editable input, and offers it.
+fn edit(
+    walk: &mut Walk<'_, '_>,
+    id: &str,
+    this: &This,
+    attribute: &Attribute,
+    cell: &Told<Cell>,
+    scope: &Scope,
+    node: &mut InputNode,
+) {
+    let present = cell.derive(|cell| cell.value().map(field_text).unwrap_or_default());
+    let typed = walk.context.form.and_then(|form| form.values.get(id)).cloned();
+    let value = typed.map_or_else(|| present.clone(), Told::fixed);
+    if let AttributeKind::Enumeration(name) = &attribute.kind {
+        node.options = Some(choices(walk, name, &value, attribute.required));
+    }
+    node.error = walk.error_at(id, this, &attribute.name);
+    node.value = Some(value);
+    walk.fields.insert(
+        id.to_owned(),
+        Field {
+            form: scope.form.clone(),
+            view: scope.view.clone().unwrap_or_default(),
+            member: attribute.name.clone(),
+            kind: attribute.kind(),
+            longest: longest(attribute).unwrap_or(LONGEST_TEXT),
+            text: present.peek().clone(),
+            original: cell.peek().value().cloned().unwrap_or(Value::Empty),
+            reference: None,
+        },
+    );
+}
+
+/// The member as the reader may have it; one that no rule lets them read is not even asked for.
+pub(super) fn shown(walk: &mut Walk<'_, '_>, this: &This, member: &Name, scope: &Scope) -> Result<Told<Cell>, PageError> {
+    if !walk.view_permit(&this.entity).is_some_and(|permit| permit.may_read(member)) {
+        return Ok(Told::fixed(Cell::Withheld));
+    }
+    walk.member(this, std::slice::from_ref(member), scope)
+}
+
+/// What the caller can do with a member here. Which *rows* may be changed the store decides.
+pub(super) fn state(
+    walk: &mut Walk<'_, '_>,
+    this: &This,
+    member: &Name,
+    cell: &Told<Cell>,
+    read_only: Option<&crate::expr::Typed>,
+    scope: &Scope,
+) -> Result<FieldState, PageError> {
+    if *cell.peek() == Cell::Withheld {
+        return Ok(FieldState::Withheld);
+    }
+    let kept = walk.model.entity(&this.entity).is_none_or(|entity| entity.server_kept(member));
+    let granted = match this.life {
+        Life::New => walk.authority().create(&this.entity, [member]).is_ok(),
+        _ => walk.authority().change(&this.entity, [member]).is_ok(),
+    };
+    if kept || !granted || scope.read_only || scope.row.is_some() || scope.view.is_none() {
+        return Ok(FieldState::Readonly);
+    }
+    // A condition that cannot be decided leaves the field closed.
+    let closed = match read_only {
+        Some(condition) => walk.value(condition, scope)?.peek().as_ref().map_or(true, Value::holds),
+        None => false,
+    };
+    Ok(if closed { FieldState::Readonly } else { FieldState::Editable })
+}
+
+/// Ids in rows are told apart.
+pub(super) fn in_document(id: &str, scope: &Scope) -> String {
+    scope.row.as_ref().map_or_else(|| id.to_owned(), |(number, _)| format!("{id}-{number}"))
+}
+
+fn control(attribute: &Attribute, rows: u32) -> &'static str {
+    match &attribute.kind {
+        AttributeKind::String(_) if attribute.email => "email",
+        AttributeKind::String(_) if rows > 1 => "textarea",
+        AttributeKind::String(_) => "text",
+        AttributeKind::Text => "textarea",
+        AttributeKind::Integer | AttributeKind::Autonumber => "integer",
+        AttributeKind::Decimal(_) => "decimal",
+        AttributeKind::Boolean => "checkbox",
+        AttributeKind::Date => "date",
+        AttributeKind::DateTime => "datetime",
+        AttributeKind::Enumeration(_) => "select",
+    }
+}
+
+fn longest(attribute: &Attribute) -> Option<u32> {
+    match attribute.kind {
+        AttributeKind::String(length) => Some(length),
+        _ => None,
+    }
+}
+
+fn step(attribute: &Attribute) -> Option<String> {
+    match attribute.kind() {
+        Kind::Number(number) if number.scale == 0 => Some("1".into()),
+        Kind::Number(number) => Some(format!("0.{}1", "0".repeat(number.scale.saturating_sub(1) as usize))),
+        _ => None,
+    }
+}
+
+fn choices(walk: &Walk<'_, '_>, name: &crate::domain::QName, value: &Told<String>, required: bool) -> Told<Vec<Choice>> {
+    value.derive(|value| {
+        let nothing = Choice { value: String::new(), label: "–".into(), selected: value.is_empty() };
+        let mut all: Vec<Choice> = (!required || value.is_empty()).then_some(nothing).into_iter().collect();
+        let values = walk.model.enumerations.get(name).into_iter().flat_map(|found| &found.values);
+        all.extend(values.map(|(name, shown)| Choice {
+            value: name.to_string(),
+            label: walk.say(&shown.caption),
+            selected: name.as_str() == value,
+        }));
+        all
+    })
+}
