@@ -34,6 +34,8 @@ pub mod access;
 // objects in memory, objects in the database
 pub mod workspace;
 
+pub mod store;
+
 // behaviour
 pub mod flow;
 
