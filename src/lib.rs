@@ -30,7 +30,11 @@ pub mod identity;
 // who may do what
 pub mod access;
 
-// behaviour
+// objects in memory; behaviour
+pub mod workspace;
+
+pub mod flow;
+
 pub mod page;
 
 // edges and commands

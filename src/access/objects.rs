@@ -4,8 +4,8 @@ use super::denied::Denied;
 use super::permit::{Change, Create, Delete, Load, Permit, View};
 use super::released::Released;
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::Typed;
-use crate::model::Path;
+use crate::expr::{EvalError, Typed};
+use crate::model::{Model, Path};
 use std::collections::BTreeMap;
 
 /// One value as the reader may have it.
@@ -225,4 +225,15 @@ pub trait Objects {
     ) -> Result<(), WriteError>;
     /// Deletes an object (and what its associations cascade to).
     fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError>;
+    /// A member of the *caller's own* account (name, email, active), or where an association leads
+    /// from it: who the caller is, told without a right to read system.User. It can be asked about
+    /// nobody else; a to-many association gives a list.
+    fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
+        Err(EvalError::Withheld(Model::user_entity(), name.clone()))
+    }
+    /// What is still wrong with a non-persistable object: required members and validations by
+    /// expression. (A persistable one is validated when it is written.)
+    fn validate(&mut self, _permit: &Permit<View>, _object: ObjectId) -> Result<Vec<Feedback>, ObjectError> {
+        Ok(Vec::new())
+    }
 }

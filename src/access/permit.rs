@@ -44,12 +44,13 @@ pub struct Permit<A: Act> {
     rights: Arc<Rights>,
     entity: Option<Arc<EntityRights>>,
     rules: Vec<usize>,
+    snapshot: Option<QName>,
     act: PhantomData<A>,
 }
 
 impl<A: Act> Permit<A> {
     pub(super) fn place(target: QName, rights: Arc<Rights>) -> Self {
-        Self { target, rights, entity: None, rules: Vec::new(), act: PhantomData }
+        Self { target, rights, entity: None, rules: Vec::new(), snapshot: None, act: PhantomData }
     }
 
     pub(super) fn entity(entity: &QName, rights: &Arc<Rights>, grants: impl Fn(&Rule) -> bool) -> Result<Self, Denied> {
@@ -57,7 +58,8 @@ impl<A: Act> Permit<A> {
         let rules = found.map(|e| e.rules_where(grants)).unwrap_or_default();
         match found {
             Some(found) if !rules.is_empty() => {
-                Ok(Self { target: entity.clone(), rights: rights.clone(), entity: Some(found.clone()), rules, act: PhantomData })
+                let (target, rights, entity) = (entity.clone(), rights.clone(), Some(found.clone()));
+                Ok(Self { target, rights, entity, rules, snapshot: None, act: PhantomData })
             }
             _ => Err(no_rule(A::VERB, &entity.to_string(), rights, Layer::EntityAccess)),
         }
@@ -90,6 +92,15 @@ impl<A: Act> Permit<A> {
 }
 
 impl Permit<View> {
+    /// The same permit, for the objects of a public snapshot.
+    pub(super) fn of_snapshot(self, name: &QName) -> Self {
+        Self { snapshot: Some(name.clone()), ..self }
+    }
+    /// The public snapshot it is for, when it is for one: then its objects are those of the public
+    /// copy, and no others.
+    pub fn snapshot(&self) -> Option<&QName> {
+        self.snapshot.as_ref()
+    }
     /// The permit to view another entity with the same rights, for a path along an association.
     pub fn onward(&self, entity: &QName) -> Result<Self, Denied> {
         Permit::entity(entity, &self.rights, |rule| !rule.read.is_empty())

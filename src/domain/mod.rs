@@ -3,11 +3,13 @@
 //! Pure and without I/O. A [`Value`] deliberately does **not** implement `Serialize`: data leaves
 //! the server only as `access::Released`.
 
+mod address;
 mod kind;
 mod name;
 mod object;
 mod value;
 
+pub use address::is_email_address;
 pub use kind::{Kind, Number};
 pub use name::{Name, QName, did_you_mean};
 pub use object::{Member, ObjectId, Origin};

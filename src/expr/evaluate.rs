@@ -25,12 +25,13 @@ pub enum EvalError {
 pub trait Data {
     /// The value of an attribute or a to-one association; `Empty` when there is none.
     fn member(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Value, EvalError>;
-    /// The value of a calculated attribute where it is at hand; `None` has it computed from its expression.
+    /// The objects along a to-many association.
+    fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError>;
+    /// The value of a calculated attribute, where the reader's right is to the attribute itself;
+    /// `None` computes it from the members it is made of.
     fn calculated(&mut self, _entity: &QName, _object: ObjectId, _name: &Name) -> Option<Result<Value, EvalError>> {
         None
     }
-    /// The objects along a to-many association.
-    fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError>;
 }
 
 /// What is in reach while evaluating.
@@ -94,7 +95,7 @@ impl Run<'_, '_> {
                 match calculated {
                     None => self.data.member(entity, object, name)?,
                     Some(expression) => match self.data.calculated(entity, object, name) {
-                        Some(value) => value?,
+                        Some(known) => known?,
                         None => self.nested(expression, object)?,
                     },
                 }

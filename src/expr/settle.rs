@@ -1,0 +1,108 @@
+//! A condition with everything settled that does not depend on the row.
+
+use super::typed::{Node, Root, Typed};
+use crate::domain::{Kind, Name, Value};
+use std::collections::BTreeMap;
+
+/// Replaces each part of a condition that is the same for every row by a variable with its value.
+///
+/// What is left asks the database about the row only: what a variable or the caller leads to was
+/// read by whoever evaluates here, under their own rights. The variables are named `1`, `2`, …,
+/// which no author can write. Lists stay as they are, with their start settled.
+pub fn settle<E>(
+    condition: &Typed,
+    evaluate: &mut dyn FnMut(&Typed) -> Result<Value, E>,
+) -> Result<(Typed, BTreeMap<Name, Value>), E> {
+    let mut settling = Settling { evaluate, variables: BTreeMap::new() };
+    let settled = settling.part(condition)?;
+    Ok((settled, settling.variables))
+}
+
+struct Settling<'e, E> {
+    evaluate: &'e mut dyn FnMut(&Typed) -> Result<Value, E>,
+    variables: BTreeMap<Name, Value>,
+}
+
+impl<E> Settling<'_, E> {
+    fn part(&mut self, e: &Typed) -> Result<Typed, E> {
+        let plain = matches!(
+            e.node,
+            Node::Literal(_)
+                | Node::Now
+                | Node::Today
+                | Node::HasRole(_)
+                | Node::SignedIn
+                | Node::Root(Root::User | Root::This | Root::Item)
+        );
+        if plain {
+            return Ok(e.clone());
+        }
+        if !matches!(e.kind, Kind::List(_)) && !varies(e, false) {
+            let name = Name::new((self.variables.len() + 1).to_string());
+            let value = (self.evaluate)(e)?;
+            self.variables.insert(name.clone(), value);
+            return Ok(Typed { node: Node::Root(Root::Variable(name)), kind: e.kind.clone(), span: e.span });
+        }
+        Ok(Typed { node: self.inside(&e.node)?, kind: e.kind.clone(), span: e.span })
+    }
+
+    fn boxed(&mut self, e: &Typed) -> Result<Box<Typed>, E> {
+        self.part(e).map(Box::new)
+    }
+
+    fn inside(&mut self, node: &Node) -> Result<Node, E> {
+        Ok(match node {
+            Node::Literal(_) | Node::Now | Node::Today | Node::HasRole(_) | Node::SignedIn => node.clone(),
+            Node::Root(Root::Variable(name)) => {
+                let kept = Typed { node: node.clone(), kind: Kind::Empty, span: Default::default() };
+                let value = (self.evaluate)(&kept)?;
+                self.variables.insert(name.clone(), value);
+                node.clone()
+            }
+            Node::Root(_) => node.clone(),
+            Node::Member { of, entity, name, calculated } => {
+                Node::Member { of: self.boxed(of)?, entity: entity.clone(), name: name.clone(), calculated: calculated.clone() }
+            }
+            Node::Many { of, entity, name } => Node::Many { of: self.boxed(of)?, entity: entity.clone(), name: name.clone() },
+            Node::Filter(a, b) => Node::Filter(self.boxed(a)?, self.boxed(b)?),
+            Node::Aggregate(how, list, of) => {
+                let list = self.boxed(list)?;
+                Node::Aggregate(*how, list, of.as_ref().map(|of| self.boxed(of)).transpose()?)
+            }
+            Node::Not(a) => Node::Not(self.boxed(a)?),
+            Node::And(a, b) => Node::And(self.boxed(a)?, self.boxed(b)?),
+            Node::Or(a, b) => Node::Or(self.boxed(a)?, self.boxed(b)?),
+            Node::If(a, b, c) => Node::If(self.boxed(a)?, self.boxed(b)?, self.boxed(c)?),
+            Node::Compare(op, a, b) => Node::Compare(*op, self.boxed(a)?, self.boxed(b)?),
+            Node::IsEmpty(a) => Node::IsEmpty(self.boxed(a)?),
+            Node::Arithmetic(op, a, b) => Node::Arithmetic(*op, self.boxed(a)?, self.boxed(b)?),
+            Node::Concat(a, b) => Node::Concat(self.boxed(a)?, self.boxed(b)?),
+            Node::InValues(a, values) => Node::InValues(self.boxed(a)?, values.clone()),
+            Node::InList(a, b) => Node::InList(self.boxed(a)?, self.boxed(b)?),
+            Node::Within { object, roots, entity, parent } => Node::Within {
+                object: self.boxed(object)?,
+                roots: self.boxed(roots)?,
+                entity: entity.clone(),
+                parent: parent.clone(),
+            },
+            Node::Call(function, arguments) => {
+                Node::Call(*function, arguments.iter().map(|argument| self.part(argument)).collect::<Result<_, E>>()?)
+            }
+        })
+    }
+}
+
+/// Whether the value can differ from row to row; `bound` inside a list whose `item` is meant.
+fn varies(e: &Typed, bound: bool) -> bool {
+    match &e.node {
+        Node::Root(Root::This) => true,
+        Node::Root(Root::Item) => !bound,
+        Node::Filter(list, condition) => varies(list, bound) || varies(condition, true),
+        Node::Aggregate(_, list, of) => varies(list, bound) || of.as_ref().is_some_and(|of| varies(of, true)),
+        _ => {
+            let mut found = false;
+            e.children(&mut |child| found |= varies(child, bound));
+            found
+        }
+    }
+}
