@@ -34,8 +34,6 @@ pub mod access;
 // objects in memory, objects in the database
 pub mod workspace;
 
-pub mod store;
-
 // behaviour
 pub mod flow;
 
