@@ -10,6 +10,8 @@ pub mod domain;
 
 pub mod config;
 
+pub mod log;
+
 pub mod crypto;
 
 // the app as declared
@@ -23,7 +25,6 @@ pub mod db;
 pub mod audit;
 
 pub mod mail;
-
 
 // who is asking
 pub mod identity;
