@@ -112,10 +112,10 @@ impl<'r, 'c> Interpreter<'r, 'c> {
     }
 
     /// The value of an expression under the frame's authority.
-    pub(super) fn value(&mut self, frame: &Frame, expression: &Typed, this: Option<ObjectId>) -> Result<Value, FlowError> {
+    pub(super) fn value(&mut self, frame: &Frame, expression: &Typed) -> Result<Value, FlowError> {
         let roles = self.context.grants.roles().clone();
         let (user, now) = (self.context.account.map(|account| account.id), self.context.now);
-        let environment = Environment { this, user, roles: &roles, now, variables: &frame.variables };
+        let environment = Environment { this: None, user, roles: &roles, now, variables: &frame.variables };
         let mut reading = self.reading(&frame.authority);
         let value = match evaluate(expression, &environment, &mut reading) {
             Ok(value) => value,
@@ -131,20 +131,15 @@ impl<'r, 'c> Interpreter<'r, 'c> {
     }
 
     /// The values of `set` or `with`.
-    pub(super) fn values(
-        &mut self,
-        frame: &Frame,
-        set: &[(Name, Typed)],
-        this: Option<ObjectId>,
-    ) -> Result<BTreeMap<Name, Value>, FlowError> {
-        set.iter().map(|(name, expression)| Ok((name.clone(), self.value(frame, expression, this)?))).collect()
+    pub(super) fn values(&mut self, frame: &Frame, set: &[(Name, Typed)]) -> Result<BTreeMap<Name, Value>, FlowError> {
+        set.iter().map(|(name, expression)| Ok((name.clone(), self.value(frame, expression)?))).collect()
     }
 
     pub(super) fn text(&mut self, frame: &Frame, template: &Template) -> Result<String, FlowError> {
         let (model, language) = (self.model.clone(), self.context.language);
         let mut length = 0_usize;
         text::render(template, &model, language, &mut |expression| {
-            let value = self.value(frame, expression, None)?;
+            let value = self.value(frame, expression)?;
             length += value.as_text().map_or(64, str::len);
             if length > LONGEST_TEXT { Err(FlowError::Exhausted("a text became longer than a mebibyte")) } else { Ok(value) }
         })
@@ -152,7 +147,7 @@ impl<'r, 'c> Interpreter<'r, 'c> {
 
     /// A constraint of the model, with everything settled that is not about the row.
     pub(super) fn inside(&mut self, frame: &Frame, condition: &Typed) -> Result<Inside, FlowError> {
-        let (condition, variables) = settle(condition, &mut |part| self.value(frame, part, None))?;
+        let (condition, variables) = settle(condition, &mut |part| self.value(frame, part))?;
         Ok(Inside { condition, variables })
     }
 

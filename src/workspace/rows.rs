@@ -97,8 +97,8 @@ impl Workspace {
         let of_snapshot = permit.snapshot();
         let candidates = match of_snapshot {
             Some(name) => {
-                let list = self.opened.get(name).map(|list| list.iter().enumerate().collect()).unwrap_or_else(Vec::new);
-                let ids = list.into_iter().filter_map(|(at, held)| Some((snapshots::id_at(&self.model, name, at)?, held)));
+                let list = self.opened.get(name).map(|list| list.as_slice()).unwrap_or_default().iter().enumerate();
+                let ids = list.filter_map(|(at, held)| Some((snapshots::id_at(&self.model, name, at)?, held)));
                 ids.filter(|(id, held)| held.entity == *permit.target() && query.object.is_none_or(|o| o == *id)).collect()
             }
             None => self.candidates(permit, query)?,

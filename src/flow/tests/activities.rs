@@ -281,7 +281,7 @@ fn calling_passes_arguments_and_gives_the_value_back() {
 #[test]
 fn calling_what_a_guardrail_denies_is_refused() {
     let flow = "roles: [Clerk]\ndo:\n  - call: {microflow: Inner, with: {Word: \"'Lamp'\", Times: \"3\"}, as: R}";
-    let mut desk = desk(&[("Flow", flow)]).as_a("Barred");
+    let mut desk = desk(&[("Flow", flow)]).role("Barred");
     assert!(denied(&desk.run("Flow", [])).contains("Not for the barred"));
     let result = desk.deed(|context, grants| run(&grants.run(&q("Flow"))?, values([("Odd", Value::Integer(1))]), context));
     assert!(matches!(result, Err(FlowError::Broken(_))), "a foreign argument is not taken");
@@ -401,7 +401,7 @@ fn publishing_collects_the_attributes() {
     let flow = format!(
         "roles: [Clerk]\ndo:\n  - create: {{as: A, entity: Offer, set: {{title: \"'Vase'\", amount: \"7.5\"}}}}{PUBLISH}"
     );
-    let mut desk = desk(&[("Flow", &flow)]).as_a("Boss");
+    let mut desk = desk(&[("Flow", &flow)]).role("Boss");
     desk.run("Flow", []).unwrap();
     let published = &desk.effects.published[0];
     assert_eq!((&published.snapshot, published.objects.len()), (&q("Offers"), 1));
@@ -414,7 +414,7 @@ fn publishing_what_may_not_be_read_is_refused() {
     let mut desk = desk(&[("Flow", &flow)]);
     desk.store.put(-6, "Offer", [("title", Value::text("Vase"))]);
     assert!(denied(&desk.run("Flow", [])).contains("d.Offer.amount is withheld"));
-    let mut boss = desk.as_a("Boss");
+    let mut boss = desk.role("Boss");
     (0..2_001).for_each(|at| boss.store.put(-10 - at, "Offer", []));
     assert!(matches!(boss.run("Flow", []), Err(FlowError::Exhausted(_))));
     assert!(boss.effects.published.is_empty());
@@ -434,7 +434,7 @@ fn a_visitor_registers_without_a_question_to_the_data() {
 fn registering_is_refused_to_users_and_bad_addresses() {
     assert!(denied(&Desk::does(REGISTER).1).contains("only visitors"));
     let flow = format!("roles: [Visitor]\nparameters: {{F: Form}}\ndo:{REGISTER}");
-    let mut desk = desk(&[("Flow", &flow)]).as_a("Visitor");
+    let mut desk = desk(&[("Flow", &flow)]).role("Visitor");
     desk.store.put(-5, "Form", [("email", Value::text("a@b.example\nBcc: x@y.example"))]);
     assert!(matches!(desk.run("Flow", [("F", Value::Object(ObjectId(-5)))]), Err(FlowError::Feedback(_))));
     let (desk, done) = Desk::does_as("Visitor", &format!("{REGISTER}{REGISTER}"), []);

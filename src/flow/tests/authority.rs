@@ -111,7 +111,7 @@ do:
 
 #[test]
 fn an_object_of_another_entity_is_nothing_to_a_flow() {
-    let mut desk = desk(&[("Peek", PEEK)]).as_a("Boss");
+    let mut desk = desk(&[("Peek", PEEK)]).role("Boss");
     denied(&desk.run("Peek", person(11)));
     let result = desk.run("Peek", [("P", Value::text("2"))]);
     assert!(matches!(result, Err(FlowError::Broken(_))), "a text is no reference");
@@ -142,7 +142,7 @@ fn nobody_is_the_user_of_a_visitor_or_a_job() {
 roles: [Visitor]
 do:
   - message: {text: \"{user.name}{user.email}|{signedIn()}\"}";
-    let mut desk = desk(&[("Flow", flow)]).as_a("Visitor");
+    let mut desk = desk(&[("Flow", flow)]).role("Visitor");
     assert_eq!(messages(&desk.run("Flow", []).unwrap()), ["|No"]);
     assert_eq!(desk.store.asked, 0);
 }

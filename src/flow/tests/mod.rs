@@ -217,7 +217,7 @@ fn desk(flows: &[(&str, &str)]) -> Desk {
 }
 
 impl Desk {
-    fn as_a(mut self, role: &str) -> Self {
+    fn role(mut self, role: &str) -> Self {
         self.roles = [Name::new(role)].into();
         if role == "Visitor" {
             self.account = None;
@@ -273,7 +273,7 @@ impl Desk {
             "roles: [Clerk]\nparameters: {O: Order, F: Form}"
         };
         let text = format!("{head}\ndo:\n{body}");
-        let mut desk = desk(&[("Flow", &text)]).as_a(role);
+        let mut desk = desk(&[("Flow", &text)]).role(role);
         let mut given = values(arguments);
         desk.store.put(-1, "Form", [("email", Value::text("new@desk.example")), ("name", Value::text("New One"))]);
         given.entry(Name::new("F")).or_insert(Value::Object(ObjectId(-1)));
