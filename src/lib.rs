@@ -10,6 +10,8 @@ pub mod domain;
 
 pub mod config;
 
+pub mod log;
+
 pub mod crypto;
 
 // the app as declared

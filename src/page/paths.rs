@@ -13,8 +13,8 @@ pub(super) enum Step {
     ToOne(QName),
     /// Several objects, by an own association.
     ToMany(QName),
-    /// The other side of an association: its owner, and its name there.
-    Inverse { owner: QName, association: Name },
+    /// The other side of an association: its owner, its name there, and whether there are several.
+    Inverse { owner: QName, association: Name, many: bool },
 }
 
 /// The step a member of an entity is; `None` when there is no such member.
@@ -31,16 +31,16 @@ pub(super) fn step(model: &Model, entity: &QName, member: &str) -> Option<Step> 
         });
     }
     let inverse = entity.inverses.get(member)?;
-    Some(Step::Inverse { owner: inverse.owner.clone(), association: inverse.association.clone() })
+    Some(Step::Inverse { owner: inverse.owner.clone(), association: inverse.association.clone(), many: inverse.many })
 }
 
-/// The kind at the end of a path along own to-one associations.
+/// The kind at the end of a path that leads to at most one object.
 pub(super) fn kind_at(model: &Model, entity: &QName, path: &[Name]) -> Option<Kind> {
     let (last, way) = path.split_last()?;
     let mut at = entity.clone();
     for name in way {
         match step(model, &at, name)? {
-            Step::ToOne(target) => at = target,
+            Step::ToOne(target) | Step::Inverse { owner: target, many: false, .. } => at = target,
             _ => return None,
         }
     }
@@ -53,7 +53,7 @@ pub(super) fn label_at<'m>(model: &'m Model, entity: &QName, path: &[Name]) -> O
     let mut at = entity.clone();
     for name in way {
         match step(model, &at, name)? {
-            Step::ToOne(target) => at = target,
+            Step::ToOne(target) | Step::Inverse { owner: target, many: false, .. } => at = target,
             _ => return None,
         }
     }

@@ -5,7 +5,7 @@
 
 use super::context::{FormState, ViewState};
 use super::facts::{Cells, Facts, Permits, Reading};
-use super::paths::{Wanted, each_widget, holds_widget};
+use super::paths::{Step, Wanted, each_widget, holds_widget, step};
 use super::query::url;
 use super::show::{CellView, Speech};
 use super::told::Told;
@@ -233,7 +233,7 @@ impl<'c, 'a> Walk<'c, 'a> {
     }
 
     /// The top of the page: no current object.
-    fn top() -> Scope {
+    pub(super) fn top() -> Scope {
         Scope { this: None, view: None, form: PAGE_FORM.to_owned(), row: None, read_only: false, saves: false }
     }
 
@@ -377,8 +377,11 @@ impl<'c, 'a> Walk<'c, 'a> {
             let mut at = (this.entity.clone(), this.id);
             let Some((last, way)) = path.split_last() else { return Cell::Withheld };
             for name in way {
-                match (reading.shown(&at.0, at.1, name), super::paths::step(&model, &at.0, name)) {
-                    (Cell::Shown(Value::Object(id)), Some(super::paths::Step::ToOne(target))) => at = (target, id),
+                match (reading.shown(&at.0, at.1, name), step(&model, &at.0, name)) {
+                    (
+                        Cell::Shown(Value::Object(id)),
+                        Some(Step::ToOne(target) | Step::Inverse { owner: target, many: false, .. }),
+                    ) => at = (target, id),
                     (Cell::Shown(Value::Empty), _) => return Cell::Shown(Value::Empty),
                     _ => return Cell::Withheld,
                 }

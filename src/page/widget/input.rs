@@ -28,7 +28,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, input: &Input, scope: &Sco
         placeholder: walk.say_some(input.placeholder.as_deref()),
         required: attribute.required,
         error: None,
-        control: control(attribute, input.rows),
+        control: control(attribute),
         state,
         value: None,
         cell: cell.derive(|cell| walk.speak(|speech| speech.cell(&kind, cell))),
@@ -36,7 +36,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, input: &Input, scope: &Sco
         min: attribute.min.as_ref().map(field_text),
         max: attribute.max.as_ref().map(field_text),
         step: step(attribute),
-        rows: (input.rows > 1).then_some(input.rows),
+        rows: (attribute.kind == AttributeKind::Text).then_some(input.rows),
         options: None,
         truncated: false,
     };
@@ -120,10 +120,9 @@ pub(super) fn in_document(id: &str, scope: &Scope) -> String {
     scope.row.as_ref().map_or_else(|| id.to_owned(), |(number, _)| format!("{id}-{number}"))
 }
 
-fn control(attribute: &Attribute, rows: u32) -> &'static str {
+fn control(attribute: &Attribute) -> &'static str {
     match &attribute.kind {
         AttributeKind::String(_) if attribute.email => "email",
-        AttributeKind::String(_) if rows > 1 => "textarea",
         AttributeKind::String(_) => "text",
         AttributeKind::Text => "textarea",
         AttributeKind::Integer | AttributeKind::Autonumber => "integer",
