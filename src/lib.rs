@@ -10,6 +10,8 @@ pub mod domain;
 
 pub mod config;
 
+pub mod log;
+
 pub mod crypto;
 
 // the app as declared
@@ -30,14 +32,14 @@ pub mod identity;
 // who may do what
 pub mod access;
 
-// objects in memory; behaviour
+// objects in memory, objects in the database
 pub mod workspace;
 
+// behaviour
 pub mod flow;
 
 pub mod page;
 
+// the use cases
 // edges and commands
-pub mod web;
-
 pub mod cli;

@@ -1,0 +1,138 @@
+//! Who asks, as far as the edge can tell, and who that proves to be.
+
+use super::{App, Live, Refusal};
+use crate::access::Grants;
+use crate::config::Level;
+use crate::crypto::constant_time_eq;
+use crate::db::Conn;
+use crate::domain::{Name, ObjectId};
+use crate::identity::{Actor, Caller, Session, VisitorId};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What the edge knows about a request. Nothing in it is proved yet.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The session token of the cookie.
+    pub session: Option<String>,
+    /// The visitor cookie.
+    pub visitor: Option<String>,
+    /// The client's address.
+    pub address: IpAddr,
+    /// What the browser calls itself.
+    pub agent: String,
+    /// The request's id, in every log line and audit record.
+    pub request_id: String,
+    /// The language to speak.
+    pub language: String,
+    /// Path and query, for what comes after signing in.
+    pub target: String,
+}
+
+/// Somebody who proved who they are (a visitor: that the cookie is one of ours).
+pub struct Asker {
+    /// The caller.
+    pub caller: Caller,
+    /// The grants of the caller's roles, as they are now.
+    pub grants: Arc<Grants>,
+    /// The token that every form must carry.
+    pub csrf: String,
+    /// What sealed things are bound to: the session, or the visitor.
+    pub binding: String,
+    /// The visitor cookie to set, if it is new.
+    pub new_visitor: Option<String>,
+}
+
+impl Asker {
+    /// A visitor; asks nothing of the database.
+    pub fn visitor(app: &App, live: &Live, ask: &Ask) -> Self {
+        let known = ask.visitor.as_deref().and_then(|cookie| app.identity.prove_visitor(cookie));
+        let (id, new_visitor) = match known {
+            Some(id) => (id, None),
+            None => {
+                let (id, cookie) = app.identity.welcome_visitor();
+                (id, Some(cookie))
+            }
+        };
+        Self {
+            csrf: app.identity.visitor_csrf(id),
+            binding: binding_of(id),
+            caller: Caller::Visitor(id),
+            grants: live.visitor_grants(),
+            new_visitor,
+        }
+    }
+
+    /// A signed-in person.
+    pub fn user(live: &Live, session: Session) -> Self {
+        Self {
+            csrf: session.csrf,
+            binding: format!("user {}", session.user.session().as_str()),
+            grants: live.grants_of(session.user.user_roles()),
+            caller: Caller::User(session.user),
+            new_visitor: None,
+        }
+    }
+
+    /// The account, if one was proved.
+    pub fn account(&self) -> Option<ObjectId> {
+        match &self.caller {
+            Caller::User(user) => Some(ObjectId(user.id().0)),
+            _ => None,
+        }
+    }
+    /// How the caller is named in the trail.
+    pub fn actor<'a>(&self, ask: &'a Ask) -> Actor<'a> {
+        match &self.caller {
+            Caller::User(user) => Actor::user(user, Some(&ask.request_id)),
+            _ => Actor::visitor(ask.address, Some(&ask.request_id)),
+        }
+    }
+    /// Name and address of a signed-in person; empty for a visitor.
+    pub fn name_and_email(&self) -> (&str, &str) {
+        match &self.caller {
+            Caller::User(user) => (user.name(), user.email()),
+            _ => ("", ""),
+        }
+    }
+    /// Whether any of the caller's user roles is among these.
+    pub fn has_any(&self, roles: &std::collections::BTreeSet<Name>) -> bool {
+        self.account().is_some() && !self.grants.roles().is_disjoint(roles)
+    }
+
+    /// Refuses a form that this caller's own page did not make (ASVS 3.5.1).
+    // SECURITY: compared in constant time; `a_form_without_the_sessions_token_is_refused`.
+    pub fn check_csrf(&self, token: &str) -> Result<(), Refusal> {
+        if constant_time_eq(token.as_bytes(), self.csrf.as_bytes()) && self.new_visitor.is_none() {
+            return Ok(());
+        }
+        Err(Refusal::Forged("the form's token is not this session's"))
+    }
+}
+
+fn binding_of(id: VisitorId) -> String {
+    format!("visitor {id}")
+}
+
+impl App {
+    /// The signed-in person behind a request, in the caller's transaction; `None` for a visitor or a session that ended.
+    pub(super) fn prove(&self, conn: &mut Conn, live: &Live, ask: &Ask) -> Result<Option<Asker>, Refusal> {
+        let Some(token) = ask.session.as_deref() else { return Ok(None) };
+        Ok(self.identity.prove_session(conn, token)?.map(|session| Asker::user(live, session)))
+    }
+
+    /// Who asks: a signed-in person if there is a session cookie (one statement), else a visitor (none).
+    pub fn asker(&self, live: &Live, ask: &Ask) -> Result<Asker, Refusal> {
+        if let Some(token) = ask.session.as_deref()
+            && let Some(session) = self.identity.load_session(&self.db, token)?
+        {
+            return Ok(Asker::user(live, session));
+        }
+        Ok(Asker::visitor(self, live, ask))
+    }
+
+    /// Notes something in the log under the request.
+    pub(super) fn note(&self, level: Level, node: &str, text: &str, ask: &Ask) {
+        self.logs.write(node, level, text, Some(&ask.request_id));
+    }
+}

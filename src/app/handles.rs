@@ -1,0 +1,75 @@
+//! Object keys as the browser sees them: opaque, bound to their entity; what lives in memory
+//! travels inside its handle, sealed for this caller.
+
+use super::context::SharedWorkspace;
+use crate::clock::Clock;
+use crate::crypto::Keys;
+use crate::domain::{ObjectId, QName};
+use crate::page::{FormState, Handles};
+use crate::workspace::Exported;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// How long a form may lie open, in seconds.
+const FORM_LIFETIME: i64 = 12 * 3_600;
+/// The longest sealed text that is looked at.
+const LONGEST: usize = 64 * 1_024;
+
+/// Handles of one caller.
+pub(super) struct Book {
+    pub keys: Keys,
+    pub clock: Clock,
+    /// The session or visitor that sealed things are bound to.
+    pub binding: String,
+    /// Digest of the model.
+    pub model: String,
+    pub workspace: SharedWorkspace,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed<T> {
+    until: i64,
+    content: T,
+}
+
+impl Book {
+    fn seal_for<T: Serialize>(&self, purpose: &str, about: &str, content: T) -> String {
+        let until = self.clock.now().and_utc().timestamp() + FORM_LIFETIME;
+        let text = serde_json::to_vec(&Sealed { until, content }).unwrap_or_default();
+        self.keys.seal(purpose, self.bound(about).as_bytes(), &text)
+    }
+
+    // SECURITY: a state of another session, model, page kind or time does not open (icsa-23-320-04).
+    fn open_for<T: DeserializeOwned>(&self, purpose: &str, about: &str, text: &str) -> Option<T> {
+        if text.len() > LONGEST {
+            return None;
+        }
+        let bytes = self.keys.open(purpose, self.bound(about).as_bytes(), text).ok()?;
+        let sealed: Sealed<T> = serde_json::from_slice(&bytes).ok()?;
+        (sealed.until >= self.clock.now().and_utc().timestamp()).then_some(sealed.content)
+    }
+
+    fn bound(&self, about: &str) -> String {
+        format!("{}\n{}\n{about}", self.binding, self.model)
+    }
+}
+
+impl Handles for Book {
+    fn write(&self, entity: &QName, id: ObjectId) -> String {
+        match self.workspace.borrow().export(id) {
+            Some(object) if id.0 < 0 => format!("~{}", self.seal_for("object", &entity.to_string(), object)),
+            _ => self.keys.handle(entity, id),
+        }
+    }
+    fn read(&mut self, entity: &QName, text: &str) -> Option<ObjectId> {
+        let Some(sealed) = text.strip_prefix('~') else { return self.keys.object(entity, text) };
+        let object: Exported = self.open_for("object", &entity.to_string(), sealed)?;
+        self.workspace.borrow_mut().import(&object).ok()
+    }
+    fn seal(&self, state: &FormState) -> String {
+        self.seal_for("form", "", state)
+    }
+    fn open(&self, text: &str) -> Option<FormState> {
+        self.open_for("form", "", text)
+    }
+}

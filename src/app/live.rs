@@ -1,0 +1,57 @@
+//! A model that runs, with everything compiled from it.
+
+use crate::access::Grants;
+use crate::domain::Name;
+use crate::model::{Findings, Model};
+use crate::store::{Collision, Statements};
+use crate::workspace::Snapshots;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+/// How many role sets are kept compiled; beyond that the oldest go, whatever they cost to make again.
+const MOST_ROLE_SETS: usize = 500;
+
+/// A model that runs.
+pub struct Live {
+    /// The model.
+    pub model: Arc<Model>,
+    /// Compiled statements.
+    pub statements: Statements,
+    /// Public snapshots.
+    pub snapshots: Arc<Snapshots>,
+    /// Gaps and warnings of the model.
+    pub findings: Findings,
+    grants: Mutex<HashMap<(BTreeSet<Name>, bool), Arc<Grants>>>,
+}
+
+impl Live {
+    /// Prepares a checked model.
+    pub fn new(model: Arc<Model>, snapshots: Arc<Snapshots>, findings: Findings) -> Result<Self, Collision> {
+        let statements = Statements::new(&model)?;
+        Ok(Self { model, statements, snapshots, findings, grants: Mutex::new(HashMap::new()) })
+    }
+
+    /// The grants of a signed-in person's user roles, as they are now.
+    pub fn grants_of(&self, user_roles: &BTreeSet<Name>) -> Arc<Grants> {
+        self.compiled(user_roles.clone(), true)
+    }
+
+    /// The grants of visitors.
+    pub fn visitor_grants(&self) -> Arc<Grants> {
+        self.compiled(self.model.anonymous_role().cloned().into_iter().collect(), false)
+    }
+
+    fn compiled(&self, roles: BTreeSet<Name>, signed_in: bool) -> Arc<Grants> {
+        let mut all = self.grants.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if all.len() > MOST_ROLE_SETS {
+            all.clear();
+        }
+        let key = (roles, signed_in);
+        if let Some(found) = all.get(&key) {
+            return found.clone();
+        }
+        let made = Arc::new(Grants::compile(&self.model, &key.0, signed_in));
+        all.insert(key, made.clone());
+        made
+    }
+}

@@ -1,0 +1,113 @@
+//! The use cases: what a person, a visitor or a job may ask of the server, wired once.
+//!
+//! From here down everything is synchronous and testable without a runtime. A visitor's context
+//! owns no connection (`visitor`); everybody else's work happens in one transaction. Every refusal
+//! is one [`Refusal`], recorded in one place. The module deliberately knows nothing of HTTP.
+
+mod act;
+mod ask;
+mod context;
+mod demo;
+mod handles;
+mod jobs;
+mod live;
+mod post;
+mod recording;
+mod refusal;
+mod registration;
+pub mod seed;
+mod show;
+mod visit;
+mod visitor;
+
+pub use act::{Done, Sent};
+pub use ask::{Asker, Ask};
+pub use demo::Demo;
+pub use live::Live;
+pub use refusal::Refusal;
+pub use registration::{LinkPage, LinkRefusal, LinkUse};
+pub use show::{Shell, Who};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::crypto::Keys;
+use crate::db::Db;
+use crate::identity::Identity;
+use crate::log::Logs;
+use crate::mail::Mailer;
+use crate::model::Findings;
+use std::sync::{Arc, RwLock};
+
+/// A running server's parts.
+pub struct App {
+    /// What the operator decided.
+    pub settings: Settings,
+    /// Keys of this installation.
+    pub keys: Keys,
+    /// Time.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// Accounts, sessions, links.
+    pub identity: Identity,
+    /// Outgoing mail.
+    pub mailer: Mailer,
+    /// The log.
+    pub logs: Logs,
+    /// Present only while demo mode runs, on loopback.
+    pub demo: Option<Demo>,
+    live: RwLock<Arc<Live>>,
+    /// Findings of a model that did not replace the running one.
+    rejected: RwLock<Option<Arc<Findings>>>,
+    registrations: registration::Meter,
+    waiting: recording::Waiting,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[expect(clippy::too_many_arguments, reason = "each part is made once, by the server")]
+    pub fn new(
+        settings: Settings,
+        keys: Keys,
+        clock: Clock,
+        db: Db,
+        identity: Identity,
+        mailer: Mailer,
+        logs: Logs,
+        demo: Option<Demo>,
+        live: Live,
+    ) -> Self {
+        Self {
+            settings,
+            keys,
+            clock,
+            db,
+            identity,
+            mailer,
+            logs,
+            demo,
+            live: RwLock::new(Arc::new(live)),
+            rejected: RwLock::new(None),
+            registrations: registration::Meter::default(),
+            waiting: recording::Waiting::default(),
+        }
+    }
+
+    /// The model that runs now. A request keeps the one it began with.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+    /// Lets another model take effect.
+    pub fn replace(&self, live: Live) {
+        *self.live.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(live);
+        self.reject(None);
+    }
+    /// Remembers why a changed model did not take effect, or that there is nothing to say.
+    pub fn reject(&self, findings: Option<Findings>) {
+        *self.rejected.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = findings.map(Arc::new);
+    }
+    /// Why a changed model did not take effect.
+    pub fn rejected(&self) -> Option<Arc<Findings>> {
+        self.rejected.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+}

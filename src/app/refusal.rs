@@ -1,0 +1,106 @@
+//! Everything that can end a request without its deed.
+
+use crate::access::{Denied, ObjectError, Reason};
+use crate::db::DbError;
+use crate::flow::FlowError;
+use crate::page::PageError;
+use std::time::Duration;
+
+/// Why a request was not answered with what it asked for. Nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Not granted.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Nothing that a page of ours would send: forged or altered.
+    #[error("forged: {0}")]
+    Forged(&'static str),
+    /// The page or object is not there (for this caller).
+    #[error("not there")]
+    Gone,
+    /// The form is out of date.
+    #[error("out of date")]
+    Expired,
+    /// Somebody changed the object meanwhile.
+    #[error("changed meanwhile")]
+    Stale,
+    /// The app says why it cannot be done.
+    #[error("{0}")]
+    Said(String),
+    /// Too much at once.
+    #[error("too many attempts")]
+    TooFast(Duration),
+    /// The database is not there, or full: try again.
+    #[error("not available: {0}")]
+    Unavailable(String),
+    /// A fault of ours or of the model. Details stand in the log only.
+    #[error("fault: {0}")]
+    Fault(String),
+}
+
+impl Refusal {
+    /// Whether it belongs into the audit trail as a denial.
+    pub fn denial(&self) -> Option<String> {
+        match self {
+            Self::Denied(denied) => Some(denied.summary()),
+            Self::Forged(what) => Some(format!("forged request: {what}")),
+            _ => None,
+        }
+    }
+}
+
+impl From<DbError> for Refusal {
+    fn from(error: DbError) -> Self {
+        let text = error.to_string();
+        let full = matches!(error, DbError::Full(_));
+        if error.is_passing() || full { Self::Unavailable(text) } else { Self::Fault(text) }
+    }
+}
+
+impl From<ObjectError> for Refusal {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::Denied(denied) => Self::of_denied(denied),
+            ObjectError::Unavailable(source) => Self::Unavailable(source.to_string()),
+            ObjectError::Fault(source) => Self::Fault(source.to_string()),
+        }
+    }
+}
+
+impl From<PageError> for Refusal {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::BadRequest(what) => Self::Forged(what),
+            PageError::Gone => Self::Gone,
+            PageError::Expired => Self::Expired,
+            PageError::Invalid(_) => Self::Said("Some values cannot be read.".into()),
+            PageError::Object(error) => error.into(),
+        }
+    }
+}
+
+impl From<FlowError> for Refusal {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Denied(denied) => Self::of_denied(denied),
+            FlowError::Feedback(feedback) => {
+                Self::Said(feedback.into_iter().map(|found| found.message).collect::<Vec<_>>().join(" "))
+            }
+            FlowError::Raised(text) => Self::Said(text),
+            FlowError::Stale => Self::Stale,
+            FlowError::InUse(entity) => Self::Said(format!("This is still in use ({}) and cannot be deleted.", entity.name)),
+            FlowError::Object(error) => error.into(),
+            other => Self::Fault(other.to_string()),
+        }
+    }
+}
+
+impl Refusal {
+    fn of_denied(denied: Denied) -> Self {
+        match denied.reason {
+            // An object outside the caller's rows looks exactly like one that never existed.
+            Reason::RowCondition { .. } if denied.conceal => Self::Denied(denied),
+            _ => Self::Denied(denied),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The trusted reader of members, for validations and calculated members. Nothing it reads is shown
+//! as such; each row is read once.
+
+use super::links;
+use super::statements::Statements;
+use super::tables::Hop;
+use crate::db::Conn;
+use crate::db::sql::{Params, Sql, fetch};
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::expr::{Data, EvalError};
+use std::collections::HashMap;
+
+/// Member values as the database has them, whoever asks.
+pub struct SystemData<'a> {
+    conn: &'a mut Conn,
+    statements: &'a Statements,
+    params: &'a Params,
+    rows: HashMap<(QName, ObjectId), HashMap<Name, Value>>,
+}
+
+impl<'a> SystemData<'a> {
+    pub(super) fn new(conn: &'a mut Conn, statements: &'a Statements, params: &'a Params) -> Self {
+        Self { conn, statements, params, rows: HashMap::new() }
+    }
+
+    fn row(&mut self, entity: &QName, object: ObjectId) -> Result<&HashMap<Name, Value>, EvalError> {
+        let key = (entity.clone(), object);
+        if !self.rows.contains_key(&key) {
+            let values = row(self.conn, self.statements, self.params, entity, object)?.unwrap_or_default();
+            self.rows.insert(key.clone(), values);
+        }
+        self.rows.get(&key).ok_or_else(|| EvalError::Data("a row is missing".into()))
+    }
+}
+
+/// All stored members of a row.
+fn row(
+    conn: &mut Conn,
+    statements: &Statements,
+    params: &Params,
+    entity: &QName,
+    object: ObjectId,
+) -> Result<Option<HashMap<Name, Value>>, EvalError> {
+    let table = statements.tables.get(entity).ok_or_else(|| EvalError::Data(format!("{entity} is not stored")))?;
+    let (mut sql, mut kinds, mut names) = (Sql::new(), vec![Kind::Object(entity.clone())], Vec::new());
+    sql.raw("SELECT ").ident("id");
+    for (name, column, kind) in table.columns() {
+        sql.raw(", ").ident(column);
+        kinds.push(kind.clone());
+        names.push(name.clone());
+    }
+    sql.raw(" FROM ").ident(&table.name).raw(" WHERE ").ident("id").raw(" = ");
+    sql.bind(&Value::Object(object), &Kind::Object(entity.clone()));
+    let found = fetch(conn, &sql, params, &kinds).map_err(|error| EvalError::Data(error.to_string()))?;
+    Ok(found.into_iter().next().map(|row| names.into_iter().zip(row.into_iter().skip(1)).collect()))
+}
+
+impl Data for SystemData<'_> {
+    fn member(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Value, EvalError> {
+        if let Some((Hop::Back { .. }, _)) = self.statements.tables.hop(entity, name) {
+            let first = self.many(entity, object, name)?.into_iter().next();
+            return Ok(first.map_or(Value::Empty, Value::Object));
+        }
+        Ok(self.row(entity, object)?.get(name).cloned().unwrap_or(Value::Empty))
+    }
+
+    fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError> {
+        let lists = links::lists(self.conn, &self.statements.tables, self.params, entity, name, &[object]);
+        let mut lists = lists.map_err(|error| EvalError::Data(error.to_string()))?;
+        Ok(lists.remove(&object).unwrap_or_default())
+    }
+}

@@ -1,0 +1,104 @@
+//! What the model asks: it stands inside the reader's table.
+
+use super::Store;
+use super::error::lowering;
+use super::lower::{Condition, Lower};
+use super::read::not_there;
+use super::statements::ROW;
+use super::tables::Hop;
+use crate::access::{ObjectError, Query, Rights};
+use crate::db::sql::Sql;
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
+
+/// The object, the association and the constraint of a query, over the row `t`.
+pub(super) fn condition(store: &Store<'_>, rights: &Rights, query: &Query) -> Result<Condition, ObjectError> {
+    let mut all = Condition::Always;
+    if let Some(object) = query.object {
+        let mut out = Sql::new();
+        out.raw("(").ident(ROW).raw(".").ident("id").raw(" = ").append(&key(object)).raw(")");
+        all = all.and(Condition::When(out));
+    }
+    if let Some((entity, object, name)) = &query.along {
+        all = all.and(along(store, rights, query, entity, *object, name)?);
+    }
+    if let Some(inside) = &query.inside {
+        let lower = Lower::new(&store.statements.tables, rights, &inside.variables);
+        all = all.and(lower.condition_at(&inside.condition, ROW).map_err(lowering)?);
+    }
+    Ok(all)
+}
+
+fn key(object: ObjectId) -> Sql {
+    let mut out = Sql::new();
+    out.bind(&Value::Object(object), &Kind::Object(QName::new("system", "User")));
+    out
+}
+
+/// The right to an association is the right to the member on the owning side, in the row that owns it.
+fn along(
+    store: &Store<'_>,
+    rights: &Rights,
+    query: &Query,
+    entity: &QName,
+    object: ObjectId,
+    name: &Name,
+) -> Result<Condition, ObjectError> {
+    let refused = || not_there(rights, entity, name);
+    let tables = &store.statements.tables;
+    let (hop, target) = tables.hop(entity, name).ok_or_else(refused)?;
+    if target != query.entity {
+        return Err(refused());
+    }
+    let from = tables.get(entity).ok_or_else(refused)?;
+    let owned = from.entity.associations.contains_key(name);
+    // The rule that shows the association, over the owning row.
+    let (owner, member) = match from.entity.inverses.get(name) {
+        Some(inverse) if !owned => (inverse.owner.clone(), inverse.association.clone()),
+        _ => (entity.clone(), name.clone()),
+    };
+    let compiled = store.statements.compiled(rights, &owner).map_err(lowering)?.ok_or_else(refused)?;
+    if !compiled.readable.contains_key(&member) {
+        return Err(refused());
+    }
+    let shows = compiled.shows(&member);
+    let mut out = Sql::new();
+    out.raw("(").ident(ROW).raw(".");
+    match hop {
+        Hop::Back { column, .. } => {
+            out.ident(&column).raw(" = ").append(&key(object)).raw(")");
+            return Ok(Condition::When(out).and(shows));
+        }
+        Hop::Column(column) => {
+            out.ident("id").raw(" = (SELECT ").ident(ROW).raw(".").ident(&column);
+            out.append(&parent(&from.name, object, &shows)).raw("))");
+            return Ok(Condition::When(out));
+        }
+        Hop::Link(link) => {
+            out.ident("id").raw(" IN (SELECT l.").ident(link.to).raw(" FROM ").ident(&link.table).raw(" AS l WHERE l.");
+            out.ident(link.from).raw(" = ").append(&key(object)).raw("))");
+        }
+    }
+    if !owned {
+        return Ok(Condition::When(out).and(shows));
+    }
+    let mut visible = Sql::new();
+    visible.raw("EXISTS (SELECT 1").append(&parent(&from.name, object, &shows)).raw(")");
+    Ok(Condition::When(out).and(Condition::When(visible)))
+}
+
+/// ` FROM table AS t WHERE id = ? AND rule`
+fn parent(table: &Name, object: ObjectId, shows: &Condition) -> Sql {
+    let mut out = Sql::new();
+    out.raw(" FROM ").ident(table).raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ");
+    out.append(&key(object)).raw(" AND ").append(&shows.sql());
+    out
+}
+
+/// The object is one of those the reader may see.
+pub(super) fn rows_of(store: &Store<'_>, rights: &Rights, entity: &QName, object: ObjectId) -> Result<Condition, ObjectError> {
+    let compiled = store.statements.compiled(rights, entity).map_err(lowering)?;
+    let Some(compiled) = compiled else { return Ok(Condition::Never) };
+    let mut out = Sql::new();
+    out.raw("EXISTS (SELECT 1").append(&parent(&compiled.table.name, object, &compiled.visible)).raw(")");
+    Ok(Condition::When(out))
+}

@@ -1,0 +1,113 @@
+//! Lists along to-many associations, aggregates over them, and trees.
+
+use super::condition::is_in;
+use super::{Condition, Lower, LowerError, Lowered, Scope};
+use crate::db::sql::Sql;
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::expr::{Aggregate, Node, Typed};
+use crate::store::tables::{Hop, Place};
+
+/// The rows of a list: what stands after FROM, and the condition.
+struct Rows {
+    alias: String,
+    from: Sql,
+    condition: Condition,
+}
+
+/// `?, ?, …`: as many as there are, so the statement is not kept.
+pub(in crate::store) fn ids(all: &[ObjectId]) -> Sql {
+    let mut out = Sql::new();
+    out.uncacheable();
+    for (at, id) in all.iter().enumerate() {
+        out.raw(if at == 0 { "" } else { ", " });
+        out.bind(&Value::Object(*id), &Kind::Object(QName::new("system", "User")));
+    }
+    out
+}
+
+impl Lower<'_> {
+    fn rows(&self, list: &Typed, scope: Scope<'_>) -> Lowered<Rows> {
+        self.step()?;
+        match &list.node {
+            Node::Filter(inner, condition) => {
+                let rows = self.rows(inner, scope)?;
+                let item = Scope { this: scope.this, item: Some(&rows.alias) };
+                let filter = self.condition(condition, item)?;
+                Ok(Rows { condition: rows.condition.and(filter), alias: rows.alias, from: rows.from })
+            }
+            Node::Many { of, entity, name } => self.many(of, entity, name, scope),
+            _ => Err(LowerError::Beyond("a list that is no association")),
+        }
+    }
+
+    fn many(&self, of: &Typed, entity: &QName, name: &Name, scope: Scope<'_>) -> Lowered<Rows> {
+        let (hop, target) = self.tables.hop(entity, name).ok_or_else(|| LowerError::Unstored(format!("{entity}.{name}")))?;
+        let start = self.value(of, scope)?;
+        let (x, l) = (self.alias(), self.alias());
+        let (mut from, mut when) = (Sql::new(), Sql::new());
+        from.ident(&self.table(&target)?.name).raw(" AS ").ident(&x);
+        match hop {
+            Hop::Column(column) | Hop::Back { column, .. } => when.raw("(").ident(&x).raw(".").ident(&column),
+            Hop::Link(link) => {
+                from.raw(" JOIN ").ident(&link.table).raw(" AS ").ident(&l).raw(" ON ").ident(&l).raw(".").ident(link.to);
+                from.raw(" = ").ident(&x).raw(".").ident("id");
+                when.raw("(").ident(&l).raw(".").ident(link.from)
+            }
+        };
+        when.raw(" = ").append(&start).raw(")");
+        Ok(Rows { alias: x, from, condition: Condition::When(when) })
+    }
+
+    /// `SELECT id FROM …`: the keys of a list's objects.
+    pub(super) fn members(&self, list: &Typed, scope: Scope<'_>) -> Lowered<Sql> {
+        let rows = self.rows(list, scope)?;
+        let mut out = Sql::new();
+        out.raw("SELECT ").ident(&rows.alias).raw(".").ident("id").raw(" FROM ").append(&rows.from);
+        out.raw(" WHERE ").append(&rows.condition.sql());
+        Ok(out)
+    }
+
+    pub(super) fn exists(&self, list: &Typed, scope: Scope<'_>) -> Lowered<Sql> {
+        let rows = self.rows(list, scope)?;
+        let mut out = Sql::new();
+        out.raw("EXISTS (SELECT 1 FROM ").append(&rows.from).raw(" WHERE ").append(&rows.condition.sql()).raw(")");
+        Ok(out)
+    }
+
+    pub(super) fn aggregate(&self, aggregate: Aggregate, list: &Typed, of: Option<&Typed>, scope: Scope<'_>) -> Lowered<Sql> {
+        let rows = self.rows(list, scope)?;
+        let item = Scope { this: scope.this, item: Some(&rows.alias) };
+        let mut out = Sql::new();
+        match (aggregate, of) {
+            (Aggregate::Sum, Some(of)) => out.raw("(SELECT COALESCE(sum(").append(&self.value(of, item)?).raw("), 0)"),
+            (Aggregate::Min, Some(of)) => out.raw("(SELECT min(").append(&self.value(of, item)?).raw(")"),
+            (Aggregate::Max, Some(of)) => out.raw("(SELECT max(").append(&self.value(of, item)?).raw(")"),
+            _ => out.raw("(SELECT count(*)"),
+        };
+        out.raw(" FROM ").append(&rows.from).raw(" WHERE ").append(&rows.condition.sql()).raw(")");
+        Ok(out)
+    }
+
+    pub(super) fn within(&self, object: &Typed, roots: &Typed, entity: &QName, parent: &Name, scope: Scope<'_>) -> Lowered<Sql> {
+        let table = self.table(entity)?;
+        let Some(Place::Column { column, .. }) = table.members.get(parent) else {
+            return Err(LowerError::Unstored(format!("{entity}.{parent}")));
+        };
+        let (below, c) = (self.alias(), self.alias());
+        let mut tree = Sql::new();
+        tree.raw("WITH RECURSIVE ").ident(&below).raw("(id) AS (");
+        if matches!(roots.kind, Kind::List(_)) {
+            tree.append(&self.members(roots, scope)?);
+        } else {
+            tree.raw("SELECT ").append(&self.value(roots, scope)?);
+        }
+        // INVARIANT: UNION drops what is already there, so a circle in the tree ends the walk.
+        tree.raw(" UNION SELECT ").ident(&c).raw(".").ident("id").raw(" FROM ").ident(&table.name).raw(" AS ").ident(&c);
+        tree.raw(" JOIN ").ident(&below).raw(" ON ").ident(&c).raw(".").ident(column).raw(" = ").ident(&below);
+        tree.raw(".id) SELECT id FROM ").ident(&below);
+        if roots.depends_on_row() {
+            return Ok(is_in(&self.value(object, scope)?, &tree));
+        }
+        self.along(object, scope, &|value| Ok(is_in(&value, &tree)))
+    }
+}

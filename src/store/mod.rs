@@ -1,0 +1,185 @@
+//! Persistent objects: the reader's table, and every write tested before and after.
+//!
+//! Guarantees: whoever views or loads gets exactly the rows and members their rules give, and no
+//! question a client can ask touches more; a write happens only when rules grant it for the row as
+//! it was *and* as it becomes; each deed is recorded in its own transaction; after a write that
+//! failed half-way nothing of the transaction can be finished.
+//! Deliberately not here: deciding who may do what (the permit brings the rules), beginning and
+//! ending transactions (the caller owns them), and objects that are not stored.
+
+mod data;
+mod error;
+mod inside;
+mod links;
+mod lower;
+mod names;
+mod read;
+mod statements;
+mod sync;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use data::SystemData;
+pub use statements::Statements;
+pub use sync::{Loss, Plan, Step, SyncError, apply, plan};
+pub use tables::Collision;
+
+use crate::access::{
+    Cell, Change, Create, Delete, Denied, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason, Released,
+    Rights, Rows, View, WriteError,
+};
+use crate::audit::{self, AuditError, Event, Who};
+use crate::clock::Clock;
+use crate::crypto::Keys;
+use crate::db::Conn;
+use crate::db::sql::Params;
+use crate::domain::{Name, ObjectId, QName, Value};
+use crate::expr::{Data, Environment, EvalError};
+use crate::model::Model;
+use chrono::NaiveDateTime;
+use std::collections::BTreeMap;
+use tables::Hop;
+
+/// In whose name and at what moment a transaction runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The signed-in account; `None` for visitors and jobs.
+    pub user: Option<ObjectId>,
+    /// The moment the request came, in UTC.
+    pub now: NaiveDateTime,
+}
+
+/// What the audit trail needs to know to record this transaction's deeds.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    /// The installation's keys.
+    pub keys: Keys,
+    /// The node whose chain is written.
+    pub node: String,
+    /// The clock.
+    pub clock: Clock,
+    /// Who acts.
+    pub who: Option<Who>,
+    /// The request in which they do.
+    pub request_id: Option<String>,
+}
+
+/// The persistent objects inside one transaction.
+#[must_use = "deeds are recorded by finish()"]
+pub struct Store<'c> {
+    conn: &'c mut Conn,
+    statements: &'c Statements,
+    caller: Caller,
+    params: Params,
+    recorder: &'c Recorder,
+    events: Vec<Event>,
+    broken: bool,
+}
+
+impl<'c> Store<'c> {
+    /// The objects as this caller meets them, in the transaction that the connection is in.
+    pub fn new(conn: &'c mut Conn, statements: &'c Statements, caller: Caller, recorder: &'c Recorder) -> Self {
+        let params = Params::new(caller.user, caller.now, caller.now.date());
+        Self { conn, statements, caller, params, recorder, events: Vec::new(), broken: false }
+    }
+
+    /// Records the deeds. Call it last, and commit only when it succeeded: it refuses after a write
+    /// that failed half-way.
+    pub fn finish(self) -> Result<(), ObjectError> {
+        if self.broken {
+            return Err(error::fault("a write failed half-way, so nothing of this transaction may stay"));
+        }
+        for mut event in self.events {
+            event.caller = self.recorder.who.clone();
+            event.request_id = self.recorder.request_id.clone();
+            let Recorder { keys, node, clock, .. } = self.recorder;
+            audit::record(self.conn, keys, node, clock, &event).map_err(|error| match error {
+                AuditError::Db(error) => error::wire(error),
+                tampered => ObjectError::Fault(tampered.into()),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The trusted reader of members: for deciding, never for showing.
+    pub fn system_data(&mut self) -> SystemData<'_> {
+        SystemData::new(self.conn, self.statements, &self.params)
+    }
+
+    /// The connection, for other work in the same transaction.
+    pub fn conn(&mut self) -> &mut Conn {
+        self.conn
+    }
+
+    fn environment<'e>(
+        &self,
+        this: Option<ObjectId>,
+        rights: &'e Rights,
+        variables: &'e BTreeMap<Name, Value>,
+    ) -> Environment<'e> {
+        Environment { this, user: self.caller.user, roles: &rights.roles, now: self.caller.now, variables }
+    }
+
+    /// A write that failed after it began leaves something behind: then nothing may stay.
+    fn guarded<T>(&mut self, deed: impl FnOnce(&mut Self) -> Result<T, WriteError>) -> Result<T, WriteError> {
+        let done = deed(self);
+        self.broken |= done.is_err();
+        done
+    }
+}
+
+/// A permit is good for the entity it names only.
+fn matches(target: &QName, entity: &QName) -> Result<(), ObjectError> {
+    if target == entity {
+        return Ok(());
+    }
+    let reason = Reason::Other(format!("a permit for {target} was shown for {entity}"));
+    Err(Denied::new(Layer::EntityAccess, reason).into())
+}
+
+impl Objects for Store<'_> {
+    fn view(&mut self, permit: &Permit<View>, query: &Query) -> Result<Released<Rows>, ObjectError> {
+        matches(permit.target(), &query.entity)?;
+        Ok(permit.release(read::view(self, permit.rights(), query)?))
+    }
+
+    fn figure(&mut self, permit: &Permit<View>, query: &Query, sum: Option<&Name>) -> Result<Released<Cell>, ObjectError> {
+        matches(permit.target(), &query.entity)?;
+        Ok(permit.release(read::figure(self, permit.rights(), query, sum)?))
+    }
+
+    fn load(&mut self, permit: &Permit<Load>, query: &Query) -> Result<Vec<LoadedObject>, ObjectError> {
+        matches(permit.target(), &query.entity)?;
+        read::load(self, permit.rights(), query)
+    }
+
+    fn create(&mut self, permit: &Permit<Create>, values: &BTreeMap<Name, Value>) -> Result<ObjectId, WriteError> {
+        self.guarded(|store| write::create(store, permit, values))
+    }
+
+    fn change(
+        &mut self,
+        permit: &Permit<Change>,
+        object: ObjectId,
+        version: Option<i64>,
+        values: &BTreeMap<Name, Value>,
+    ) -> Result<(), WriteError> {
+        self.guarded(|store| write::change(store, permit, object, version, values))
+    }
+
+    fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError> {
+        self.guarded(|store| write::delete(store, permit, object, version))
+    }
+
+    fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
+        let (entity, Some(user)) = (Model::user_entity(), self.caller.user) else { return Ok(Value::Empty) };
+        let hop = self.statements.tables.hop(&entity, name);
+        let mut data = self.system_data();
+        match hop {
+            Some((Hop::Link(_) | Hop::Back { many: true, .. }, _)) => data.many(&entity, user, name).map(Value::List),
+            _ => data.member(&entity, user, name),
+        }
+    }
+}

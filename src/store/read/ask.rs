@@ -1,0 +1,190 @@
+//! Questions: rows, totals, figures.
+
+use super::cells::Found;
+use super::frame::{End, Frame};
+use super::{not_there, outside};
+use crate::access::{Cell, LoadedObject, ObjectError, Query, Rights, Row, Rows, Total};
+use crate::db::sql::{Sql, fetch};
+use crate::domain::{Kind, Name, Number, ObjectId, Value};
+use crate::expr::evaluate;
+use crate::model::Path;
+use crate::store::error::{evaluation, fault, wire};
+use crate::store::lower::Condition;
+use crate::store::statements::Source;
+use crate::store::{Store, inside, links};
+use std::collections::BTreeMap;
+
+/// The rows a reader gets.
+pub(in crate::store) fn view(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Rows, ObjectError> {
+    let mut answer = rows(store, rights, query, &query.paths)?;
+    if let Some(cap) = query.total {
+        answer.total = Some(total(store, rights, query, cap)?);
+    }
+    Ok(answer)
+}
+
+/// The objects a flow gets: every member that it may read; many-to-many ones only if asked for.
+pub(in crate::store) fn load(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Vec<LoadedObject>, ObjectError> {
+    let frame = Frame::new(store.statements, rights, &query.entity)?;
+    let first = frame.sources.first().ok_or_else(|| fault("a source is missing"))?;
+    let asked = |name: &Name| query.paths.iter().any(|path| path.as_slice() == std::slice::from_ref(name));
+    let wanted = first.compiled.readable.iter().filter(|(name, r)| !matches!(r.value, Source::Link) || asked(name));
+    let names: Vec<Name> = wanted.map(|(name, _)| name.clone()).collect();
+    let paths: Vec<Path> = names.iter().map(|name| vec![name.clone()]).collect();
+    let found = rows(store, rights, query, &paths)?;
+    let object = |row: Row| LoadedObject {
+        entity: query.entity.clone(),
+        id: row.id,
+        version: row.version,
+        members: names.iter().cloned().zip(row.cells).collect(),
+    };
+    Ok(found.rows.into_iter().map(object).collect())
+}
+
+/// How many, or the sum of a member: over exactly what the reader may see.
+pub(in crate::store) fn figure(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    query: &Query,
+    sum: Option<&Name>,
+) -> Result<Cell, ObjectError> {
+    let mut frame = Frame::new(store.statements, rights, &query.entity)?;
+    let mut out = Sql::new();
+    let kind = match sum {
+        None => {
+            out.raw("SELECT count(*)");
+            Kind::INTEGER
+        }
+        Some(member) => {
+            let refused = || not_there(rights, &query.entity, member);
+            let End::Member(source, at) = frame.locate(&vec![member.clone()], false)? else { return Err(refused()) };
+            let (_, readable) = frame.readable(source, at)?;
+            let (Kind::Number(number), Source::Sql(_)) = (&readable.kind, &readable.value) else { return Err(refused()) };
+            let kind = Kind::Number(Number { digits: Number::MOST_DIGITS, scale: number.scale });
+            out.raw("SELECT COALESCE(sum(").append(&frame.column(source, at)?).raw("), 0)");
+            kind
+        }
+    };
+    let outside = outside::conditions(&mut frame, query)?;
+    out.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
+    out.raw(" WHERE ").append(&outside.sql());
+    let found = fetch(store.conn, &out, &store.params, &[kind]).map_err(wire)?;
+    let value = found.into_iter().next().and_then(|row| row.into_iter().next());
+    Ok(Cell::Shown(value.ok_or_else(|| fault("a figure has no row"))?))
+}
+
+fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<Rows, ObjectError> {
+    let mut frame = Frame::new(store.statements, rights, &query.entity)?;
+    let ends = paths.iter().map(|path| frame.locate(path, true)).collect::<Result<Vec<_>, _>>()?;
+    let outside = outside::conditions(&mut frame, query)?;
+    let order = outside::order(&mut frame, &query.sort)?;
+    let mut kinds = vec![Kind::Object(query.entity.clone()), Kind::INTEGER];
+    let columns = frame.columns(&mut kinds)?;
+    let mut out = Sql::new();
+    out.raw("SELECT ").ident("o").raw(".").ident("id").raw(", ").ident("o").raw(".").ident("version").append(&columns);
+    out.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
+    if !matches!(outside, Condition::Always) {
+        out.raw(" WHERE ").append(&outside.sql());
+    }
+    out.append(&order).raw(" LIMIT ").int(i64::from(query.limit).saturating_add(1));
+    if query.offset > 0 {
+        out.raw(" OFFSET ").int(i64::from(query.offset));
+    }
+    let mut found = fetch(store.conn, &out, &store.params, &kinds).map_err(wire)?;
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    Ok(Rows { rows: read(store, rights, &frame, &ends, found)?, more, total: None })
+}
+
+fn read(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    frame: &Frame<'_>,
+    ends: &[End],
+    found: Vec<Vec<Value>>,
+) -> Result<Vec<Row>, ObjectError> {
+    let mut out = Vec::with_capacity(found.len());
+    let mut linked: Vec<(usize, usize)> = Vec::new();
+    for (at, row) in found.iter().enumerate() {
+        let (Some(Value::Object(id)), Some(Value::Integer(version))) = (row.first(), row.get(1)) else {
+            return Err(fault("a row has no key"));
+        };
+        let mut cells = Vec::with_capacity(ends.len());
+        for (n, end) in ends.iter().enumerate() {
+            cells.push(match frame.cell(end, *id, row)? {
+                Found::Cell(cell) => cell,
+                Found::Linked => {
+                    linked.push((at, n));
+                    Cell::Withheld
+                }
+                Found::Memory(expression, entity, object) => {
+                    let _ = entity;
+                    Cell::Shown(calculate(store, rights, &expression, object)?)
+                }
+            });
+        }
+        out.push(Row { id: *id, version: *version, cells });
+    }
+    fill(store, rights, frame, ends, &linked, &mut out)?;
+    Ok(out)
+}
+
+/// A calculated member that the database cannot compute; the right to it is the right to what it shows.
+fn calculate(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    expression: &crate::expr::Typed,
+    object: ObjectId,
+) -> Result<Value, ObjectError> {
+    let none = BTreeMap::new();
+    let environment = store.environment(Some(object), rights, &none);
+    evaluate(expression, &environment, &mut store.system_data()).map_err(evaluation)
+}
+
+/// Many-to-many members, one statement for each.
+fn fill(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    frame: &Frame<'_>,
+    ends: &[End],
+    linked: &[(usize, usize)],
+    rows: &mut [Row],
+) -> Result<(), ObjectError> {
+    for (n, end) in ends.iter().enumerate() {
+        let those: Vec<usize> = linked.iter().filter(|(_, cell)| *cell == n).map(|(row, _)| *row).collect();
+        let End::Member(source, member) = end else { continue };
+        if those.is_empty() {
+            continue;
+        }
+        let entity = &frame.sources.first().ok_or_else(|| fault("a source is missing"))?.compiled.table.entity.name;
+        let (name, _) = frame.readable(*source, *member)?;
+        if *source > 0 {
+            return Err(not_there(rights, entity, name));
+        }
+        let ids: Vec<ObjectId> = those.iter().filter_map(|at| rows.get(*at)).map(|row| row.id).collect();
+        let mut lists = links::lists(store.conn, &store.statements.tables, &store.params, entity, name, &ids)?;
+        for at in those {
+            if let Some(row) = rows.get_mut(at)
+                && let Some(cell) = row.cells.get_mut(n)
+            {
+                *cell = Cell::Shown(Value::List(lists.remove(&row.id).unwrap_or_default()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn total(store: &mut Store<'_>, rights: &Rights, query: &Query, cap: u32) -> Result<Total, ObjectError> {
+    let mut frame = Frame::new(store.statements, rights, &query.entity)?;
+    let outside = outside::conditions(&mut frame, query)?;
+    let mut out = Sql::new();
+    out.raw("SELECT count(*) FROM (SELECT 1 FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
+    out.raw(" WHERE ").append(&outside.sql()).raw(" LIMIT ").int(i64::from(cap).saturating_add(1)).raw(") AS c");
+    let found = fetch(store.conn, &out, &store.params, &[Kind::INTEGER]).map_err(wire)?;
+    let Some(Value::Integer(count)) = found.first().and_then(|row| row.first()) else {
+        return Err(fault("a total has no row"));
+    };
+    let count = u32::try_from(*count).unwrap_or(u32::MAX);
+    Ok(Total { count: count.min(cap), capped: count > cap })
+}

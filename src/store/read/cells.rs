@@ -1,0 +1,80 @@
+//! From columns to cells.
+
+use super::frame::{End, Frame, Via};
+use crate::access::{Cell, ObjectError};
+use crate::domain::{ObjectId, QName, Value};
+use crate::expr::Typed;
+use crate::store::error::fault;
+use crate::store::lower::Condition;
+use crate::store::statements::Source;
+use std::sync::Arc;
+
+/// A cell, or where it is still to be had.
+pub(super) enum Found {
+    Cell(Cell),
+    /// The objects linked to this one by the member at the end.
+    Linked,
+    /// To be calculated in memory, for this object.
+    Memory(Arc<Typed>, QName, ObjectId),
+}
+
+impl Frame<'_> {
+    /// What the reader may have of a row at the end of a path.
+    pub(super) fn cell(&self, end: &End, id: ObjectId, row: &[Value]) -> Result<Found, ObjectError> {
+        let End::Member(source, member) = end else { return Ok(Found::Cell(Cell::Withheld)) };
+        if let Some(stop) = self.way(*source, row)? {
+            return Ok(Found::Cell(stop));
+        }
+        let joined = self.sources.get(*source).ok_or_else(|| fault("a source is missing"))?;
+        let (_, readable) = self.readable(*source, *member)?;
+        if !self.is_shown(*source, *member, row)? {
+            return Ok(Found::Cell(Cell::Withheld));
+        }
+        Ok(match &readable.value {
+            Source::Sql(_) => Found::Cell(Cell::Shown(value(row, joined.value_at.get(*member).copied().flatten())?)),
+            Source::Link => Found::Linked,
+            Source::Memory(expression) => {
+                let object = if *source == 0 { Some(id) } else { value(row, Some(joined.key_at))?.as_object() };
+                let entity = joined.compiled.table.entity.name.clone();
+                Found::Memory(expression.clone(), entity, object.ok_or_else(|| fault("a key is missing"))?)
+            }
+        })
+    }
+
+    /// Where the way to a source ends early: at an empty reference, or at an object that is not for this reader.
+    fn way(&self, source: usize, row: &[Value]) -> Result<Option<Cell>, ObjectError> {
+        let joined = self.sources.get(source).ok_or_else(|| fault("a source is missing"))?;
+        let Some((parent, by, via)) = &joined.from else { return Ok(None) };
+        if let Some(stop) = self.way(*parent, row)? {
+            return Ok(Some(stop));
+        }
+        if *via == Via::Own {
+            let of = self.sources.get(*parent).ok_or_else(|| fault("a source is missing"))?;
+            let member = of.member_at(by).ok_or_else(|| fault("a member is missing"))?;
+            if !self.is_shown(*parent, member, row)? {
+                return Ok(Some(Cell::Withheld));
+            }
+            if value(row, of.value_at.get(member).copied().flatten())?.is_empty() {
+                return Ok(Some(Cell::Shown(Value::Empty)));
+            }
+        }
+        let there = !value(row, Some(joined.key_at))?.is_empty();
+        Ok((!there).then_some(Cell::Withheld))
+    }
+
+    fn is_shown(&self, source: usize, member: usize, row: &[Value]) -> Result<bool, ObjectError> {
+        let (_, readable) = self.readable(source, member)?;
+        Ok(match &readable.shown {
+            Condition::Always => true,
+            Condition::Never => false,
+            Condition::When(_) => {
+                let at = self.sources.get(source).and_then(|s| s.flag_at.get(member).copied().flatten());
+                value(row, at)?.holds()
+            }
+        })
+    }
+}
+
+fn value(row: &[Value], at: Option<usize>) -> Result<Value, ObjectError> {
+    at.and_then(|at| row.get(at)).cloned().ok_or_else(|| fault("a column is missing"))
+}

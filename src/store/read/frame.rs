@@ -1,0 +1,252 @@
+//! The FROM of a question: the reader's table, joined with those its paths lead to.
+
+use super::not_there;
+use crate::access::{ObjectError, Rights};
+use crate::db::sql::Sql;
+use crate::domain::{Kind, Name, QName, Value};
+use crate::model::Path;
+use crate::store::error::{fault, lowering};
+use crate::store::lower::Condition;
+use crate::store::statements::{Compiled, ROW, Readable, Source, Statements};
+use crate::store::tables::Hop;
+use indexmap::IndexSet;
+use std::sync::Arc;
+
+/// Derived tables in reach of a question; the first is that of the entity asked for.
+pub(super) struct Frame<'a> {
+    pub statements: &'a Statements,
+    pub rights: &'a Rights,
+    pub sources: Vec<Joined>,
+}
+
+/// One reader's table with the members that are needed of it.
+pub(super) struct Joined {
+    pub compiled: Arc<Compiled>,
+    alias: Name,
+    members: IndexSet<Name>,
+    /// The source and member that lead here.
+    pub from: Option<(usize, Name, Via)>,
+    /// The column of its key in the answer, of each member, and of each member's flag.
+    pub key_at: usize,
+    pub value_at: Vec<Option<usize>>,
+    pub flag_at: Vec<Option<usize>>,
+}
+
+/// How a source is joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    /// By the value of the member.
+    Own,
+    /// By this member of the joined entity, which points back.
+    Back(Name),
+}
+
+/// Where a path ends.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    /// At this member of this source.
+    Member(usize, usize),
+    /// Beyond what the reader may see.
+    Beyond,
+}
+
+impl<'a> Frame<'a> {
+    pub(super) fn new(statements: &'a Statements, rights: &'a Rights, entity: &QName) -> Result<Self, ObjectError> {
+        let compiled = statements.compiled(rights, entity).map_err(lowering)?;
+        let compiled = compiled.ok_or_else(|| not_there(rights, entity, "*"))?;
+        Ok(Self { statements, rights, sources: vec![Joined::new(compiled, "o".into(), None)] })
+    }
+
+    fn source(&self, at: usize) -> Result<&Joined, ObjectError> {
+        self.sources.get(at).ok_or_else(|| fault("a source is missing"))
+    }
+    fn source_mut(&mut self, at: usize) -> Result<&mut Joined, ObjectError> {
+        self.sources.get_mut(at).ok_or_else(|| fault("a source is missing"))
+    }
+
+    /// Follows a path, joining what it needs. What the reader may not see at all is refused, unless
+    /// it lies along an association and is only to be shown: then the place stays shut.
+    pub(super) fn locate(&mut self, path: &Path, to_show: bool) -> Result<End, ObjectError> {
+        let (mut at, last) = (0, path.len().saturating_sub(1));
+        for (depth, name) in path.iter().enumerate() {
+            let entity = self.source(at)?.compiled.table.entity.clone();
+            let known = entity.has_member(name) || entity.inverses.contains_key(name);
+            let there = self.source(at)?.compiled.readable.contains_key(name);
+            let back = depth < last && !there && entity.inverses.contains_key(name);
+            if !there && !back {
+                let shut = to_show && known && depth > 0;
+                return if shut { Ok(End::Beyond) } else { Err(not_there(self.rights, &entity.name, name)) };
+            }
+            if depth == last {
+                return Ok(End::Member(at, self.source_mut(at)?.member(name)));
+            }
+            match self.join(at, name)? {
+                Some(next) => at = next,
+                None if to_show => return Ok(End::Beyond),
+                None => return Err(not_there(self.rights, &entity.name, name)),
+            }
+        }
+        Err(not_there(self.rights, &self.source(0)?.compiled.table.entity.name.clone(), ""))
+    }
+
+    fn join(&mut self, at: usize, name: &Name) -> Result<Option<usize>, ObjectError> {
+        let known = self.sources.iter().position(|s| s.from.as_ref().is_some_and(|(of, by, _)| *of == at && by == name));
+        if known.is_some() {
+            return Ok(known);
+        }
+        let entity = self.source(at)?.compiled.table.entity.name.clone();
+        let (via, target) = match self.statements.tables.hop(&entity, name) {
+            Some((Hop::Column(_), target)) => (Via::Own, target),
+            Some((Hop::Back { many: false, .. }, owner)) => {
+                let entity = self.source(at)?.compiled.table.entity.clone();
+                let Some(inverse) = entity.inverses.get(name) else { return Ok(None) };
+                (Via::Back(inverse.association.clone()), owner)
+            }
+            _ => return Err(not_there(self.rights, &entity, name)),
+        };
+        let Some(compiled) = self.statements.compiled(self.rights, &target).map_err(lowering)? else { return Ok(None) };
+        if compiled.readable.is_empty() {
+            return Ok(None);
+        }
+        let mut joined = Joined::new(compiled, format!("j{}", self.sources.len()).into(), Some((at, name.clone(), via.clone())));
+        match &via {
+            Via::Own => drop(self.source_mut(at)?.member(name)),
+            Via::Back(association) if joined.compiled.readable.contains_key(association) => drop(joined.member(association)),
+            Via::Back(_) => return Ok(None),
+        }
+        self.sources.push(joined);
+        Ok(Some(self.sources.len() - 1))
+    }
+
+    /// The member at an end.
+    pub(super) fn readable(&self, source: usize, member: usize) -> Result<(&Name, &Readable), ObjectError> {
+        let joined = self.source(source)?;
+        let name = joined.members.get_index(member).ok_or_else(|| fault("a member is missing"))?;
+        joined.compiled.readable.get(name).map(|readable| (name, readable)).ok_or_else(|| fault("a member is missing"))
+    }
+
+    /// `alias.mN`
+    pub(super) fn column(&self, source: usize, member: usize) -> Result<Sql, ObjectError> {
+        let mut out = Sql::new();
+        out.ident(&self.source(source)?.alias).raw(".").ident(&format!("m{member}"));
+        Ok(out)
+    }
+
+    /// True where the value of a member is shown to the reader (and so an empty one is really empty).
+    pub(super) fn shown(&self, source: usize, member: usize) -> Result<Condition, ObjectError> {
+        let joined = self.source(source)?;
+        let (_, readable) = self.readable(source, member)?;
+        let mut all = Condition::Always;
+        if source > 0 {
+            let mut there = Sql::new();
+            there.ident(&joined.alias).raw(".").ident("id").raw(" IS NOT NULL");
+            all = all.and(Condition::When(there));
+        }
+        Ok(match &readable.shown {
+            Condition::When(_) => {
+                let mut flag = Sql::new();
+                flag.ident(&joined.alias).raw(".").ident(&format!("g{member}"));
+                all.and(Condition::When(flag))
+            }
+            known => all.and(known.clone()),
+        })
+    }
+
+    /// The columns of the answer after key and version, with their kinds.
+    pub(super) fn columns(&mut self, kinds: &mut Vec<Kind>) -> Result<Sql, ObjectError> {
+        let mut out = Sql::new();
+        for (at, source) in self.sources.iter_mut().enumerate() {
+            if at > 0 {
+                out.raw(", ").ident(&source.alias).raw(".").ident("id");
+                source.key_at = kinds.len();
+                kinds.push(Kind::Object(source.compiled.table.entity.name.clone()));
+            }
+            source.value_at.clear();
+            source.flag_at.clear();
+            for (n, name) in source.members.iter().enumerate() {
+                let readable = source.compiled.readable.get(name).ok_or_else(|| fault("a member is missing"))?;
+                let value = matches!(readable.value, Source::Sql(_));
+                source.value_at.push(value.then_some(kinds.len()));
+                if value {
+                    out.raw(", ").ident(&source.alias).raw(".").ident(&format!("m{n}"));
+                    kinds.push(readable.kind.clone());
+                }
+                let flag = matches!(readable.shown, Condition::When(_));
+                source.flag_at.push(flag.then_some(kinds.len()));
+                if flag {
+                    out.raw(", ").ident(&source.alias).raw(".").ident(&format!("g{n}"));
+                    kinds.push(Kind::Boolean);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Everything after FROM: the reader's table (with the model's constraint inside), and the joins.
+    pub(super) fn from(&self, inside: &Condition) -> Result<Sql, ObjectError> {
+        let mut out = Sql::new();
+        for (at, source) in self.sources.iter().enumerate() {
+            let rows = source.compiled.visible.clone();
+            let Some((of, by, via)) = &source.from else {
+                out.append(&source.table(&rows.and(inside.clone()))?);
+                continue;
+            };
+            out.raw(" LEFT JOIN ").append(&source.table(&rows)?).raw(" ON ");
+            let parent = self.source(*of)?;
+            let mine = match via {
+                Via::Own => {
+                    out.ident(&source.alias).raw(".").ident("id").raw(" = ");
+                    self.column(*of, parent.members.get_index_of(by).unwrap_or(usize::MAX))?
+                }
+                Via::Back(association) => {
+                    out.ident(&parent.alias).raw(".").ident("id").raw(" = ");
+                    self.column(at, source.members.get_index_of(association).unwrap_or(usize::MAX))?
+                }
+            };
+            out.append(&mine);
+        }
+        Ok(out)
+    }
+}
+
+impl Joined {
+    fn new(compiled: Arc<Compiled>, alias: Name, from: Option<(usize, Name, Via)>) -> Self {
+        Self { compiled, alias, members: IndexSet::new(), from, key_at: 0, value_at: Vec::new(), flag_at: Vec::new() }
+    }
+
+    fn member(&mut self, name: &Name) -> usize {
+        self.members.insert_full(name.clone()).0
+    }
+
+    pub(super) fn member_at(&self, name: &Name) -> Option<usize> {
+        self.members.get_index_of(name)
+    }
+
+    /// `(SELECT … FROM table AS t WHERE rules) AS alias`: exactly what the reader may see.
+    fn table(&self, rows: &Condition) -> Result<Sql, ObjectError> {
+        let mut out = Sql::new();
+        out.raw("(SELECT ").ident(ROW).raw(".").ident("id").raw(" AS ").ident("id");
+        out.raw(", ").ident(ROW).raw(".").ident("version").raw(" AS ").ident("version");
+        for (n, name) in self.members.iter().enumerate() {
+            let readable = self.compiled.readable.get(name).ok_or_else(|| fault("a member is missing"))?;
+            if let Source::Sql(value) = &readable.value {
+                out.raw(", ");
+                match &readable.shown {
+                    Condition::Always => out.append(value),
+                    Condition::Never => out.bind(&Value::Empty, &readable.kind),
+                    Condition::When(rule) => out.raw("CASE WHEN ").append(rule).raw(" THEN ").append(value).raw(" END"),
+                };
+                out.raw(" AS ").ident(&format!("m{n}"));
+            }
+            if let Condition::When(_) = &readable.shown {
+                out.raw(", ").append(&readable.shown.truth()).raw(" AS ").ident(&format!("g{n}"));
+            }
+        }
+        out.raw(" FROM ").ident(&self.compiled.table.name).raw(" AS ").ident(ROW);
+        if !matches!(rows, Condition::Always) {
+            out.raw(" WHERE ").append(&rows.sql());
+        }
+        out.raw(") AS ").ident(&self.alias);
+        Ok(out)
+    }
+}

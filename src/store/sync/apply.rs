@@ -1,0 +1,77 @@
+//! Planning and carrying out.
+
+use super::diff::Diff;
+use super::layout::wanted;
+use super::state::{self, Ask};
+use super::{Plan, SyncError};
+use crate::db::sql::{Params, Sql, execute};
+use crate::db::{Conn, Db, DbError, Dialect};
+use crate::domain::{Kind, Value};
+use crate::model::Model;
+use crate::store::tables::Tables;
+use chrono::NaiveDateTime;
+use std::collections::BTreeSet;
+
+/// One node at a time ("pcschema" in ASCII).
+const LOCK: i64 = 0x7063_7363_6865_6d61;
+
+/// What would have to be done to bring this database to the model's shape.
+pub fn plan(conn: &mut Conn, model: &Model, now: NaiveDateTime) -> Result<Plan, SyncError> {
+    let params = Params::new(None, now, now.date());
+    let dialect = conn.dialect();
+    let tables = Tables::of(model)?;
+    let (wanted, former) = wanted(model, &tables);
+    let mut ask = Ask { conn, params: &params };
+    let (applied, text) = state::applied(&mut ask)?;
+    state::check(&mut ask, &applied, &wanted)?;
+    let mut plan = Diff::new(ask, dialect, model, &applied, &wanted, &former).plan()?;
+    plan.applied = serde_json::to_string(&wanted).map_err(SyncError::State)?;
+    if plan.steps.is_empty() && plan.applied != text {
+        // Only notes differ (a longer text, say): the note is renewed without a statement of its own.
+        plan.steps.push(super::Step::new("note the new limits", Vec::new()));
+    }
+    Ok(plan)
+}
+
+/// Brings the database to the model's shape in one transaction. Losses must be named in `accepted`.
+pub fn apply(db: &Db, model: &Model, accepted: &BTreeSet<String>, now: NaiveDateTime) -> Result<Plan, SyncError> {
+    let done = db.write(|conn| {
+        if conn.dialect() == Dialect::Postgres {
+            conn.batch(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
+        }
+        let plan = plan(conn, model, now)?;
+        let unnamed: Vec<_> = plan.losses.iter().filter(|loss| !accepted.contains(&loss.name)).cloned().collect();
+        if !unnamed.is_empty() {
+            return Err(SyncError::Losses(unnamed));
+        }
+        if !plan.missing.is_empty() {
+            return Err(SyncError::Required(plan.missing));
+        }
+        if !plan.is_empty() {
+            carry_out(conn, model, &plan, now)?;
+        }
+        Ok(plan)
+    })?;
+    if !done.is_empty() {
+        db.bump_generation();
+    }
+    Ok(done)
+}
+
+fn carry_out(conn: &mut Conn, model: &Model, plan: &Plan, now: NaiveDateTime) -> Result<(), DbError> {
+    let params = Params::new(None, now, now.date());
+    for sql in plan.steps.iter().flat_map(|step| &step.sql) {
+        execute(conn, sql, &params)?;
+    }
+    let text = |value: &str| {
+        let mut sql = Sql::new();
+        sql.bind(&Value::text(value), &Kind::Text);
+        sql
+    };
+    let mut sql = Sql::new();
+    sql.raw("INSERT INTO schema_state (id, fingerprint, applied, at) VALUES (1, ");
+    sql.append(&text(&format!("model {}", model.fingerprint))).raw(", ").append(&text(&plan.applied)).raw(", ");
+    sql.param(crate::db::sql::Param::Now).raw(") ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, ");
+    sql.raw("applied = excluded.applied, at = excluded.at");
+    execute(conn, &sql, &params).map(drop)
+}

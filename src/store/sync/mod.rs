@@ -1,0 +1,92 @@
+//! Brings the database to the shape of the model.
+//!
+//! Guarantees: what is planned is shown before it is done; all of it happens in one transaction or
+//! nothing; stored values disappear only when each loss was named; a database that is not in the
+//! shape last applied is left alone.
+//! Deliberately not here: the system tables (they have migrations), and guessing renames: a former
+//! name is written in the model (`was:`).
+
+mod apply;
+mod ddl;
+mod diff;
+mod indexes;
+mod layout;
+mod state;
+
+pub use apply::{apply, plan};
+
+use crate::db::sql::Sql;
+use crate::db::{DbError, Dialect};
+
+/// Why the database was not brought to the model's shape. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The database did not do it.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Names of the model cannot be kept apart.
+    #[error(transparent)]
+    Collision(#[from] super::Collision),
+    /// Values would be lost that nobody has named.
+    #[error("stored values would be lost: {}; name each with --accept-loss to go on", .0.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", "))]
+    Losses(Vec<Loss>),
+    /// A required member has no value in rows that exist, and no constant default.
+    #[error("{} required, but rows exist without a value: give a constant default first", .0.join(", "))]
+    Required(Vec<String>),
+    /// The database is not in the shape that was last applied.
+    #[error("the database was changed by other hands: {}", .0.join("; "))]
+    Drift(Vec<String>),
+    /// The note of the last shape cannot be read.
+    #[error("the note about the last applied shape cannot be read")]
+    State(#[source] serde_json::Error),
+}
+
+/// Stored values that a plan gives up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// `hr.Employee` or `hr.Employee.salary`: what `--accept-loss` takes.
+    pub name: String,
+    /// What is lost.
+    pub what: String,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it is, in words.
+    pub what: String,
+    pub(super) sql: Vec<Sql>,
+}
+
+impl Step {
+    fn new(what: impl Into<String>, sql: Vec<Sql>) -> Self {
+        Self { what: what.into(), sql }
+    }
+    /// The statements as this database is given them.
+    pub fn sql(&self, dialect: Dialect) -> Vec<String> {
+        self.sql.iter().map(|sql| sql.text(dialect)).collect()
+    }
+}
+
+/// All there is to do.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// In this order.
+    pub steps: Vec<Step>,
+    /// What is given up by it.
+    pub losses: Vec<Loss>,
+    /// Required members without values.
+    missing: Vec<String>,
+    applied: String,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+    /// Required members for which existing rows have no value, and the model no constant default.
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+}

@@ -1,0 +1,73 @@
+//! Changing.
+
+use super::{Values, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, values, writable};
+use crate::access::{Change, Permit, WriteError};
+use crate::audit::EventKind;
+use crate::domain::ObjectId;
+use crate::store::Store;
+use crate::store::lower::Condition;
+use crate::store::statements::Compiled;
+
+pub(in crate::store) fn change(
+    store: &mut Store<'_>,
+    permit: &Permit<Change>,
+    object: ObjectId,
+    version: Option<i64>,
+    given: &Values,
+) -> Result<(), WriteError> {
+    let compiled = compiled(store, permit)?;
+    let (entity, rights) = (compiled.table.entity.clone(), permit.rights());
+    writable(&compiled, given)?;
+    let rules = granting(&compiled, given);
+    let before = before(store, &compiled, permit, object, version, &rules)?;
+    let given = values::normal(&entity, given.clone());
+    let differing: Values = given.into_iter().filter(|(name, value)| before.values.get(name) != Some(value)).collect();
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let mut all = before.values.clone();
+    all.extend(differing.clone());
+    let wrong = values::check(store.statements.model(), &entity, &differing, &all);
+    if !wrong.is_empty() {
+        return feedback::about(Err(WriteError::Invalid(wrong)), object);
+    }
+    references(store, rights, &compiled, &differing, Some(&before.values))?;
+    let stamps = row::stamps(store, &entity, false);
+    let mut written = differing;
+    written.extend(stamps);
+    let still = rules.iter().cloned().fold(Condition::Always, Condition::and);
+    let done = row::update(store, &compiled.table, object, before.version, &still, &written);
+    if !done.map_err(|error| feedback::about(Err(error), object).err().unwrap_or(WriteError::Stale))? {
+        return Err(WriteError::Stale);
+    }
+    row::write_links(store, &compiled.table, object, &before.values, &written)?;
+    feedback::about(settle(store, rights, &compiled, object, rules), object)?;
+    let old = before.values.into_iter().filter(|(name, _)| written.contains_key(name)).collect();
+    note(store, EventKind::Changed, &entity.name, object, &old, &written);
+    Ok(())
+}
+
+/// The row before the change, which the rules must already admit.
+fn before(
+    store: &mut Store<'_>,
+    compiled: &Compiled,
+    permit: &Permit<Change>,
+    object: ObjectId,
+    version: Option<i64>,
+    rules: &[Condition],
+) -> Result<row::Stored, WriteError> {
+    let name = permit.target();
+    let any = compiled.any(permit.rules());
+    let mut asked: Vec<&Condition> = vec![&compiled.visible, &any];
+    asked.extend(rules);
+    let tried = permit.rules().to_vec();
+    let Some(found) = row::stored(store, &compiled.table, object, &asked)? else { return Err(refused(name, tried).into()) };
+    let visible = found.holds.first() == Some(&true);
+    if found.holds.iter().skip(1).any(|holds| !holds) {
+        return Err(if visible { refused_openly(name, tried) } else { refused(name, tried) }.into());
+    }
+    match version {
+        Some(known) if known != found.version => Err(WriteError::Stale),
+        _ => Ok(found),
+    }
+}

@@ -1,0 +1,147 @@
+//! Rows as they are written and read back.
+
+use super::{Values, feedback, key_is};
+use crate::access::{ObjectError, WriteError};
+use crate::db::sql::{Sql, execute, fetch};
+use crate::domain::{Kind, Name, ObjectId, Value};
+use crate::model::{Entity, Model};
+use crate::store::error::{fault, wire};
+use crate::store::lower::Condition;
+use crate::store::statements::ROW;
+use crate::store::tables::{Link, OWNER, Place, TARGET, Table};
+use crate::store::{Store, links};
+
+/// A row as it stands, and how it stands to some conditions.
+pub(super) struct Stored {
+    pub version: i64,
+    pub values: Values,
+    pub holds: Vec<bool>,
+}
+
+/// Reads a row with all members, whoever asks; the conditions are answered with it.
+pub(super) fn stored(
+    store: &mut Store<'_>,
+    table: &Table,
+    object: ObjectId,
+    conditions: &[&Condition],
+) -> Result<Option<Stored>, ObjectError> {
+    let (mut sql, mut kinds) = (Sql::new(), vec![Kind::INTEGER]);
+    sql.raw("SELECT ").ident(ROW).raw(".").ident("version");
+    for condition in conditions {
+        sql.raw(", ").append(&condition.truth());
+        kinds.push(Kind::Boolean);
+    }
+    let mut names = Vec::new();
+    for (name, column, kind) in table.columns() {
+        sql.raw(", ").ident(ROW).raw(".").ident(column);
+        kinds.push(kind.clone());
+        names.push(name.clone());
+    }
+    sql.raw(" FROM ").ident(&table.name).raw(" AS ").ident(ROW).raw(" WHERE ").append(&key_is(&table.entity.name, object));
+    // Another writer of the same row waits here, so that the row that is tested is the row that is written.
+    sql.raw_by("", " FOR UPDATE OF t");
+    let Some(row) = fetch(store.conn, &sql, &store.params, &kinds).map_err(wire)?.into_iter().next() else {
+        return Ok(None);
+    };
+    let mut cells = row.into_iter();
+    let Some(Value::Integer(version)) = cells.next() else { return Err(fault("a row has no version")) };
+    let holds = cells.by_ref().take(conditions.len()).map(|v| v.holds()).collect();
+    let mut values: Values = names.into_iter().zip(cells).collect();
+    for (name, _) in table.members.iter().filter(|(_, place)| matches!(place, Place::Link(_))) {
+        let mut lists = links::lists(store.conn, &store.statements.tables, &store.params, &table.entity.name, name, &[object])?;
+        values.insert(name.clone(), Value::List(lists.remove(&object).unwrap_or_default()));
+    }
+    Ok(Some(Stored { version, values, holds }))
+}
+
+pub(super) fn insert(store: &mut Store<'_>, table: &Table, values: &Values) -> Result<ObjectId, WriteError> {
+    let mut sql = Sql::new();
+    sql.raw("INSERT INTO ").ident(&table.name).raw(" (").ident("version");
+    let columns: Vec<_> = table.columns().collect();
+    for (_, column, _) in &columns {
+        sql.raw(", ").ident(column);
+    }
+    sql.raw(") VALUES (1");
+    for (name, _, kind) in &columns {
+        sql.raw(", ").bind(values.get(*name).unwrap_or(&Value::Empty), kind);
+    }
+    sql.raw(") RETURNING ").ident("id");
+    let kinds = [Kind::Object(table.entity.name.clone())];
+    let found = fetch(store.conn, &sql, &store.params, &kinds).map_err(|error| feedback::of_write(error, table))?;
+    let id = found.first().and_then(|row| row.first()).and_then(Value::as_object);
+    Ok(id.ok_or_else(|| fault("a new row has no key"))?)
+}
+
+/// Changes a row of this version if the conditions still hold; tells whether it was there.
+pub(super) fn update(
+    store: &mut Store<'_>,
+    table: &Table,
+    object: ObjectId,
+    version: i64,
+    condition: &Condition,
+    values: &Values,
+) -> Result<bool, WriteError> {
+    let mut sql = Sql::new();
+    sql.raw("UPDATE ").ident(&table.name).raw(" AS ").ident(ROW).raw(" SET ").ident("version").raw(" = ");
+    sql.ident(ROW).raw(".").ident("version").raw(" + 1");
+    for (name, column, kind) in table.columns() {
+        if let Some(value) = values.get(name) {
+            sql.raw(", ").ident(column).raw(" = ").bind(value, kind);
+        }
+    }
+    sql.raw(" WHERE ").append(&key_is(&table.entity.name, object)).raw(" AND ").ident(ROW).raw(".").ident("version");
+    sql.raw(" = ").bind(&Value::Integer(version), &Kind::INTEGER).raw(" AND ").append(&condition.sql());
+    let touched = execute(store.conn, &sql, &store.params).map_err(|error| feedback::of_write(error, table))?;
+    Ok(touched == 1)
+}
+
+/// When and by whom; `owner` and `created` only for a new row.
+pub(super) fn stamps(store: &Store<'_>, entity: &Entity, new: bool) -> Values {
+    let fresh = |name: &Name| !matches!(name.as_str(), "created" | "owner") || new;
+    let times = entity.attributes.values().filter(|a| a.server && fresh(&a.name));
+    let people = entity.associations.values().filter(|a| a.server && fresh(&a.name));
+    let mut out: Values = times.map(|a| (a.name.clone(), Value::DateTime(store.caller.now))).collect();
+    let actor = store.caller.user.map_or(Value::Empty, Value::Object);
+    out.extend(people.filter(|a| a.target == Model::user_entity()).map(|a| (a.name.clone(), actor.clone())));
+    out
+}
+
+/// Brings many-to-many members from what they are to what they shall be.
+pub(super) fn write_links(
+    store: &mut Store<'_>,
+    table: &Table,
+    object: ObjectId,
+    old: &Values,
+    new: &Values,
+) -> Result<(), WriteError> {
+    for (name, place) in &table.members {
+        let (Place::Link(link), Some(value)) = (place, new.get(name)) else { continue };
+        let ids = |value: Option<&Value>| if let Some(Value::List(ids)) = value { ids.clone() } else { Vec::new() };
+        let (before, mut after) = (ids(old.get(name)), ids(Some(value)));
+        after.sort_unstable();
+        after.dedup();
+        for gone in before.iter().filter(|id| !after.contains(id)) {
+            let mut sql = Sql::new();
+            sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(OWNER).raw(" = ").append(&bound(object));
+            sql.raw(" AND ").raw(TARGET).raw(" = ").append(&bound(*gone));
+            execute(store.conn, &sql, &store.params).map_err(wire)?;
+        }
+        for come in after.iter().filter(|id| !before.contains(id)) {
+            add_link(store, link, object, *come)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_link(store: &mut Store<'_>, link: &Link, owner: ObjectId, target: ObjectId) -> Result<(), WriteError> {
+    let mut sql = Sql::new();
+    sql.raw("INSERT INTO ").ident(&link.table).raw(" (").raw(OWNER).raw(", ").raw(TARGET).raw(") VALUES (");
+    sql.append(&bound(owner)).raw(", ").append(&bound(target)).raw(")");
+    execute(store.conn, &sql, &store.params).map(drop).map_err(|error| WriteError::Object(wire(error)))
+}
+
+pub(super) fn bound(object: ObjectId) -> Sql {
+    let mut sql = Sql::new();
+    sql.bind(&Value::Object(object), &Kind::Object(Model::user_entity()));
+    sql
+}
