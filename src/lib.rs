@@ -42,4 +42,6 @@ pub mod page;
 
 // the use cases
 // edges and commands
+pub mod web;
+
 pub mod cli;
