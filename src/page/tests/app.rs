@@ -40,9 +40,7 @@ entities:
       secretPlan: {type: string}
     access:
       - roles: [User]
-        read: [name]
-      - roles: [Manager]
-        read: [secretPlan]
+        read: [name, secretPlan]
   Employee:
     attributes:
       number: {type: autonumber}
@@ -62,7 +60,7 @@ entities:
       account: {to: system.User, kind: one-to-one, inverse: employee, onDelete: clear}
     access:
       - roles: [User]
-        read: [number, name, email, notes, children, remote, joined, seen, status, shout, department, account]
+        read: [number, name, email, notes, children, remote, joined, seen, status, shout, department, account, hidden]
       - roles: [User]
         read: [salary]
         write: [notes, email]
@@ -70,7 +68,7 @@ entities:
       - roles: [Manager]
         create: true
         delete: true
-        read: [name, salary, hidden, department, status]
+        read: [name, salary, hidden, children, remote, joined, seen, notes, department, status]
         write: [name, salary, children, remote, joined, seen, status, notes, department]
   Note:
     attributes:
