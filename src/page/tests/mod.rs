@@ -1,1 +1,6 @@
-
+mod app;
+mod desk;
+mod golden;
+mod reading;
+mod sending;
+mod store;
