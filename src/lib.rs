@@ -51,4 +51,8 @@ pub mod gate;
 
 pub mod web;
 
+pub mod schedule;
+
+pub mod server;
+
 pub mod cli;
