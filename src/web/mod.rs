@@ -5,3 +5,6 @@
 
 pub mod assets;
 pub mod render;
+
+#[cfg(test)]
+mod tests;
