@@ -26,6 +26,7 @@ pub mod audit;
 
 pub mod mail;
 
+
 // who is asking
 pub mod identity;
 
@@ -35,13 +36,19 @@ pub mod access;
 // objects in memory, objects in the database
 pub mod workspace;
 
+pub mod store;
+
 // behaviour
 pub mod flow;
 
 pub mod page;
 
 // the use cases
+pub mod app;
+
 // edges and commands
+pub mod gate;
+
 pub mod web;
 
 pub mod cli;

@@ -15,17 +15,16 @@ mod post;
 mod recording;
 mod refusal;
 mod registration;
-pub mod seed;
 mod show;
 mod visit;
 mod visitor;
 
 pub use act::{Done, Sent};
-pub use ask::{Asker, Ask};
+pub use ask::{Ask, Asker, binding_of_session};
 pub use demo::Demo;
 pub use live::Live;
 pub use refusal::Refusal;
-pub use registration::{LinkPage, LinkRefusal, LinkUse};
+pub use registration::{LinkPage, LinkRefusal, LinkUse, sentence};
 pub use show::{Shell, Who};
 
 use crate::clock::Clock;

@@ -99,7 +99,7 @@ fn said(error: LinkError) -> Refusal {
 }
 
 /// `this is x` → `This is x.`
-pub(super) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", chars.as_str())
@@ -194,7 +194,7 @@ impl App {
             Purpose::Bootstrap => (chosen.email.clone(), chosen.name.clone()),
             _ => (page.email, page.name),
         };
-        if chosen.password != chosen.repeated {
+        if !chosen.password.same_as(&chosen.repeated) {
             return Err(LinkRefusal::Password(vec![PasswordProblem::Differs]));
         }
         let hashed = self.identity.choose_password(&chosen.password, &email, &name).map_err(|error| match error {
@@ -211,10 +211,10 @@ impl App {
                     let id = self.identity.complete_registration(conn, &by, &chosen.token, &hashed, &role)?;
                     self.after_registration(conn, &live, ask, id, asked)?;
                 }
-                Purpose::Invite => drop(self.identity.accept_invitation(conn, &by, &chosen.token, &hashed)?),
-                Purpose::Reset => drop(self.identity.complete_reset(conn, &by, &chosen.token, &hashed)?),
+                Purpose::Invite => self.identity.accept_invitation(conn, &by, &chosen.token, &hashed).map(|_| ())?,
+                Purpose::Reset => self.identity.complete_reset(conn, &by, &chosen.token, &hashed).map(|_| ())?,
                 Purpose::Bootstrap => {
-                    drop(self.identity.complete_bootstrap(conn, &by, &chosen.token, &chosen.email, &chosen.name, &hashed)?);
+                    self.identity.complete_bootstrap(conn, &by, &chosen.token, &chosen.email, &chosen.name, &hashed).map(|_| ())?;
                 }
             }
             Ok::<_, LinkRefusal>(())

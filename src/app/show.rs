@@ -26,7 +26,7 @@ pub struct Who {
 }
 
 /// The frame of a page: what stands around it. Holds nothing but what the caller knows of themselves.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shell {
     /// The person; `None` for a visitor.
     pub user: Option<Who>,
@@ -146,7 +146,7 @@ impl App {
 }
 
 impl super::visitor::VisitorContext<'_> {
-    fn show(&self, page: &QName, query: &ClientQuery, posted: Option<&Posted>) -> Result<View, Refusal> {
+    pub(super) fn show(&self, page: &QName, query: &ClientQuery, posted: Option<&Posted>) -> Result<View, Refusal> {
         self.visit.show(&mut Closed, page, query, posted)
     }
 }

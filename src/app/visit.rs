@@ -2,7 +2,7 @@
 //!
 //! The same for everybody; what differs is the store behind it. A visitor's is closed.
 
-use super::context::{Joined, PublicCopies, SharedWorkspace};
+use super::context::{Joined, SharedWorkspace};
 use super::handles::Book;
 use super::{Asker, Live, Refusal};
 use crate::access::{Grants, Objects, Open, Permit};
@@ -110,11 +110,9 @@ impl Visit<'_> {
         let mut handles = self.book(&workspace);
         let arguments = page::arguments(&page, query, None, &mut handles)?;
         let mut objects = Joined { workspace: workspace.clone(), store };
-        let mut snapshots = PublicCopies { workspace };
         let mut context = PageContext {
             grants: &self.asker.grants,
             objects: &mut objects,
-            snapshots: &mut snapshots,
             arguments,
             query,
             handles: &mut handles,
@@ -132,11 +130,9 @@ impl Visit<'_> {
         let state = form::state(pairs, &handles);
         let arguments = page::arguments(&page, query, state.as_ref(), &mut handles)?;
         let mut objects = Joined { workspace: workspace.clone(), store };
-        let mut snapshots = PublicCopies { workspace: workspace.clone() };
         let mut context = PageContext {
             grants: &self.asker.grants,
             objects: &mut objects,
-            snapshots: &mut snapshots,
             arguments,
             query,
             handles: &mut handles,
@@ -221,7 +217,7 @@ fn carry_out(grants: &Grants, deed: Deed, context: &mut FlowContext<'_>, made: &
         Deed::Cancel => Ok(Ok((Next::Back, Outcome::default()))),
         Deed::Confirm { question, caption, danger } => Err(Again::Confirm { question, caption, danger }),
         Deed::Delete { entity, id, version } => {
-            Ok(flow::delete(context, grants, &entity, id, version).map(|outcome| (Next::Back, outcome)))
+            Ok(flow::deed::delete(context, grants, &entity, id, version).map(|outcome| (Next::Back, outcome)))
         }
         Deed::Save { changes, close, message } => Ok(apply(grants, changes, context, made).map(|mut outcome| {
             outcome.messages.extend(message.map(|text| (Tone::Success, text)));
@@ -246,13 +242,13 @@ fn apply(
         let form::Change { view, entity, target, values } = change;
         let outcome = match target {
             Target::New => {
-                let (id, outcome) = flow::create(context, grants, &entity, &values)?;
+                let (id, outcome) = flow::deed::create(context, grants, &entity, &values)?;
                 made.insert(view, id);
                 outcome
             }
             Target::Stored(_, _) | Target::Fresh(_) if values.is_empty() => continue,
-            Target::Stored(id, version) => flow::change(context, grants, &entity, id, Some(version), &values)?,
-            Target::Fresh(id) => flow::change(context, grants, &entity, id, None, &values)?,
+            Target::Stored(id, version) => flow::deed::change(context, grants, &entity, id, Some(version), &values)?,
+            Target::Fresh(id) => flow::deed::change(context, grants, &entity, id, None, &values)?,
         };
         all.messages.extend(outcome.messages);
     }

@@ -63,6 +63,8 @@ pub struct Shell {
     pub path: String,
     /// Id of the request.
     pub request_id: String,
+    /// Where the page was opened from: forms carry it, for buttons that close.
+    pub back: String,
 }
 
 /// The caller, as the frame shows them.

@@ -182,6 +182,7 @@ fn shell(text: &str) -> Shell {
         messages: vec![Message { tone: "success".into(), text: text.into() }],
         theme: "auto".into(),
         path: text.into(),
+        back: text.into(),
         request_id: text.into(),
     }
 }

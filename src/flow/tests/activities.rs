@@ -7,7 +7,11 @@ use std::collections::BTreeSet;
 type Test = fn();
 
 const TESTED: &[(&str, Test, Test)] = &[
-    ("RetrieveAssociation", retrieving_over_an_association_gives_an_object_or_a_list, an_association_whose_member_is_not_granted_is_not_walked),
+    (
+        "RetrieveAssociation",
+        retrieving_over_an_association_gives_an_object_or_a_list,
+        an_association_whose_member_is_not_granted_is_not_walked,
+    ),
     ("Retrieve", retrieving_filters_sorts_and_limits, retrieving_what_no_rule_grants_is_refused_and_hidden_rows_do_not_come),
     ("Create", creating_sets_values_and_defaults, creating_outside_the_rules_is_refused_and_leaves_nothing),
     ("Change", changing_writes_and_reads_back, changing_out_of_the_rules_is_refused),
@@ -61,11 +65,18 @@ fn an_association_whose_member_is_not_granted_is_not_walked() {
 roles: [Visitor]
 do:
   - retrieve: {as: All, entity: Order}";
-    let (desk, done) = Desk::does_as("Clerk", "\n  - retrieve: {as: B, from: $O, association: buyer}\n  - message: {text: \"{$B.salary}\"}", []);
+    let (desk, done) =
+        Desk::does_as("Clerk", "\n  - retrieve: {as: B, from: $O, association: buyer}\n  - message: {text: \"{$B.salary}\"}", []);
     assert!(denied(&done).contains("d.Person.salary is withheld"));
     assert_eq!(desk.effects.failed_at[0].0, q("Flow"));
     // Visitors reach no stored data at all: the checker does not even let such a model run.
-    let files = [("app.yaml", APP), ("d/module.yaml", MODULE), ("d/domain.yaml", DOMAIN), ("d/pages/Home.yaml", HOME), ("d/microflows/V.yaml", flow)];
+    let files = [
+        ("app.yaml", APP),
+        ("d/module.yaml", MODULE),
+        ("d/domain.yaml", DOMAIN),
+        ("d/pages/Home.yaml", HOME),
+        ("d/microflows/V.yaml", flow),
+    ];
     assert!(load(&Files::of(files)).0.is_none());
 }
 
@@ -167,7 +178,9 @@ fn deleting_what_is_in_use_or_not_granted_is_refused() {
     assert!(desk.store.rows.contains_key(&ObjectId(11)), "all or nothing");
     let flow = "roles: [Clerk]\nparameters: {P: Person}\napplyEntityAccess: false\nelevation: [{entity: Person, delete: true, doc: x}]\ndo:\n  - delete: {object: $P}";
     let mut desk = super::desk(&[("Flow", flow)]);
-    assert!(matches!(desk.run("Flow", [("P", Value::Object(ObjectId(2)))]), Err(FlowError::InUse(entity)) if entity == q("Order")));
+    assert!(
+        matches!(desk.run("Flow", [("P", Value::Object(ObjectId(2)))]), Err(FlowError::InUse(entity)) if entity == q("Order"))
+    );
     desk.run("Flow", [("P", Value::Object(ObjectId(1)))]).unwrap();
 }
 
@@ -198,16 +211,23 @@ fn aggregating_a_withheld_member_is_refused() {
 
 #[test]
 fn setting_a_variable_keeps_its_value() {
-    let (_, done) = Desk::does("\n  - set: {variable: X, value: \"$O.twice + 1\"}\n  - set: {variable: X, value: \"$X * 2\"}\n  - message: {text: \"{$X}\"}");
+    let (_, done) = Desk::does(
+        "\n  - set: {variable: X, value: \"$O.twice + 1\"}\n  - set: {variable: X, value: \"$X * 2\"}\n  - message: {text: \"{$X}\"}",
+    );
     assert_eq!(messages(&done.unwrap()), ["82.00"], "a calculated member is made of what the flow may read");
 }
 
 #[test]
 fn setting_from_a_withheld_member_is_refused() {
     assert!(denied(&Desk::does("\n  - set: {variable: X, value: $O.secret}").1).contains("d.Order.secret is withheld"));
-    let (_, done) = Desk::does("\n  - set: {variable: X, value: \"count(user.person.orders)\"}\n  - message: {text: \"{$X} {user.name} {user.email}\"}");
+    let (_, done) = Desk::does(
+        "\n  - set: {variable: X, value: \"count(user.person.orders)\"}\n  - message: {text: \"{$X} {user.name} {user.email}\"}",
+    );
     assert_eq!(messages(&done.unwrap()), ["0 Emma Stone emma@desk.example"], "who the caller is needs no right");
-    assert!(denied(&Desk::does("\n  - set: {variable: X, value: user.person.salary}").1).contains("salary"), "but what lies there does");
+    assert!(
+        denied(&Desk::does("\n  - set: {variable: X, value: user.person.salary}").1).contains("salary"),
+        "but what lies there does"
+    );
 }
 
 #[test]
@@ -249,17 +269,10 @@ fn looping_forever_is_not_possible() {
     assert!(matches!(result, Err(FlowError::Exhausted(_))), "{result:?}");
 }
 
-const INNER: &str = "
-roles: []
-parameters: {Word: string, Times: integer}
-returns: string
-do:
-  - end: {value: \"$Word + ' x' + text($Times)\"}";
-
 #[test]
 fn calling_passes_arguments_and_gives_the_value_back() {
     let flow = "roles: [Clerk]\ndo:\n  - call: {microflow: Inner, with: {Word: \"'Lamp'\", Times: \"3\"}, as: R}\n  - message: {text: \"{$R}\"}";
-    let mut desk = desk(&[("Flow", flow), ("Inner", INNER)]);
+    let mut desk = desk(&[("Flow", flow)]);
     assert_eq!(messages(&desk.run("Flow", []).unwrap()), ["Lamp x3"]);
     let direct = desk.run("Inner", [("Word", Value::text("a")), ("Times", Value::Integer(1))]);
     assert!(denied(&direct).contains("run d.Inner"), "nobody starts it from a page");
@@ -268,7 +281,7 @@ fn calling_passes_arguments_and_gives_the_value_back() {
 #[test]
 fn calling_what_a_guardrail_denies_is_refused() {
     let flow = "roles: [Clerk]\ndo:\n  - call: {microflow: Inner, with: {Word: \"'Lamp'\", Times: \"3\"}, as: R}";
-    let mut desk = desk(&[("Flow", flow), ("Inner", INNER)]).as_a("Barred");
+    let mut desk = desk(&[("Flow", flow)]).role("Barred");
     assert!(denied(&desk.run("Flow", [])).contains("Not for the barred"));
     let result = desk.deed(|context, grants| run(&grants.run(&q("Flow"))?, values([("Odd", Value::Integer(1))]), context));
     assert!(matches!(result, Err(FlowError::Broken(_))), "a foreign argument is not taken");
@@ -335,7 +348,8 @@ fn feedback_on_nothing_is_refused() {
 
 #[test]
 fn a_log_line_stands_also_when_the_run_failed() {
-    let (desk, done) = Desk::does("\n  - log: {node: d.Desk, level: warning, text: \"Order {$O.title}\"}\n  - raise: {message: No}");
+    let (desk, done) =
+        Desk::does("\n  - log: {node: d.Desk, level: warning, text: \"Order {$O.title}\"}\n  - raise: {message: No}");
     assert!(matches!(done, Err(FlowError::Raised(_))));
     assert_eq!((desk.effects.log[0].node.as_str(), desk.effects.log[0].level), ("d.Desk", LogLevel::Warning));
     assert_eq!(desk.effects.log[0].text, "Order Lamp");
@@ -384,8 +398,10 @@ const PUBLISH: &str = "
 
 #[test]
 fn publishing_collects_the_attributes() {
-    let flow = format!("roles: [Clerk]\ndo:\n  - create: {{as: A, entity: Offer, set: {{title: \"'Vase'\", amount: \"7.5\"}}}}{PUBLISH}");
-    let mut desk = desk(&[("Flow", &flow)]).as_a("Boss");
+    let flow = format!(
+        "roles: [Clerk]\ndo:\n  - create: {{as: A, entity: Offer, set: {{title: \"'Vase'\", amount: \"7.5\"}}}}{PUBLISH}"
+    );
+    let mut desk = desk(&[("Flow", &flow)]).role("Boss");
     desk.run("Flow", []).unwrap();
     let published = &desk.effects.published[0];
     assert_eq!((&published.snapshot, published.objects.len()), (&q("Offers"), 1));
@@ -398,7 +414,7 @@ fn publishing_what_may_not_be_read_is_refused() {
     let mut desk = desk(&[("Flow", &flow)]);
     desk.store.put(-6, "Offer", [("title", Value::text("Vase"))]);
     assert!(denied(&desk.run("Flow", [])).contains("d.Offer.amount is withheld"));
-    let mut boss = desk.as_a("Boss");
+    let mut boss = desk.role("Boss");
     (0..2_001).for_each(|at| boss.store.put(-10 - at, "Offer", []));
     assert!(matches!(boss.run("Flow", []), Err(FlowError::Exhausted(_))));
     assert!(boss.effects.published.is_empty());
@@ -418,7 +434,7 @@ fn a_visitor_registers_without_a_question_to_the_data() {
 fn registering_is_refused_to_users_and_bad_addresses() {
     assert!(denied(&Desk::does(REGISTER).1).contains("only visitors"));
     let flow = format!("roles: [Visitor]\nparameters: {{F: Form}}\ndo:{REGISTER}");
-    let mut desk = desk(&[("Flow", &flow)]).as_a("Visitor");
+    let mut desk = desk(&[("Flow", &flow)]).role("Visitor");
     desk.store.put(-5, "Form", [("email", Value::text("a@b.example\nBcc: x@y.example"))]);
     assert!(matches!(desk.run("Flow", [("F", Value::Object(ObjectId(-5)))]), Err(FlowError::Feedback(_))));
     let (desk, done) = Desk::does_as("Visitor", &format!("{REGISTER}{REGISTER}"), []);

@@ -71,9 +71,7 @@ fn a_job_has_nothing_but_what_its_flow_declares() {
     let mut desk = desk(&[("RaiseOnly", RAISE_ONLY), ("Peek", PEEK)]);
     desk.roles.clear();
     desk.account = None;
-    let job = |desk: &mut Desk, flow: &str| {
-        desk.deed(|context, grants| run(&grants.call(&q(flow))?, values(person(2)), context))
-    };
+    let job = |desk: &mut Desk, flow: &str| desk.deed(|context, grants| run(&grants.call(&q(flow))?, values(person(2)), context));
     job(&mut desk, "RaiseOnly").unwrap();
     assert_eq!(desk.store.value(2, "salary"), money("9001.00"));
     denied(&job(&mut desk, "Peek"));
@@ -113,8 +111,38 @@ do:
 
 #[test]
 fn an_object_of_another_entity_is_nothing_to_a_flow() {
-    let mut desk = desk(&[("Peek", PEEK)]).as_a("Boss");
+    let mut desk = desk(&[("Peek", PEEK)]).role("Boss");
     denied(&desk.run("Peek", person(11)));
     let result = desk.run("Peek", [("P", Value::text("2"))]);
     assert!(matches!(result, Err(FlowError::Broken(_))), "a text is no reference");
+}
+
+#[test]
+fn the_right_to_a_calculated_member_is_a_right_of_its_own() {
+    let flow = "
+roles: []
+parameters: {O: Order}
+applyEntityAccess: false
+elevation: [{entity: Order, read: [twice], doc: The double only}]
+do:
+  - log: {node: d.X, level: info, text: \"{$O.twice}\"}";
+    let more = flow.replace("$O.twice", "$O.amount");
+    let mut desk = desk(&[("Twice", flow), ("Amount", &more)]);
+    desk.roles.clear();
+    desk.account = None;
+    let order = || values([("O", Value::Object(ObjectId(11)))]);
+    desk.deed(|context, grants| run(&grants.call(&q("Twice"))?, order(), context)).unwrap();
+    assert_eq!(desk.effects.log[0].text, "40.00");
+    denied(&desk.deed(|context, grants| run(&grants.call(&q("Amount"))?, order(), context)));
+}
+
+#[test]
+fn nobody_is_the_user_of_a_visitor_or_a_job() {
+    let flow = "
+roles: [Visitor]
+do:
+  - message: {text: \"{user.name}{user.email}|{signedIn()}\"}";
+    let mut desk = desk(&[("Flow", flow)]).role("Visitor");
+    assert_eq!(messages(&desk.run("Flow", []).unwrap()), ["|No"]);
+    assert_eq!(desk.store.asked, 0);
 }

@@ -107,9 +107,16 @@ impl Objects for Fake {
         let along = query.along.as_ref().map(|(entity, id, name)| Raw(self).many(entity, *id, name).unwrap());
         let mut found = Vec::new();
         for (id, (entity, _)) in &self.rows {
-            let meant = entity == permit.target() && query.object.is_none_or(|o| o == *id) && along.as_ref().is_none_or(|a| a.contains(id));
-            let inside = |inside: &Inside| Ok::<_, ObjectError>(self.eval(permit.rights(), &inside.condition, Some(*id), &inside.variables)?.holds());
-            if meant && self.holds(permit.rights(), rights, permit.rules(), *id) && query.inside.as_ref().map_or(Ok(true), inside)? {
+            let meant = entity == permit.target()
+                && query.object.is_none_or(|o| o == *id)
+                && along.as_ref().is_none_or(|a| a.contains(id));
+            let inside = |inside: &Inside| {
+                Ok::<_, ObjectError>(self.eval(permit.rights(), &inside.condition, Some(*id), &inside.variables)?.holds())
+            };
+            if meant
+                && self.holds(permit.rights(), rights, permit.rules(), *id)
+                && query.inside.as_ref().map_or(Ok(true), inside)?
+            {
                 found.push(self.loaded(permit, *id));
             }
         }

@@ -13,8 +13,8 @@ fn handlers_see_the_object_as_it_will_be_and_may_change_it() {
     let mut desk = desk(&[]);
     let (id, outcome) = task(&mut desk, "Good").unwrap();
     let trail = desk.store.value(id.0, "trail");
-    assert_eq!(trail, Value::text("checked created checked "), "the create-handler's own write is a commit too");
-    assert!(messages(&outcome).last().unwrap().starts_with("Kept Good: checked created checked"));
+    assert_eq!(trail, Value::text("created checked checked "), "the create-handler's own write is a commit too");
+    assert!(messages(&outcome).last().unwrap().starts_with("Kept Good: created checked checked"));
     assert_eq!(outcome.page, None, "a handler opens no page");
 }
 

@@ -83,9 +83,13 @@ do:
 #[test]
 fn mails_and_messages_are_counted() {
     let body = |inner: &str| {
-        format!("roles: [Clerk]\ndo:\n  - retrieve: {{as: All, entity: Order}}\n  - loop: {{over: $All, as: A, do: [{{loop: {{over: $All, as: B, do: [{inner}]}}}}]}}")
+        format!(
+            "roles: [Clerk]\ndo:\n  - retrieve: {{as: All, entity: Order}}\n  - loop: {{over: $All, as: A, do: [{{loop: {{over: $All, as: B, do: [{inner}]}}}}]}}"
+        )
     };
-    for (inner, why) in [("{message: {text: hi}}", "messages"), ("{sendMail: {to: \"'a@b.example'\", subject: s, text: t}}", "mails")] {
+    for (inner, why) in
+        [("{message: {text: hi}}", "messages"), ("{sendMail: {to: \"'a@b.example'\", subject: s, text: t}}", "mails")]
+    {
         let mut desk = desk(&[("Flow", &body(inner))]);
         desk.run("Flow", []).unwrap();
         (0..20).for_each(|id| desk.store.put(100 + id, "Order", [("state", Value::text("Open"))]));
@@ -95,12 +99,12 @@ fn mails_and_messages_are_counted() {
 }
 
 #[test]
-fn a_loop_asks_once_for_its_elements_and_once_again_for_each_it_changed() {
+fn a_loop_asks_for_its_elements_many_at_a_time() {
     let flow = "
 roles: [Clerk]
 do:
   - retrieve: {as: All, entity: Order}
-  - call: {microflow: Inner, with: {All: $All}}";
+  - call: {microflow: Each, with: {All: $All}}";
     let inner = "
 roles: []
 parameters: {All: list of Order}
@@ -108,9 +112,9 @@ applyEntityAccess: false
 elevation: [{entity: Order, read: [secret], doc: x}]
 do:
   - loop: {over: $All, as: One, do: [{log: {node: d.X, level: info, text: \"{$One.title} {$One.secret}\"}}]}";
-    let mut desk = desk(&[("Flow", flow), ("Inner", inner)]);
-    (0..200).for_each(|id| desk.store.put(100 + id, "Order", [("title", Value::text("x")), ("state", Value::text("Open"))]));
+    let mut desk = desk(&[("Flow", flow), ("Each", inner)]);
+    (0..600).for_each(|id| desk.store.put(100 + id, "Order", [("title", Value::text("x")), ("state", Value::text("Open"))]));
     desk.run("Flow", []).unwrap();
-    assert_eq!(desk.effects.log.len(), 203);
+    assert_eq!(desk.effects.log.len(), 603);
     assert_eq!(desk.store.asked, 3, "one for the list, two for its elements under the other authority");
 }

@@ -1,0 +1,9 @@
+//! The store, on both databases.
+
+mod agree;
+mod fixture;
+mod golden;
+mod reader;
+mod schema;
+mod speed;
+mod writing;
