@@ -24,7 +24,7 @@ mod walk;
 mod widget;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use context::{FormState, Handles, PageContext, Posted, Reader, ViewState};
 pub use error::PageError;

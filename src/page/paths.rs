@@ -2,7 +2,7 @@
 
 use crate::domain::{Kind, Name, QName};
 use crate::expr::{Node, Root, Template, Typed};
-use crate::model::{Action, ColumnShow, Model, Multiplicity, Open, Path, ViewSource, Widget, WidgetKind};
+use crate::model::{Action, ColumnShow, Model, Multiplicity, Open, Path, ViewSource, Widget, WidgetKind, each_widget};
 use indexmap::IndexSet;
 
 /// Where one step from an object leads.
@@ -215,21 +215,15 @@ pub(super) fn holds_widget(widgets: &[Widget], id: &str) -> bool {
     found
 }
 
-/// Visits widgets at every depth.
-pub(super) fn each_widget<'w>(widgets: &'w [Widget], see: &mut dyn FnMut(&'w Widget)) {
-    for widget in widgets {
-        see(widget);
-        match &widget.kind {
-            WidgetKind::Container { content, .. } | WidgetKind::Snippet { content, .. } => each_widget(content, see),
-            WidgetKind::Columns(columns) => columns.iter().for_each(|(_, content)| each_widget(content, see)),
-            WidgetKind::Tabs(tabs) => tabs.iter().for_each(|(_, content)| each_widget(content, see)),
-            WidgetKind::DataView(view) => each_widget(&view.content, see),
-            WidgetKind::DataGrid(grid) => {
-                each_widget(&grid.buttons, see);
-                each_widget(&grid.row_buttons, see);
-            }
-            WidgetKind::ListView(list) => each_widget(&list.content, see),
-            _ => {}
-        }
-    }
+/// Whether a condition asks only for single values: no list, no tree.
+pub(super) fn is_simple(typed: &Typed) -> bool {
+    let mut simple = true;
+    typed.visit(&mut |node| {
+        let many = matches!(
+            node.node,
+            Node::Many { .. } | Node::Filter(..) | Node::Aggregate(..) | Node::InList(..) | Node::Within { .. }
+        );
+        simple &= !many;
+    });
+    simple
 }

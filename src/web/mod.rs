@@ -21,3 +21,6 @@ pub use handlers::{guard, routes};
 pub use reply::{Body, Reply, SessionAct};
 pub use request::Request;
 pub use state::Web;
+
+#[cfg(test)]
+mod tests;

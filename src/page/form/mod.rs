@@ -9,13 +9,12 @@ mod sent;
 pub use sent::state;
 
 use super::context::{FormState, ViewState};
-use super::paths::each_widget;
 use super::told::Told;
 use super::walk::{Act, Bound, Life, Offer, Walk};
 use super::{PageContext, PageError, same};
 use crate::access::{Open, Permit};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::model::{Action, Page, WidgetKind};
+use crate::model::{Action, Page, WidgetKind, each_widget};
 use sent::Sent;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! A small app for the tests.
 
-pub(super) const APP: &str = r#"
+pub(crate) const APP: &str = r#"
 app: desk
 title: Desk
 level: prototype
@@ -24,13 +24,13 @@ demoUsers:
   - {key: max, name: Max Major, email: max@desk.example, userRoles: [Manager]}
 "#;
 
-pub(super) const MODULE: &str = r"
+pub(crate) const MODULE: &str = r"
 roles: {User: Works here, Manager: Leads, Visitor: Passes by}
 snapshots:
   Openings: {entity: Opening, roles: [Visitor, User]}
 ";
 
-pub(super) const DOMAIN: &str = r#"
+pub(crate) const DOMAIN: &str = r#"
 enumerations:
   Status: {Active: {caption: At work, tone: success}, Gone: {tone: danger}}
 entities:
@@ -89,7 +89,7 @@ entities:
         read: [title]
 "#;
 
-pub(super) const EVERYTHING: &str = r#"
+pub(crate) const EVERYTHING: &str = r#"
 title: "Hello {user.name}"
 roles: [User]
 content:
@@ -134,12 +134,12 @@ content:
         - button: {caption: Look, run: {microflow: Look, with: {Department: this}}}
 "#;
 
-pub(super) const GREETING: &str = r#"
+pub(crate) const GREETING: &str = r#"
 content:
   - heading: {text: "Good day, {user.name}"}
 "#;
 
-pub(super) const PERSON: &str = r#"
+pub(crate) const PERSON: &str = r#"
 title: "{$Employee.name}"
 roles: [User]
 parameters: {Employee: Employee}
@@ -178,7 +178,7 @@ content:
               - input: {member: secretPlan}
 "#;
 
-pub(super) const NOTE: &str = r#"
+pub(crate) const NOTE: &str = r#"
 title: Note
 roles: [User]
 parameters: {Employee: Employee}
@@ -191,7 +191,7 @@ content:
         - button: {caption: Send, run: {microflow: Send, with: {Note: this}}}
 "#;
 
-pub(super) const MANAGER_ONLY: &str = r"
+pub(crate) const MANAGER_ONLY: &str = r"
 title: For managers
 roles: [Manager]
 content:
@@ -205,7 +205,7 @@ content:
         - button: {caption: Save, save: {}}
 ";
 
-pub(super) const PUBLIC: &str = r"
+pub(crate) const PUBLIC: &str = r"
 title: Openings
 layout: plain
 roles: [Visitor]
@@ -215,7 +215,7 @@ content:
       columns: [{show: title}]
 ";
 
-pub(super) const FLOWS: [(&str, &str); 5] = [
+pub(crate) const FLOWS: [(&str, &str); 5] = [
     ("hr/microflows/Poke.yaml", "doc: Pokes\nroles: [User]\nparameters: {Employee: Employee}\ndo:\n  - message: {text: Poked}\n"),
     (
         "hr/microflows/Look.yaml",
@@ -229,7 +229,7 @@ pub(super) const FLOWS: [(&str, &str); 5] = [
     ("hr/microflows/Idle.yaml", "doc: Nobody runs it\nroles: []\ndo:\n  - message: {text: Idle}\n"),
 ];
 
-pub(super) fn files() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn files() -> Vec<(&'static str, &'static str)> {
     let mut files = vec![
         ("app.yaml", APP),
         ("hr/module.yaml", MODULE),

@@ -4,7 +4,7 @@ use super::app::files;
 use super::store::Memory;
 use crate::access::Grants;
 use crate::domain::{Name, ObjectId, QName, Value, parse_value};
-use crate::model::{Files, Model, load};
+use crate::model::{Files, Model, each_widget, load};
 use crate::page::form::{self, Deed};
 use crate::page::*;
 use chrono::{NaiveDate, NaiveDateTime};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Handles that a reader of a test can read.
 #[derive(Default)]
-pub(super) struct Plain {
+pub(crate) struct Plain {
     sealed: RefCell<Vec<FormState>>,
 }
 
@@ -35,15 +35,15 @@ impl Handles for Plain {
 }
 
 /// The stage.
-pub(super) struct Desk {
-    pub(super) model: Arc<Model>,
-    pub(super) memory: Memory,
-    pub(super) handles: Plain,
-    pub(super) roles: BTreeSet<Name>,
-    pub(super) language: String,
+pub(crate) struct Desk {
+    pub(crate) model: Arc<Model>,
+    pub(crate) memory: Memory,
+    pub(crate) handles: Plain,
+    pub(crate) roles: BTreeSet<Name>,
+    pub(crate) language: String,
 }
 
-pub(super) fn name(text: &str) -> QName {
+pub(crate) fn name(text: &str) -> QName {
     QName::new("hr", text)
 }
 
@@ -53,7 +53,7 @@ fn noon() -> NaiveDateTime {
 
 impl Desk {
     /// As a caller with one role; Emma is employee 1 and signed in unless a visitor.
-    pub(super) fn of(role: &str) -> Self {
+    pub(crate) fn of(role: &str) -> Self {
         let (model, findings) = load(&Files::of(files()));
         let mut model = model.unwrap_or_else(|| panic!("{}", findings.human()));
         // The checker would name these gaps; the page must hold without it.
@@ -89,8 +89,21 @@ impl Desk {
         desk
     }
 
+    /// Over an app of the project, with one empty object of each entity.
+    pub(crate) fn over(app: &str, role: &str) -> Self {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(app);
+        let (model, findings) = load(&Files::read(&folder).unwrap());
+        let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
+        let visitor = model.anonymous_role().is_some_and(|anonymous| anonymous.as_str() == role);
+        let rows = model.entities.keys().map(|entity| ((entity.clone(), ObjectId(1)), (1, BTreeMap::new()))).collect();
+        let user = (!visitor).then_some(ObjectId(1));
+        let memory = Memory { model: model.clone(), rows, user, now: noon(), queries: Vec::new() };
+        let roles = BTreeSet::from([Name::new(role)]);
+        Self { model, memory, handles: Plain::default(), roles, language: "en".into() }
+    }
+
     /// Puts members of an object.
-    pub(super) fn put(&mut self, entity: &str, id: i64, members: &[(&str, &str)]) {
+    pub(crate) fn put(&mut self, entity: &str, id: i64, members: &[(&str, &str)]) {
         let entity = name(entity);
         let known = self.model.entity(&entity).unwrap().clone();
         let row = self.memory.rows.entry((entity, ObjectId(id))).or_insert((3, BTreeMap::new()));
@@ -101,13 +114,13 @@ impl Desk {
     }
 
     /// Takes all access rules of an entity away.
-    pub(super) fn forget_rules(&mut self, entity: &str) {
+    pub(crate) fn forget_rules(&mut self, entity: &str) {
         let model = Arc::make_mut(&mut self.model);
         Arc::make_mut(model.entities.get_mut(&name(entity)).unwrap()).rules.clear();
         self.memory.model = self.model.clone();
     }
 
-    pub(super) fn grants(&self) -> Grants {
+    pub(crate) fn grants(&self) -> Grants {
         Grants::compile(&self.model, &self.roles, self.memory.user.is_some())
     }
 
@@ -123,8 +136,9 @@ impl Desk {
         ) -> Result<T, PageError>,
     ) -> Result<T, PageError> {
         let grants = self.grants();
-        let permit = grants.open(&name(page))?;
-        let page = self.model.pages[&name(page)].clone();
+        let page = QName::parse(page).unwrap_or_else(|| name(page));
+        let permit = grants.open(&page)?;
+        let page = self.model.pages[&page].clone();
         let query = ClientQuery::new(query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())?;
         let arguments = arguments(&page, &query, None, &mut self.handles)?;
         let reader = Reader {
@@ -143,17 +157,17 @@ impl Desk {
     }
 
     /// Opens a page.
-    pub(super) fn open(&mut self, page: &str, query: &[(&str, &str)]) -> Result<View, PageError> {
+    pub(crate) fn open(&mut self, page: &str, query: &[(&str, &str)]) -> Result<View, PageError> {
         self.act(page, query, None, open)
     }
 
     /// Shows a refused form again.
-    pub(super) fn again(&mut self, page: &str, query: &[(&str, &str)], posted: &Posted) -> View {
+    pub(crate) fn again(&mut self, page: &str, query: &[(&str, &str)], posted: &Posted) -> View {
         self.act(page, query, Some(posted), open).unwrap()
     }
 
     /// Draws the page, then sends one of its forms with a button and fields.
-    pub(super) fn send(
+    pub(crate) fn send(
         &mut self,
         page: &str,
         query: &[(&str, &str)],
@@ -166,7 +180,7 @@ impl Desk {
     }
 
     /// Sends a form with a state.
-    pub(super) fn send_state(
+    pub(crate) fn send_state(
         &mut self,
         page: &str,
         query: &[(&str, &str)],
@@ -180,9 +194,9 @@ impl Desk {
     }
 
     /// The id of the first widget of a page that fits.
-    pub(super) fn widget(&self, page: &str, fits: impl Fn(&crate::model::WidgetKind) -> bool) -> String {
+    pub(crate) fn widget(&self, page: &str, fits: impl Fn(&crate::model::WidgetKind) -> bool) -> String {
         let mut found = None;
-        super::super::paths::each_widget(&self.model.pages[&name(page)].content, &mut |widget| {
+        each_widget(&self.model.pages[&name(page)].content, &mut |widget| {
             if found.is_none() && fits(&widget.kind) {
                 found = Some(widget.id.clone());
             }
@@ -191,7 +205,7 @@ impl Desk {
     }
 
     /// The id of the input of a member.
-    pub(super) fn input(&self, page: &str, member: &str) -> String {
+    pub(crate) fn input(&self, page: &str, member: &str) -> String {
         self.widget(page, |kind| match kind {
             crate::model::WidgetKind::Input(input) => input.member.as_str() == member,
             crate::model::WidgetKind::Reference(reference) => reference.member.as_str() == member,
@@ -200,7 +214,7 @@ impl Desk {
     }
 
     /// The id of the button whose caption starts with a text.
-    pub(super) fn button_starting(&self, page: &str, start: &str) -> String {
+    pub(crate) fn button_starting(&self, page: &str, start: &str) -> String {
         self.widget(page, |kind| match kind {
             crate::model::WidgetKind::Button(button) => {
                 matches!(button.caption.parts.first(), Some(crate::expr::Part::Text(text)) if text.starts_with(start))
@@ -210,14 +224,14 @@ impl Desk {
     }
 
     /// The id of the button with a caption.
-    pub(super) fn button(&self, page: &str, caption: &str) -> String {
+    pub(crate) fn button(&self, page: &str, caption: &str) -> String {
         let caption = crate::expr::Template::fixed(caption);
         self.widget(page, |kind| matches!(kind, crate::model::WidgetKind::Button(button) if button.caption == caption))
     }
 }
 
 /// All nodes of a view, at every depth.
-pub(super) fn nodes(view: &View) -> Vec<&Node> {
+pub(crate) fn nodes(view: &View) -> Vec<&Node> {
     fn below<'v>(nodes: &'v [Node], out: &mut Vec<&'v Node>) {
         for node in nodes {
             out.push(node);
@@ -238,12 +252,12 @@ pub(super) fn nodes(view: &View) -> Vec<&Node> {
 }
 
 /// The grid of a view.
-pub(super) fn grid(view: &View) -> &DataGridNode {
+pub(crate) fn grid(view: &View) -> &DataGridNode {
     nodes(view).into_iter().find_map(|node| if let Node::DataGrid(grid) = node { Some(&**grid) } else { None }).unwrap()
 }
 
 /// The input or selector with an id.
-pub(super) fn field<'v>(view: &'v View, id: &str) -> &'v InputNode {
+pub(crate) fn field<'v>(view: &'v View, id: &str) -> &'v InputNode {
     let found = nodes(view).into_iter().find_map(|node| match node {
         Node::Input(input) | Node::Reference(input) if input.name == id => Some(&**input),
         _ => None,

@@ -64,6 +64,11 @@ fn inputs_are_editable_only_where_a_rule_lets_the_member_be_written() {
     assert_eq!(state(&view, &desk, "notes"), FieldState::Editable);
     assert_eq!(state(&view, &desk, "name"), FieldState::Readonly);
     assert_eq!(state(&view, &desk, "hidden"), FieldState::Withheld);
+    let other = desk.open("Person", &[("Employee", "Employee~3")]).unwrap();
+    assert_eq!(state(&other, &desk, "notes"), FieldState::Readonly, "the rule is about one's own record");
+    let captions =
+        |view: &View| nodes(view).iter().filter(|node| matches!(node, Node::Button(b) if b.caption.peek() == "Save")).count();
+    assert_eq!((captions(&view), captions(&other)), (1, 0), "nothing to save, no button");
     let mut desk = Desk::of("Manager");
     let view = desk.open("Person", &[("Employee", "Employee~1")]).unwrap();
     for member in ["name", "salary", "children", "remote", "joined", "seen", "status", "department"] {

@@ -40,17 +40,30 @@ fn refused<T: std::fmt::Debug>(result: Result<T, PageError>, why: &str) {
 fn only_what_was_really_changed_is_a_change() {
     let mut desk = Desk::of("Manager");
     let fields = [
-        ("name", "Emma Stone"), ("salary", "1,300.5"), ("children", "2"), ("joined", "2024-03-01"), ("seen", "2026-01-30T08:15"),
-        ("status", "Gone"), ("notes", "Line\r\nbreak"), ("department", "Department~6"),
+        ("name", "Emma Stone"),
+        ("salary", "1,300.5"),
+        ("children", "2"),
+        ("joined", "2024-03-01"),
+        ("seen", "2026-01-30T08:15"),
+        ("status", "Gone"),
+        ("notes", "Line\r\nbreak"),
+        ("department", "Department~6"),
     ];
     let deed = save(&mut desk, &fields).unwrap();
     let Deed::Save { changes, close: true, message: Some(message) } = deed else { panic!("{deed:?}") };
     assert_eq!(message, "Saved Emma Stone");
-    let [Change { entity, target: Target::Stored(ObjectId(1), 3), values, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+    let [Change { entity, target: Target::Stored(ObjectId(1), 3), values, .. }] = changes.as_slice() else {
+        panic!("{changes:?}")
+    };
     assert_eq!(*entity, name("Employee"));
     let employee = desk.model.entity(entity).unwrap().clone();
     let wanted: BTreeMap<Name, Value> = [
-        ("name", "Emma Stone"), ("salary", "1300.50"), ("joined", "2024-03-01"), ("status", "Gone"), ("department", "#6"), ("remote", "false"),
+        ("name", "Emma Stone"),
+        ("salary", "1300.50"),
+        ("joined", "2024-03-01"),
+        ("status", "Gone"),
+        ("department", "#6"),
+        ("remote", "false"),
     ]
     .map(|(member, text)| (Name::new(member), parse_value(&employee.member_kind(member).unwrap(), text).unwrap()))
     .into();
@@ -92,8 +105,13 @@ fn a_read_only_or_withheld_input_is_refused_and_not_dropped() {
 fn every_value_that_cannot_be_read_is_told_at_its_field() {
     let mut desk = Desk::of("Manager");
     let wrong = [
-        ("name", "a name that is longer than twenty characters"), ("salary", "12,34.5"), ("children", "1.5"), ("joined", "31.01.2026"),
-        ("seen", "yesterday"), ("notes", "a\u{0}b"), ("status", "Gone"),
+        ("name", "a name that is longer than twenty characters"),
+        ("salary", "12,34.5"),
+        ("children", "1.5"),
+        ("joined", "31.01.2026"),
+        ("seen", "yesterday"),
+        ("notes", "a\u{0}b"),
+        ("status", "Gone"),
     ];
     let Err(PageError::Invalid(posted)) = save(&mut desk, &wrong) else { panic!("taken") };
     assert_eq!(posted.errors.len(), 6);
@@ -104,7 +122,9 @@ fn every_value_that_cannot_be_read_is_told_at_its_field() {
         assert_eq!(shown.value.as_ref().unwrap().peek(), text, "what was typed stands there again");
     }
     assert_eq!(field(&view, &desk.input("Person", "status")).error, None);
-    for (member, text) in [("salary", "99999999999"), ("salary", "1.005"), ("salary", "1e5"), ("salary", "NaN"), ("children", "9999999999999999")] {
+    for (member, text) in
+        [("salary", "99999999999"), ("salary", "1.005"), ("salary", "1e5"), ("salary", "NaN"), ("children", "9999999999999999")]
+    {
         assert!(matches!(save(&mut desk, &[(member, text)]), Err(PageError::Invalid(_))), "{member}={text}");
     }
 }
@@ -125,7 +145,9 @@ fn feedback_stands_at_its_field_or_above_the_page() {
 
 #[test]
 fn a_value_that_is_not_offered_is_refused() {
-    for (member, text) in [("status", "Boss"), ("remote", "maybe"), ("department", "Employee~1"), ("department", "x"), ("department", "#5")] {
+    for (member, text) in
+        [("status", "Boss"), ("remote", "maybe"), ("department", "Employee~1"), ("department", "x"), ("department", "#5")]
+    {
         refused(save(&mut Desk::of("Manager"), &[(member, text)]), member);
     }
     let gone = save(&mut Desk::of("Manager"), &[("department", "Department~99")]);

@@ -13,12 +13,12 @@ type Members = BTreeMap<Name, Value>;
 
 /// All objects, and how often they were asked.
 #[derive(Clone)]
-pub(super) struct Memory {
-    pub(super) model: Arc<Model>,
-    pub(super) rows: BTreeMap<(QName, ObjectId), (i64, Members)>,
-    pub(super) user: Option<ObjectId>,
-    pub(super) now: NaiveDateTime,
-    pub(super) queries: Vec<Query>,
+pub(crate) struct Memory {
+    pub(crate) model: Arc<Model>,
+    pub(crate) rows: BTreeMap<(QName, ObjectId), (i64, Members)>,
+    pub(crate) user: Option<ObjectId>,
+    pub(crate) now: NaiveDateTime,
+    pub(crate) queries: Vec<Query>,
 }
 
 /// The truth, for rules and constraints.

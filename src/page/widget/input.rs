@@ -87,7 +87,21 @@ pub(super) fn shown(walk: &mut Walk<'_, '_>, this: &This, member: &Name, scope: 
     walk.member(this, std::slice::from_ref(member), scope)
 }
 
-/// What the caller can do with a member here. Which *rows* may be changed the store decides.
+/// Whether the caller could write a member of this very object (see [`Walk::could_hold`]).
+pub(super) fn writable(walk: &mut Walk<'_, '_>, this: &This, member: &Name, scope: &Scope) -> Result<bool, PageError> {
+    let kept = walk.model.entity(&this.entity).is_none_or(|entity| entity.server_kept(member));
+    let granted = match this.life {
+        Life::New => walk.authority().create(&this.entity, [member]).is_ok(),
+        _ => walk.authority().change(&this.entity, [member]).is_ok(),
+    };
+    if kept || !granted {
+        return Ok(false);
+    }
+    let rules = walk.rules(&this.entity, |rule| rule.write.contains(member));
+    walk.could_hold(this, &rules, scope)
+}
+
+/// What the caller can do with a member here.
 pub(super) fn state(
     walk: &mut Walk<'_, '_>,
     this: &This,
@@ -99,12 +113,7 @@ pub(super) fn state(
     if *cell.peek() == Cell::Withheld {
         return Ok(FieldState::Withheld);
     }
-    let kept = walk.model.entity(&this.entity).is_none_or(|entity| entity.server_kept(member));
-    let granted = match this.life {
-        Life::New => walk.authority().create(&this.entity, [member]).is_ok(),
-        _ => walk.authority().change(&this.entity, [member]).is_ok(),
-    };
-    if kept || !granted || scope.read_only || scope.row.is_some() || scope.view.is_none() {
+    if scope.read_only || scope.row.is_some() || scope.view.is_none() || !writable(walk, this, member, scope)? {
         return Ok(FieldState::Readonly);
     }
     // A condition that cannot be decided leaves the field closed.

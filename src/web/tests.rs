@@ -2,9 +2,9 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test golden` writes the files anew.
 
-use super::desk::{Desk, grid, nodes};
 use crate::domain::ObjectId;
-use crate::model::WidgetKind;
+use crate::model::{WidgetKind, each_widget};
+use crate::page::tests::desk::{Desk, grid, name, nodes};
 use crate::page::*;
 use crate::web::assets::Assets;
 use crate::web::render::{Banner, Message, Renderer, Shell, ShellUser};
@@ -36,8 +36,21 @@ fn word(kind: &WidgetKind) -> &'static str {
 }
 
 const WORDS: [&str; 15] = [
-    "alert", "badge", "button", "columns", "container", "data_grid", "data_view", "heading", "input", "list_view", "reference",
-    "snippet", "stat", "tabs", "text",
+    "alert",
+    "badge",
+    "button",
+    "columns",
+    "container",
+    "data_grid",
+    "data_view",
+    "heading",
+    "input",
+    "list_view",
+    "reference",
+    "snippet",
+    "stat",
+    "tabs",
+    "text",
 ];
 
 fn renderer(desk: &Desk) -> Renderer {
@@ -54,7 +67,10 @@ fn views() -> Vec<(String, View)> {
         let all = desk.open("Everything", &[]).unwrap();
         let id = grid(&all).id.clone();
         add("everything", all);
-        add("nothing matches", desk.open("Everything", &[(&format!("{id}.q"), "nobody"), (&format!("{id}.sort"), "-name")]).unwrap());
+        add(
+            "nothing matches",
+            desk.open("Everything", &[(&format!("{id}.q"), "nobody"), (&format!("{id}.sort"), "-name")]).unwrap(),
+        );
         add("own person", desk.open("Person", &EMMA).unwrap());
         add("other person", desk.open("Person", &[("Employee", "Employee~2")]).unwrap());
         add("new note", desk.open("NewNote", &EMMA).unwrap());
@@ -123,7 +139,7 @@ fn every_widget_of_the_model_has_a_golden_file_and_no_file_is_left_over() {
     let desk = Desk::of("Employee");
     let mut used = BTreeSet::new();
     for page in desk.model.pages.values() {
-        super::super::paths::each_widget(&page.content, &mut |widget| {
+        each_widget(&page.content, &mut |widget| {
             used.insert(word(&widget.kind));
         });
     }
@@ -153,13 +169,20 @@ fn shell(text: &str) -> Shell {
         app_title: text.into(),
         nonce: "n0nce".into(),
         user: Some(ShellUser { name: text.into(), initials: "E".into(), email: text.into(), roles: vec![text.into()] }),
-        menu: vec![MenuEntry { title: text.into(), icon: None, href: Some("/p/hr.Everything".into()), active: true, items: vec![] }],
+        menu: vec![MenuEntry {
+            title: text.into(),
+            icon: None,
+            href: Some("/p/hr.Everything".into()),
+            active: true,
+            items: vec![],
+        }],
         admin: false,
         csrf: text.into(),
         banner: Some(Banner { tone: "info".into(), text: text.into(), href: None }),
         messages: vec![Message { tone: "success".into(), text: text.into() }],
         theme: "auto".into(),
         path: text.into(),
+        back: text.into(),
         request_id: text.into(),
     }
 }
@@ -175,7 +198,7 @@ fn infected(role: &str, text: &str) -> Vec<(Desk, View)> {
         desk.put("Employee", 1, &[("account", "#70")]);
         desk.put("Department", 5, &[("name", text), ("secretPlan", text)]);
         desk.put("Note", 1, &[("text", text), ("about", "#1")]);
-        desk.memory.rows.get_mut(&(super::desk::name("Employee"), ObjectId(1))).unwrap();
+        desk.memory.rows.get_mut(&(name("Employee"), ObjectId(1))).unwrap();
         desk
     };
     let mut views = Vec::new();
@@ -189,7 +212,7 @@ fn infected(role: &str, text: &str) -> Vec<(Desk, View)> {
     views.push((desk, view));
     let mut desk = fresh();
     let mut ids = Vec::new();
-    super::super::paths::each_widget(&desk.model.pages[&super::desk::name("Person")].content, &mut |widget| ids.push(widget.id.clone()));
+    each_widget(&desk.model.pages[&name("Person")].content, &mut |widget| ids.push(widget.id.clone()));
     let posted = Posted {
         values: ids.iter().map(|id| (id.clone(), text.to_owned())).collect(),
         errors: ids.iter().map(|id| (id.clone(), text.to_owned())).collect(),
@@ -215,7 +238,9 @@ fn hostile_text_is_text_wherever_it_stands() {
             let raw = payload.contains(['<', '"', '\'']) && html.contains(payload);
             assert!(!raw, "{payload} stands unescaped");
             assert_eq!(html.matches('<').count(), *tags, "{payload} made or lost a tag");
-            for sign in ["<img", "<iframe", "<svg onload", "onerror=alert", "onfocus=\"", "onmouseover='", ">49<", "href=\"javascript:"] {
+            for sign in
+                ["<img", "<iframe", "<svg onload", "onerror=alert", "onfocus=\"", "onmouseover='", ">49<", "href=\"javascript:"]
+            {
                 assert!(!html.contains(sign) || sign == "onerror=alert" && html.contains("&gt;"), "{payload}: {sign}");
             }
             for node in nodes(&view) {
@@ -255,4 +280,34 @@ fn a_page_has_no_inline_script_or_style_and_speaks_the_readers_language() {
     let view = desk.open("Everything", &[]).unwrap();
     let html = renderer.page(&Shell { lang: "de".into(), ..shell("x") }, &view).unwrap();
     assert!(html.contains("Suchen") && html.contains("Schlichte Worte") && html.contains("Im Dienst"));
+}
+
+#[test]
+fn every_page_of_the_apps_opens_for_its_roles_and_for_nobody_else() {
+    for app in ["apps/people", "tests/apps/library"] {
+        let roles: Vec<String> = Desk::over(app, "").model.user_roles.keys().map(ToString::to_string).collect();
+        let mut opened = 0;
+        for role in roles {
+            let mut desk = Desk::over(app, &role);
+            let renderer = renderer(&desk);
+            let pages: Vec<_> = desk.model.pages.values().cloned().collect();
+            for page in pages {
+                let handles: Vec<(String, String)> =
+                    page.parameters.iter().map(|(name, entity)| (name.to_string(), format!("{}~1", entity.name))).collect();
+                let query: Vec<(&str, &str)> = handles.iter().map(|(name, handle)| (name.as_str(), handle.as_str())).collect();
+                let may = desk.grants().open(&page.name).is_ok();
+                match desk.open(&page.name.to_string(), &query) {
+                    Ok(view) => {
+                        assert!(may, "{role} opened {}", page.name);
+                        renderer.page(&shell("x"), &view).unwrap_or_else(|error| panic!("{}: {error:?}", page.name));
+                        opened += 1;
+                    }
+                    Err(PageError::Gone) => assert!(may && !page.parameters.is_empty(), "{role}: {}", page.name),
+                    Err(PageError::Object(_)) => assert!(!may || !page.parameters.is_empty(), "{role}: {}", page.name),
+                    Err(other) => panic!("{role}: {}: {other:?}", page.name),
+                }
+            }
+        }
+        assert!(opened > 20, "{app}: {opened}");
+    }
 }
