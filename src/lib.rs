@@ -26,6 +26,7 @@ pub mod audit;
 
 pub mod mail;
 
+
 // who is asking
 pub mod identity;
 
@@ -43,5 +44,15 @@ pub mod flow;
 pub mod page;
 
 // the use cases
+pub mod app;
+
 // edges and commands
+pub mod gate;
+
+pub mod web;
+
+pub mod schedule;
+
+pub mod server;
+
 pub mod cli;
