@@ -1,8 +1,8 @@
 //! Rows written as they are: no rules, no handlers, no record. For data that is trusted and that nobody
 //! made: what demo mode begins with.
 
-use super::statements::Statements;
-use super::tables::{Place, Table};
+use super::Collision;
+use super::tables::{Place, Table, Tables};
 use super::write::{check, inserted, linked};
 use crate::access::Feedback;
 use crate::db::sql::{Params, Sql, execute, fetch};
@@ -22,7 +22,8 @@ pub fn value_faults(model: &Model, entity: &Entity, values: &BTreeMap<Name, Valu
 #[must_use = "automatic numbers go on after these rows only when finish() was called"]
 pub struct Bulk<'c> {
     conn: &'c mut Conn,
-    statements: &'c Statements,
+    model: &'c Model,
+    tables: Tables,
     params: Params,
     /// The next automatic number of each member.
     next: HashMap<String, i64>,
@@ -30,15 +31,15 @@ pub struct Bulk<'c> {
 
 impl<'c> Bulk<'c> {
     /// System work at this moment.
-    pub fn new(conn: &'c mut Conn, statements: &'c Statements, now: NaiveDateTime) -> Self {
-        Self { conn, statements, params: Params::new(None, now, now.date()), next: HashMap::new() }
+    pub fn new(conn: &'c mut Conn, model: &'c Model, now: NaiveDateTime) -> Result<Self, Collision> {
+        let params = Params::new(None, now, now.date());
+        Ok(Self { conn, model, tables: Tables::of(model)?, params, next: HashMap::new() })
     }
 
     /// Whether no entity of the model has a row; accounts do not count.
     pub fn is_empty(&mut self) -> Result<bool, DbError> {
-        let statements = self.statements;
-        let stored = statements.model().entities.values().filter(|entity| !entity.system);
-        for table in stored.filter_map(|entity| statements.tables.get(&entity.name)) {
+        let stored = self.model.entities.values().filter(|entity| !entity.system);
+        for table in stored.filter_map(|entity| self.tables.get(&entity.name)) {
             let mut sql = Sql::new();
             sql.raw("SELECT ").ident("id").raw(" FROM ").ident(&table.name).raw(" LIMIT 1");
             if !fetch(self.conn, &sql, &self.params, &[Kind::INTEGER])?.is_empty() {
@@ -93,7 +94,7 @@ impl<'c> Bulk<'c> {
     }
 
     fn table(&self, entity: &QName) -> Result<Arc<Table>, DbError> {
-        let found = self.statements.tables.get(entity).filter(|table| !table.entity.system);
+        let found = self.tables.get(entity).filter(|table| !table.entity.system);
         found.cloned().ok_or_else(|| DbError::Refused(format!("{entity} is not stored, or not by the model")))
     }
 

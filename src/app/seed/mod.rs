@@ -5,7 +5,7 @@
 //! demo user, several keys with spaces between them for many-to-many). An empty cell is empty. A date may be written
 //! `@today-30`, a moment `@now-3d` (or `h`, `m`), so that demo data never grows old.
 //!
-//! Guarantees: only in demo mode ([`DemoUsers`] is the proof) and only into a database without any row; all of it or
+//! Guarantees: only in demo mode ([`Demo`] is the proof) and only into a database without any row; all of it or
 //! nothing; every fault is reported at once with file, line and column. `created` and `changed` of a row are the
 //! first and last of its relative moments that have passed (else now), `owner` and `changedBy` its own account.
 //! Deliberately not here: rules, validations by expression and event handlers. This is trusted data.
@@ -16,10 +16,11 @@ mod read;
 mod tests;
 mod write;
 
+use super::Demo;
+use crate::clock::Clock;
 use crate::db::{Db, DbError};
-use crate::identity::DemoUsers;
-use crate::store::{Bulk, Statements};
-use chrono::NaiveDateTime;
+use crate::model::Model;
+use crate::store::{Bulk, Collision};
 use std::fmt;
 use std::path::Path;
 
@@ -65,27 +66,35 @@ pub enum SeedError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<Fault>),
     /// The folder cannot be read.
-    #[error("the seed files cannot be read")]
+    #[error("the seed files cannot be read: {0}")]
     Io(#[from] std::io::Error),
+    /// Names of the model cannot be kept apart.
+    #[error(transparent)]
+    Collision(#[from] Collision),
     /// The database did not do it.
     #[error(transparent)]
     Db(#[from] DbError),
 }
 
 /// Writes the demo data of the app in `folder`, if the database has no row yet.
-pub fn load(db: &Db, statements: &Statements, folder: &Path, users: &DemoUsers, now: NaiveDateTime) -> Result<Seeded, SeedError> {
-    if !db.read(|conn| Bulk::new(conn, statements, now).is_empty())? {
+pub fn load(folder: &Path, model: &Model, db: &Db, demo: &Demo, clock: &Clock) -> Result<Seeded, SeedError> {
+    let now = clock.now();
+    if !db.read(|conn| is_empty(&mut Bulk::new(conn, model, now)?))? {
         return Ok(Seeded::AlreadyThere);
     }
-    let sheets = read::sheets(statements.model(), folder, users, now)?;
+    let sheets = read::sheets(model, folder, &demo.users, now)?;
     db.write(|conn| {
-        let mut bulk = Bulk::new(conn, statements, now);
+        let mut bulk = Bulk::new(conn, model, now)?;
         // Another process may have been first.
-        if !bulk.is_empty()? {
+        if !is_empty(&mut bulk)? {
             return Ok(Seeded::AlreadyThere);
         }
         let rows = write::write(&mut bulk, &sheets)?;
         bulk.finish()?;
         Ok(Seeded::Rows(rows))
     })
+}
+
+fn is_empty(bulk: &mut Bulk<'_>) -> Result<bool, SeedError> {
+    Ok(bulk.is_empty()?)
 }

@@ -5,9 +5,10 @@ use crate::db::sql::{Params, Sql, fetch};
 use crate::db::testing::{each, sqlite};
 use crate::domain::{Kind, Value};
 use crate::identity::password::HashSettings;
-use crate::identity::{DemoMode, DemoUser, Identity, IdentitySettings};
+use crate::identity::{DemoMode, Identity, IdentitySettings};
 use crate::model::{self, Files, Model};
 use crate::store;
+use chrono::NaiveDateTime;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,25 +60,19 @@ fn now() -> NaiveDateTime {
     "2026-03-10T12:00:00".parse().unwrap()
 }
 
-fn people(db: &Db, model: &Model) -> DemoUsers {
+fn people(db: &Db, model: &Model) -> Demo {
     let hash = HashSettings { memory_kib: 64, passes: 1, lanes: 1 };
     let settings = IdentitySettings { hash, ..IdentitySettings::default() };
     let identity = Identity::new(Keys::ephemeral(), Clock::fixed(now()), "test", settings).unwrap();
     let mode = DemoMode::on("127.0.0.1:8080".parse().unwrap()).unwrap();
-    let user = |user: &model::DemoUser| DemoUser {
-        key: user.key.to_string(),
-        name: user.name.clone(),
-        email: user.email.clone(),
-        roles: user.user_roles.clone(),
-    };
-    let users: Vec<DemoUser> = model.demo_users.iter().map(user).collect();
-    db.write(|conn| identity.ensure_demo_users(conn, mode, &users)).unwrap()
+    let users = db.write(|conn| identity.ensure_demo_users(conn, mode, &Demo::users_of(model))).unwrap();
+    Demo { mode, users }
 }
 
 /// A database in the shape of a model, and all that seeding needs.
 struct Shop {
-    statements: Statements,
-    users: DemoUsers,
+    model: Arc<Model>,
+    demo: Demo,
     folder: tempfile::TempDir,
 }
 
@@ -92,11 +87,11 @@ impl Shop {
         for (name, text) in files {
             std::fs::write(folder.path().join("seed").join(name), text).unwrap();
         }
-        Self { users: people(db, &model), statements: Statements::new(&model).unwrap(), folder }
+        Self { demo: people(db, &model), model, folder }
     }
 
     fn load(&self, db: &Db) -> Result<Seeded, SeedError> {
-        load(db, &self.statements, self.folder.path(), &self.users, now())
+        load(self.folder.path(), &self.model, db, &self.demo, &Clock::fixed(now()))
     }
 
     fn faults(db: &Db, files: &[(&str, &str)]) -> Vec<String> {
@@ -298,14 +293,14 @@ fn the_apps_of_this_project_are_seeded_whole() {
             let (model, findings) = model::load(&Files::read(&folder).unwrap());
             let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
             store::apply(db, &model, &BTreeSet::new(), now()).unwrap();
-            let (users, statements) = (people(db, &model), Statements::new(&model).unwrap());
+            let (demo, clock) = (people(db, &model), Clock::fixed(now()));
             let before = (std::time::Instant::now(), db.prepared());
-            let seeded = load(db, &statements, &folder, &users, now()).unwrap_or_else(|error| panic!("{app}:\n{error}"));
+            let seeded = load(&folder, &model, db, &demo, &clock).unwrap_or_else(|error| panic!("{app}:\n{error}"));
             let Seeded::Rows(rows) = seeded else { panic!("{app} was not seeded") };
             println!("{app}: {rows} rows, {} ms, {} prepared", before.0.elapsed().as_millis(), db.prepared() - before.1);
             assert!(rows >= least, "{app}: {rows}");
             assert!(db.prepared() - before.1 < 120, "one prepared statement a file, not one a row");
-            assert_eq!(load(db, &statements, &folder, &users, now()).unwrap(), Seeded::AlreadyThere);
+            assert_eq!(load(&folder, &model, db, &demo, &clock).unwrap(), Seeded::AlreadyThere);
         });
     }
 }
