@@ -26,7 +26,6 @@ pub mod audit;
 
 pub mod mail;
 
-
 // who is asking
 pub mod identity;
 

@@ -191,7 +191,9 @@ mod tests {
 
     #[test]
     fn a_daily_event_runs_once_a_day_at_its_minute() {
-        let at = |day: u32, hour: u32, minute: u32| NaiveDate::from_ymd_opt(2026, 3, day).unwrap().and_hms_opt(hour, minute, 0).unwrap();
+        let at = |day: u32, hour: u32, minute: u32| {
+            NaiveDate::from_ymd_opt(2026, 3, day).unwrap().and_hms_opt(hour, minute, 0).unwrap()
+        };
         let daily = Timing::Daily(150);
         assert!(!is_due(daily, at(1, 1, 0), at(1, 2, 29)));
         assert!(is_due(daily, at(1, 1, 0), at(1, 2, 30)));

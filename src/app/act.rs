@@ -1,6 +1,6 @@
 //! What a form that was sent does: one transaction, all or nothing.
 
-use super::visit::{Again, Carried, Next};
+use super::visit::{Again, Carried, Next, Refilled};
 use super::{App, Ask, Asker, Live, Refusal, Shell};
 use crate::audit::{self, Event, EventKind};
 use crate::config::Level;
@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::domain::QName;
 use crate::flow::Effects;
 use crate::model::{LogLevel, Tone};
-use crate::page::{ClientQuery, Posted, View};
+use crate::page::{ClientQuery, View};
 use crate::store::{Caller, Store};
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ impl App {
                 (asker, carried)
             }
         };
-        let result = self.told(&live, &asker, ask, page, query, carried);
+        let result = self.told(&live, &asker, ask, page, query, &sent.pairs, carried);
         if let Err(refusal) = &result {
             self.record_refusal(ask, &asker, refusal);
         }
@@ -118,6 +118,7 @@ impl App {
     }
 
     /// After the commit (or the roll-back): effects outside the data, and the answer.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
     fn told(
         &self,
         live: &Arc<Live>,
@@ -125,6 +126,7 @@ impl App {
         ask: &Ask,
         page: &QName,
         query: &ClientQuery,
+        pairs: &[(String, String)],
         carried: Result<Carried, Again>,
     ) -> Result<Done, Refusal> {
         match carried {
@@ -140,7 +142,7 @@ impl App {
             }
             Err(Again::Form(posted, effects)) => {
                 self.write_log(&effects, Some(&ask.request_id));
-                self.shown_again(live, asker, ask, page, query, &posted)
+                self.shown_again(live, asker, ask, page, query, &Refilled { posted: *posted, pairs: pairs.to_vec() })
             }
             Err(Again::Confirm { question, caption, danger }) => Ok(Done::Confirm { question, caption, danger }),
             Err(Again::Refused(refusal)) => Err(refusal),
@@ -154,11 +156,13 @@ impl App {
         ask: &Ask,
         page: &QName,
         query: &ClientQuery,
-        posted: &Posted,
+        again: &Refilled,
     ) -> Result<Done, Refusal> {
         let (_, view) = match asker.account() {
-            Some(_) => self.show(ask, page, query, Some(posted)),
-            None => (Shell::of(live, asker, &ask.language, Some(page)), self.visitor(live, asker, ask).show(page, query, Some(posted))),
+            Some(_) => self.show(ask, page, query, Some(again)),
+            None => {
+                (Shell::of(live, asker, &ask.language, Some(page)), self.visitor(live, asker, ask).show(page, query, Some(again)))
+            }
         };
         Ok(Done::Again(Box::new(view?)))
     }
@@ -201,7 +205,8 @@ pub(super) fn elevated(effects: &Effects) -> impl Iterator<Item = Event> {
         event.detail("used", None, Some(used.join(", ")))
     });
     let published = effects.published.iter().map(|published| {
-        let event = Event::new(EventKind::SnapshotPublished, "a public snapshot was published").on(published.snapshot.to_string());
+        let event =
+            Event::new(EventKind::SnapshotPublished, "a public snapshot was published").on(published.snapshot.to_string());
         event.detail("objects", None, Some(published.objects.len().to_string()))
     });
     runs.chain(published)

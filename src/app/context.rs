@@ -1,7 +1,8 @@
 //! Objects of one request: memory and store behind one contract, shared with the handles.
 
 use crate::access::{
-    Cell, Change, Create, Delete, Feedback, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Rows, View, WriteError,
+    Cell, Change, Create, Delete, Feedback, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Rows, View,
+    WriteError,
 };
 use crate::domain::{Name, ObjectId, Value};
 use crate::expr::EvalError;

@@ -43,7 +43,7 @@ impl App {
         let done = self.db.write(|conn| {
             let now = self.clock.now();
             let mut store = Store::new(conn, &live.statements, Caller { user: None, now }, &recorder);
-            let workspace = Workspace::new(live.model.clone(), None, grants.roles().clone(), now);
+            let workspace = Workspace::new(live.model.clone(), None, grants.roles().clone(), now).for_job();
             let mut objects = Joined { workspace: Rc::new(RefCell::new(workspace)), store: &mut store };
             let mut context = FlowContext {
                 grants: &grants,

@@ -27,6 +27,7 @@ pub use live::Live;
 pub use refusal::Refusal;
 pub use registration::{LinkPage, LinkRefusal, LinkUse, sentence};
 pub use show::{Shell, Who};
+pub use visit::Refilled;
 
 use crate::clock::Clock;
 use crate::config::Settings;

@@ -48,7 +48,8 @@ impl App {
         let due = self.db.read(|conn| self.due(conn))?;
         let mut sent = 0;
         for mail in due {
-            let result = Message::new(&mail.recipient, &mail.subject, &mail.body).and_then(|m| self.mailer.send(&m, self.clock.now()));
+            let result =
+                Message::new(&mail.recipient, &mail.subject, &mail.body).and_then(|m| self.mailer.send(&m, self.clock.now()));
             sent += usize::from(result.is_ok());
             self.settle(&mail, result)?;
         }
@@ -83,7 +84,9 @@ impl App {
         if let Err(error) = result {
             self.logs.write("portcullis.mail", Level::Warning, &format!("mail {} was not sent: {error}", mail.id), None);
             if given_up {
-                self.record(&Event::new(EventKind::MailFailed, format!("a mail was given up: {error}")).on(format!("mail {}", mail.id)))?;
+                self.record(
+                    &Event::new(EventKind::MailFailed, format!("a mail was given up: {error}")).on(format!("mail {}", mail.id)),
+                )?;
             }
         }
         Ok(())

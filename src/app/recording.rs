@@ -63,9 +63,7 @@ impl App {
 
     /// Appends one event in a transaction of its own.
     pub fn record(&self, event: &Event) -> Result<(), Refusal> {
-        self.db.write(|conn| {
-            audit::record(conn, &self.keys, &self.settings.node, &self.clock, event).map_err(super::act::fault)
-        })
+        self.db.write(|conn| audit::record(conn, &self.keys, &self.settings.node, &self.clock, event).map_err(super::act::fault))
     }
 
     fn wait(&self, event: Event) {

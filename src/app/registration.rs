@@ -87,7 +87,9 @@ fn mail_said(error: MailError) -> Refusal {
         MailError::Unfit(_) | MailError::Refused(_) => {
             Refusal::Said("No mail can be sent to this address. Please check it; what you typed is still here.".into())
         }
-        _ => Refusal::Said("The mail could not be sent just now. Nothing was lost: please send the form again in a few minutes.".into()),
+        _ => Refusal::Said(
+            "The mail could not be sent just now. Nothing was lost: please send the form again in a few minutes.".into(),
+        ),
     }
 }
 
@@ -214,21 +216,31 @@ impl App {
                 Purpose::Invite => self.identity.accept_invitation(conn, &by, &chosen.token, &hashed).map(|_| ())?,
                 Purpose::Reset => self.identity.complete_reset(conn, &by, &chosen.token, &hashed).map(|_| ())?,
                 Purpose::Bootstrap => {
-                    self.identity.complete_bootstrap(conn, &by, &chosen.token, &chosen.email, &chosen.name, &hashed).map(|_| ())?;
+                    self.identity
+                        .complete_bootstrap(conn, &by, &chosen.token, &chosen.email, &chosen.name, &hashed)
+                        .map(|_| ())?;
                 }
             }
             Ok::<_, LinkRefusal>(())
         })?;
         let attempt =
             Attempt { email: &email, password: &chosen.password, address: ask.address, request_id: Some(&ask.request_id) };
-        let proof = self.identity.sign_in(&self.db, attempt).map_err(|error| LinkRefusal::Other(Refusal::Fault(error.to_string())))?;
+        let proof =
+            self.identity.sign_in(&self.db, attempt).map_err(|error| LinkRefusal::Other(Refusal::Fault(error.to_string())))?;
         let device = Device { address: ask.address, agent: &ask.agent };
         let token = self.db.write(|conn| self.identity.start_session(conn, proof, device));
         token.map_err(|error| LinkRefusal::Other(Refusal::Fault(error.to_string())))
     }
 
     /// The app's own flow for a new account, as a job with exactly the flow's elevation, in the same transaction.
-    fn after_registration(&self, conn: &mut Conn, live: &Arc<Live>, ask: &Ask, id: AccountId, asked: Registration) -> Result<(), Refusal> {
+    fn after_registration(
+        &self,
+        conn: &mut Conn,
+        live: &Arc<Live>,
+        ask: &Ask,
+        id: AccountId,
+        asked: Registration,
+    ) -> Result<(), Refusal> {
         let after = live.model.registration.as_ref().and_then(|registration| registration.after.clone());
         let Some(after) = after else { return Ok(()) };
         let flow = live.model.microflows.get(&after).cloned().ok_or(Refusal::Gone)?;

@@ -1,12 +1,12 @@
 //! Showing a page: the walk from the asker to the view, in one read transaction.
 
-use super::visit::Visit;
+use super::visit::{Refilled, Visit};
 use super::{App, Ask, Asker, Live, Refusal};
 use crate::access::ObjectError;
 use crate::db::Conn;
 use crate::domain::{Name, QName};
 use crate::model::{Level, Severity};
-use crate::page::{self, ClientQuery, MenuEntry, Posted, View};
+use crate::page::{self, ClientQuery, MenuEntry, View};
 use crate::store;
 use crate::workspace::Closed;
 use std::collections::BTreeSet;
@@ -56,9 +56,11 @@ impl Shell {
         let model = &live.model;
         let (name, email) = asker.name_and_email();
         let roles = asker.grants.roles().iter().map(ToString::to_string).collect();
-        let user = asker.account().map(|_| Who { name: name.to_owned(), initials: initials(name), email: email.to_owned(), roles });
+        let user =
+            asker.account().map(|_| Who { name: name.to_owned(), initials: initials(name), email: email.to_owned(), roles });
         let gaps = live.findings.count(Severity::Gap);
-        let parts = [&model.administration.users, &model.administration.matrix, &model.administration.audit, &model.administration.log];
+        let parts =
+            [&model.administration.users, &model.administration.matrix, &model.administration.audit, &model.administration.log];
         Self {
             user,
             csrf: asker.csrf.clone(),
@@ -83,13 +85,13 @@ fn initials(name: &str) -> String {
 
 impl App {
     /// The page for whoever asks, with its frame; or the frame and why not.
-    pub fn show(&self, ask: &Ask, page: &QName, query: &ClientQuery, posted: Option<&Posted>) -> (Shell, Result<View, Refusal>) {
+    pub fn show(&self, ask: &Ask, page: &QName, query: &ClientQuery, again: Option<&Refilled>) -> (Shell, Result<View, Refusal>) {
         let live = self.live();
         let signed_in = match ask.session {
             None => Ok(None),
             Some(_) => self.db.read(|conn| {
                 let Some(asker) = self.prove(conn, &live, ask)? else { return Ok::<_, Refusal>(None) };
-                let view = self.show_stored(conn, &live, &asker, ask, page, query, posted);
+                let view = self.show_stored(conn, &live, &asker, ask, page, query, again);
                 Ok(Some((asker, view)))
             }),
         };
@@ -100,7 +102,7 @@ impl App {
             }
             Ok(None) => {
                 let asker = Asker::visitor(self, &live, ask);
-                let view = self.visitor(&live, &asker, ask).show(page, query, posted);
+                let view = self.visitor(&live, &asker, ask).show(page, query, again);
                 (asker, view)
             }
             Err(refusal) => (Asker::visitor(self, &live, ask), Err(refusal)),
@@ -120,12 +122,12 @@ impl App {
         ask: &Ask,
         page: &QName,
         query: &ClientQuery,
-        posted: Option<&Posted>,
+        again: Option<&Refilled>,
     ) -> Result<View, Refusal> {
         let recorder = self.recorder(asker, ask);
         let caller = store::Caller { user: asker.account(), now: self.clock.now() };
         let mut objects = store::Store::new(conn, &live.statements, caller, &recorder);
-        let view = self.visit(live, asker, ask).show(&mut objects, page, query, posted)?;
+        let view = self.visit(live, asker, ask).show(&mut objects, page, query, again)?;
         objects.finish().map_err(|error: ObjectError| Refusal::from(error))?;
         Ok(view)
     }
@@ -146,7 +148,7 @@ impl App {
 }
 
 impl super::visitor::VisitorContext<'_> {
-    pub(super) fn show(&self, page: &QName, query: &ClientQuery, posted: Option<&Posted>) -> Result<View, Refusal> {
-        self.visit.show(&mut Closed, page, query, posted)
+    pub(super) fn show(&self, page: &QName, query: &ClientQuery, again: Option<&Refilled>) -> Result<View, Refusal> {
+        self.visit.show(&mut Closed, page, query, again)
     }
 }

@@ -28,6 +28,14 @@ pub(super) struct Visit<'a> {
     pub language: &'a str,
 }
 
+/// A form that was refused, to be shown again.
+pub struct Refilled {
+    /// What was typed, and what is wrong.
+    pub posted: Posted,
+    /// All fields as sent, the sealed state among them.
+    pub pairs: Vec<(String, String)>,
+}
+
 /// Where to go after a deed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -104,11 +112,18 @@ impl Visit<'_> {
     }
 
     /// Opens a page.
-    pub fn show(&self, store: &mut dyn Objects, name: &QName, query: &ClientQuery, posted: Option<&Posted>) -> Result<View, Refusal> {
+    pub fn show(
+        &self,
+        store: &mut dyn Objects,
+        name: &QName,
+        query: &ClientQuery,
+        again: Option<&Refilled>,
+    ) -> Result<View, Refusal> {
         let (permit, page) = self.page(name)?;
         let workspace = self.workspace();
         let mut handles = self.book(&workspace);
-        let arguments = page::arguments(&page, query, None, &mut handles)?;
+        let state = again.and_then(|again| form::state(&again.pairs, &handles));
+        let arguments = page::arguments(&page, query, state.as_ref(), &mut handles)?;
         let mut objects = Joined { workspace: workspace.clone(), store };
         let mut context = PageContext {
             grants: &self.asker.grants,
@@ -116,14 +131,20 @@ impl Visit<'_> {
             arguments,
             query,
             handles: &mut handles,
-            form: posted,
+            form: again.map(|again| &again.posted),
             reader: self.reader(),
         };
         Ok(page::open(&permit, &page, &mut context)?)
     }
 
     /// Carries out what a form asks for; whoever opened the transaction keeps it only on `Ok`.
-    pub fn act(&self, store: &mut dyn Objects, name: &QName, query: &ClientQuery, pairs: &[(String, String)]) -> Result<Carried, Again> {
+    pub fn act(
+        &self,
+        store: &mut dyn Objects,
+        name: &QName,
+        query: &ClientQuery,
+        pairs: &[(String, String)],
+    ) -> Result<Carried, Again> {
         let (permit, page) = self.page(name)?;
         let workspace = self.workspace();
         let mut handles = self.book(&workspace);
@@ -212,7 +233,12 @@ fn again(pairs: &[(String, String)], mut feedback: Vec<crate::access::Feedback>,
 
 type Carry = Result<(Next, Outcome), FlowError>;
 
-fn carry_out(grants: &Grants, deed: Deed, context: &mut FlowContext<'_>, made: &mut BTreeMap<String, ObjectId>) -> Result<Carry, Again> {
+fn carry_out(
+    grants: &Grants,
+    deed: Deed,
+    context: &mut FlowContext<'_>,
+    made: &mut BTreeMap<String, ObjectId>,
+) -> Result<Carry, Again> {
     match deed {
         Deed::Cancel => Ok(Ok((Next::Back, Outcome::default()))),
         Deed::Confirm { question, caption, danger } => Err(Again::Confirm { question, caption, danger }),

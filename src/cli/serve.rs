@@ -85,7 +85,10 @@ fn bootstrap(web: &Web) -> Result<(), crate::identity::LinkError> {
     let app = &web.app;
     let Some(role) = app.live().model.administration.users.first().cloned() else { return Ok(()) };
     if let Some(token) = app.db.read(|conn| app.identity.bootstrap_link(conn, &role))? {
-        println!("\nNobody is {role} yet. This link makes the first one; it works once:\n  {}/link/bootstrap/{token}", app.settings.base_url);
+        println!(
+            "\nNobody is {role} yet. This link makes the first one; it works once:\n  {}/link/bootstrap/{token}",
+            app.settings.base_url
+        );
     }
     Ok(())
 }

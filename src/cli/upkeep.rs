@@ -149,13 +149,15 @@ fn create(email: &str, name: &str, roles: &[String], flags: &Flags) -> Result<Ex
     let model = load(&settings.app)?;
     for role in roles {
         if model.user_roles.get(role.as_str()).is_none_or(|found| found.anonymous) {
-            let known: Vec<&str> = model.user_roles.iter().filter(|(_, found)| !found.anonymous).map(|(name, _)| name.as_str()).collect();
+            let known: Vec<&str> =
+                model.user_roles.iter().filter(|(_, found)| !found.anonymous).map(|(name, _)| name.as_str()).collect();
             return Err(complain(format!("there is no user role `{role}` to give; there are {}", known.join(", "))));
         }
     }
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
     let db = open_database(&settings).map_err(|error| failed(&error))?;
-    let identity = Identity::new(keys, Clock::system(), &settings.node, IdentitySettings::configured(&settings, &model.title)).map_err(complain)?;
+    let identity = Identity::new(keys, Clock::system(), &settings.node, IdentitySettings::configured(&settings, &model.title))
+        .map_err(complain)?;
     let roles: BTreeSet<Name> = roles.iter().map(Name::new).collect();
     let new = NewAccount { email, name, roles: &roles };
     let (_, token) = db.write(|conn| identity.invite(conn, &Actor::system("command line"), &new)).map_err(complain)?;

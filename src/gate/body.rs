@@ -92,7 +92,9 @@ mod tests {
 
     #[test]
     fn a_form_is_decoded_once_and_broken_escapes_are_refused() {
-        let one = |text: &str| decode(text).map(|pairs| pairs.into_iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(";"));
+        let one = |text: &str| {
+            decode(text).map(|pairs| pairs.into_iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(";"))
+        };
         assert_eq!(one("a=1&b=x+y%26z&c").as_deref(), Some("a=1;b=x y&z;c="));
         assert_eq!(one("a=%252e").as_deref(), Some("a=%2e"), "decoded once only (ASVS 1.1.1)");
         for broken in ["a=%", "a=%4", "a=%zz", "a=%ff%fe"] {

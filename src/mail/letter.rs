@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn a_letter_holds_the_link_and_reads_nothing_as_template() {
-        let letter = Letter::Registration.write("People", "ada@people.example", "{{ 7*7 }}", "http://x/link/register/T", "noon").unwrap();
+        let letter =
+            Letter::Registration.write("People", "ada@people.example", "{{ 7*7 }}", "http://x/link/register/T", "noon").unwrap();
         assert!(letter.text().contains("http://x/link/register/T"));
         assert!(letter.text().contains("{{ 7*7 }}") && !letter.text().contains("49"));
     }

@@ -1,6 +1,6 @@
 //! From settings to a server that is ready to listen.
 
-use crate::app::{App, Demo, Live, seed};
+use crate::app::{App, Demo, Live};
 use crate::audit::{Event, EventKind};
 use crate::clock::Clock;
 use crate::config::{Settings, create_private_dir};
@@ -41,7 +41,9 @@ pub enum StartError {
     #[error("refused to start; {} thing(s) to mend:\n{}", .0.len(), .0.iter().map(|gap| format!("  - {gap}")).collect::<Vec<_>>().join("\n"))]
     Gaps(Vec<String>),
     /// Demo mode is for this machine only.
-    #[error("demo mode listens on this machine only (127.0.0.1 or [::1]); {0} could be reached by others. `portcullis serve` is for others")]
+    #[error(
+        "demo mode listens on this machine only (127.0.0.1 or [::1]); {0} could be reached by others. `portcullis serve` is for others"
+    )]
     Reachable(std::net::SocketAddr),
     /// The secret.
     #[error("{0}")]
@@ -98,8 +100,9 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
     };
     let db = open_database(&settings)?;
     synchronise(&db, &model, mode, &clock)?;
-    let identity = Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
-        .map_err(|error| StartError::Other(error.to_string()))?;
+    let identity =
+        Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
+            .map_err(|error| StartError::Other(error.to_string()))?;
     let demo = match demo_mode {
         Some(proof) => {
             let users = db.write(|conn| identity.ensure_demo_users(conn, proof, &Demo::users_of(&model)))?;
@@ -110,9 +113,6 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
             None
         }
     };
-    if let Some(demo) = &demo {
-        seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
-    }
     let mailer = Mailer::configured(&settings.mail)?;
     let model = Arc::new(model);
     let (snapshots, problems) = Snapshots::open(model.clone(), &settings.data.join("public"));
@@ -122,7 +122,8 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
     let live = Live::new(model, Arc::new(snapshots), findings).map_err(|error| StartError::Other(error.to_string()))?;
     let gate = Gate::configured(&settings);
     let app = App::new(settings, keys, clock, db, identity, mailer, logs, demo, live);
-    let event = Event::new(EventKind::Configuration, format!("the server started ({mode:?})")).on(app.live().model.fingerprint.clone());
+    let event =
+        Event::new(EventKind::Configuration, format!("the server started ({mode:?})")).on(app.live().model.fingerprint.clone());
     app.record(&event).map_err(|error| StartError::Other(error.to_string()))?;
     let assets = Assets::load().map_err(|error| StartError::Other(error.to_string()))?;
     Web::new(Arc::new(app), gate, Arc::new(assets)).map_err(|error| StartError::Other(error.to_string()))
@@ -152,8 +153,7 @@ fn synchronise(db: &Db, model: &Model, mode: Mode, clock: &Clock) -> Result<(), 
     if plan.is_empty() {
         return Ok(());
     }
-    let fresh = db.read(|conn| store::is_empty(conn))?;
-    if mode == Mode::Serve && !fresh {
+    if mode == Mode::Serve && !plan.is_first() {
         let steps: Vec<String> = plan.steps.iter().map(|step| format!("database: {}", step.what)).collect();
         let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
         return Err(StartError::Gaps(steps.into_iter().chain([hint]).collect()));

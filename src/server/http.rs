@@ -5,7 +5,7 @@ use crate::gate::{Tokens, cookie_key};
 use crate::schedule::Schedule;
 use crate::web::{self, Web};
 use actix_session::SessionMiddleware;
-use actix_session::config::{CookieContentSecurity, SessionLifecycle};
+use actix_session::config::CookieContentSecurity;
 use actix_web::cookie::SameSite;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
@@ -33,7 +33,6 @@ fn listen(web: Data<Web>, workers: usize, signals: bool) -> std::io::Result<(Ser
             .cookie_same_site(SameSite::Lax)
             .cookie_path("/".to_owned())
             .cookie_content_security(CookieContentSecurity::Signed)
-            .session_lifecycle(SessionLifecycle::browser_session())
             .build();
         App::new().app_data(web.clone()).wrap(session).wrap(from_fn(web::guard)).configure(web::routes)
     })

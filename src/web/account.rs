@@ -38,15 +38,28 @@ impl Web {
         self.signed_in(request, |_, shell, user| self.account(request, shell, user, 200, &[], None))
     }
 
-    fn account(&self, request: &Request, shell: &Shell, user: &User, status: u16, errors: &[String], done: Option<&str>) -> Reply {
+    fn account(
+        &self,
+        request: &Request,
+        shell: &Shell,
+        user: &User,
+        status: u16,
+        errors: &[String],
+        done: Option<&str>,
+    ) -> Reply {
         let sessions = match self.app.db.read(|conn| self.app.identity.sessions_of(conn, user.id())) {
             Ok(sessions) => sessions,
             Err(error) => return self.refused(request, shell, &error.into()),
         };
-        let sessions: Vec<_> = sessions.iter().map(|one| json!({
-            "id": one.id.as_str(), "started": moment(one.started), "last_seen": moment(one.last_seen),
-            "address": one.address, "agent": one.agent, "current": one.id == *user.session(),
-        })).collect();
+        let sessions: Vec<_> = sessions
+            .iter()
+            .map(|one| {
+                json!({
+                    "id": one.id.as_str(), "started": moment(one.started), "last_seen": moment(one.last_seen),
+                    "address": one.address, "agent": one.agent, "current": one.id == *user.session(),
+                })
+            })
+            .collect();
         let roles: Vec<&str> = user.user_roles().iter().map(|role| role.as_str()).collect();
         let values = json!({"name": user.name(), "email": user.email(), "roles": roles, "sessions": sessions, "errors": errors, "done": done});
         self.system(request, shell, status, "system/account.html", "My account", &values)
@@ -65,14 +78,25 @@ impl Web {
             let ask = &request.ask;
             let done = self.app.identity.change_password(&self.app.db, user, &current, &new, ask.address, Some(&ask.request_id));
             match done {
-                Ok(()) => self.account(request, shell, user, 200, &[], Some("Your password is changed. Your other sessions have ended.")),
+                Ok(()) => self.account(
+                    request,
+                    shell,
+                    user,
+                    200,
+                    &[],
+                    Some("Your password is changed. Your other sessions have ended."),
+                ),
                 Err(ChangeError::Problems(problems)) => {
                     let errors: Vec<String> = problems.iter().map(|problem| crate::app::sentence(&problem.to_string())).collect();
                     self.account(request, shell, user, 422, &errors, None)
                 }
-                Err(ChangeError::WrongPassword) => self.account(request, shell, user, 422, &["The current password is not right.".to_owned()], None),
+                Err(ChangeError::WrongPassword) => {
+                    self.account(request, shell, user, 422, &["The current password is not right.".to_owned()], None)
+                }
                 Err(ChangeError::Throttled { retry_after }) => self.refused(request, shell, &Refusal::TooFast(retry_after)),
-                Err(ChangeError::Busy) => self.refused(request, shell, &Refusal::Unavailable("many passwords are being checked".into())),
+                Err(ChangeError::Busy) => {
+                    self.refused(request, shell, &Refusal::Unavailable("many passwords are being checked".into()))
+                }
                 Err(ChangeError::Broken) => self.refused(request, shell, &Refusal::Fault("a stored hash is broken".into())),
                 Err(ChangeError::Db(error)) => self.refused(request, shell, &error.into()),
             }

@@ -36,7 +36,10 @@ impl Web {
         let (live, _, shell) = self.as_visitor(request);
         let rejected = self.app.rejected();
         let (summary, findings): (&str, &Findings) = match &rejected {
-            Some(rejected) => ("The changed model does not run. The last good one is still running; save a mended file and it is read again.", rejected),
+            Some(rejected) => (
+                "The changed model does not run. The last good one is still running; save a mended file and it is read again.",
+                rejected,
+            ),
             None => ("What the check says about the running model.", &live.findings),
         };
         let all: Vec<Value> = findings.0.iter().map(|one| json!({

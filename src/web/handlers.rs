@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 /// All addresses. `admin` adds those of the administration.
 pub fn routes(config: &mut ServiceConfig) {
-    let get = |act: fn(&Web, &Request) -> Reply| web::get().to(move |request, state, session| simple(request, state, session, act));
+    let get =
+        |act: fn(&Web, &Request) -> Reply| web::get().to(move |request, state, session| simple(request, state, session, act));
     let post = |act: fn(&Web, &Request) -> Reply| {
         web::post().to(move |request, state, session, body| with_form(request, state, session, body, act))
     };
@@ -46,7 +47,10 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// The gate around every request: lets it in or not, and dresses the answer.
-pub async fn guard(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(state) = request.app_data::<Data<Web>>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
     };
@@ -70,7 +74,9 @@ pub(super) fn read(request: &HttpRequest, state: &Web, session: &Session) -> Req
     let facts = request.extensions().get::<Facts>().cloned();
     let facts = facts.unwrap_or(Facts { request_id: String::new(), nonce: String::new(), address: IpAddr::from([0, 0, 0, 0]) });
     let cookie = |name: &str| request.cookie(name).map(|cookie| cookie.value().to_owned());
-    let text = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let text = |name: header::HeaderName| {
+        request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
     let target = request.uri().path_and_query().map_or("/".to_owned(), |whole| whole.as_str().to_owned());
     Request {
         ask: Ask {
@@ -86,7 +92,9 @@ pub(super) fn read(request: &HttpRequest, state: &Web, session: &Session) -> Req
         path: request.path().to_owned(),
         query: gate::decode(request.query_string()).unwrap_or_default(),
         form: Vec::new(),
-        theme: cookie("portcullis_theme").filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "auto".into()),
+        theme: cookie("portcullis_theme")
+            .filter(|theme| matches!(theme.as_str(), "light" | "dark"))
+            .unwrap_or_else(|| "auto".into()),
         flash: cookie("portcullis_flash"),
         came_from: came_from(request, state),
     }
@@ -112,7 +120,11 @@ fn came_from(request: &HttpRequest, state: &Web) -> Option<String> {
 }
 
 /// One hop to the blocking pool. When too many wait already, the answer is an early 503.
-pub(super) async fn hop(state: Data<Web>, session: Option<Session>, act: impl FnOnce(&Web) -> Reply + Send + 'static) -> HttpResponse {
+pub(super) async fn hop(
+    state: Data<Web>,
+    session: Option<Session>,
+    act: impl FnOnce(&Web) -> Reply + Send + 'static,
+) -> HttpResponse {
     let Ok(place) = state.places.clone().try_acquire_owned() else {
         let mut reply = Reply::text(503, "The server is busy. Nothing was changed. Please try again in a moment.");
         reply.retry_after = Some(2);
@@ -146,7 +158,8 @@ pub(super) fn respond(state: &Web, session: Option<&Session>, reply: Reply) -> H
     }
     let mut response = HttpResponse::build(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     for (name, value, lives) in reply.cookies {
-        let mut cookie = Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax).secure(state.gate.secure_cookie);
+        let mut cookie =
+            Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax).secure(state.gate.secure_cookie);
         if let Some(seconds) = lives {
             cookie = cookie.max_age(Duration::seconds(seconds));
         }
@@ -183,7 +196,13 @@ pub(super) async fn formed(
     hop(state, Some(session), move |web| act(web, &read)).await
 }
 
-async fn with_form(request: HttpRequest, state: Data<Web>, session: Session, body: Payload, act: fn(&Web, &Request) -> Reply) -> HttpResponse {
+async fn with_form(
+    request: HttpRequest,
+    state: Data<Web>,
+    session: Session,
+    body: Payload,
+    act: fn(&Web, &Request) -> Reply,
+) -> HttpResponse {
     formed(request, state, session, body, act).await
 }
 
@@ -241,7 +260,8 @@ async fn ready(state: Data<Web>) -> HttpResponse {
 }
 
 async fn asset(request: HttpRequest, state: Data<Web>, path: Path<String>) -> HttpResponse {
-    let version = gate::decode(request.query_string()).unwrap_or_default().into_iter().find(|(key, _)| key == "v").map(|(_, value)| value);
+    let version =
+        gate::decode(request.query_string()).unwrap_or_default().into_iter().find(|(key, _)| key == "v").map(|(_, value)| value);
     let accepts = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(answer) = state.assets.answer(&path, version.as_deref(), accepts.contains("gzip")) else {
         return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("There is no such file.");

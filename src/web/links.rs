@@ -24,7 +24,17 @@ impl Web {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one form")]
-    fn choose_password(&self, request: &Request, shell: &Shell, status: u16, purpose: Purpose, token: &str, email: &str, name: &str, errors: &[String]) -> Reply {
+    fn choose_password(
+        &self,
+        request: &Request,
+        shell: &Shell,
+        status: u16,
+        purpose: Purpose,
+        token: &str,
+        email: &str,
+        name: &str,
+        errors: &[String],
+    ) -> Reply {
         let title = match purpose {
             Purpose::Register => "Finish your registration",
             Purpose::Invite => "Welcome",
@@ -77,11 +87,33 @@ impl Web {
             LinkRefusal::Link(error) => error,
         };
         let (title, text, href, caption) = match error {
-            LinkError::Expired => ("This link has expired", "Links work for a limited time. Please ask for a new one.", "/", "To the start page"),
-            LinkError::Used => ("This link was used already", "Each link works once. If that was you, sign in with the password you chose.", "/sign-in", "Sign in"),
-            LinkError::AlreadyKnown => ("You have an account already", "There is an account for this address. Sign in, or choose a new password if you have forgotten yours.", "/sign-in", "Sign in"),
-            LinkError::Withdrawn => ("This link is no longer valid", "The account has changed since the link was made. Please ask for a new one.", "/", "To the start page"),
-            _ => ("This link does not work", "It is not one of ours, or it was cut off on its way. Please copy the whole link from the mail.", "/", "To the start page"),
+            LinkError::Expired => {
+                ("This link has expired", "Links work for a limited time. Please ask for a new one.", "/", "To the start page")
+            }
+            LinkError::Used => (
+                "This link was used already",
+                "Each link works once. If that was you, sign in with the password you chose.",
+                "/sign-in",
+                "Sign in",
+            ),
+            LinkError::AlreadyKnown => (
+                "You have an account already",
+                "There is an account for this address. Sign in, or choose a new password if you have forgotten yours.",
+                "/sign-in",
+                "Sign in",
+            ),
+            LinkError::Withdrawn => (
+                "This link is no longer valid",
+                "The account has changed since the link was made. Please ask for a new one.",
+                "/",
+                "To the start page",
+            ),
+            _ => (
+                "This link does not work",
+                "It is not one of ours, or it was cut off on its way. Please copy the whole link from the mail.",
+                "/",
+                "To the start page",
+            ),
         };
         let values = json!({"text": text, "action_href": href, "action_text": caption});
         self.system(request, shell, 410, "system/link_problem.html", title, &values)

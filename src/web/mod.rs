@@ -4,8 +4,8 @@
 //! hop to the blocking pool, where a plain function of [`Web`] gives a [`Reply`]. Every refusal is
 //! answered in one place (`refused`). The module decides nothing about rights.
 
-pub mod assets;
 mod account;
+pub mod assets;
 mod dev;
 mod handlers;
 mod links;

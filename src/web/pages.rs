@@ -52,7 +52,12 @@ impl Web {
             }
             Ok(Done::Again(view)) => self.page(request, &shell, 422, &view),
             Ok(Done::Confirm { question, caption, danger }) => {
-                let fields: Vec<_> = request.form.iter().filter(|(name, _)| name != "_csrf").map(|(name, value)| json!({"name": name, "value": value})).collect();
+                let fields: Vec<_> = request
+                    .form
+                    .iter()
+                    .filter(|(name, _)| name != "_csrf")
+                    .map(|(name, value)| json!({"name": name, "value": value}))
+                    .collect();
                 let here = format!("{}{}", page::path(&page), query.text());
                 let tone = if danger { "danger" } else { "info" };
                 let values = json!({"question": question, "caption": caption, "tone": tone, "fields": fields, "action": here, "back": here});
@@ -75,7 +80,9 @@ impl Web {
         };
         let shell = Shell::of(&live, &asker, &request.ask.language, None);
         match (&shell.home, &shell.user) {
-            (Some(home), _) => Reply { cookies: Vec::new(), ..self.with_cookies(request, &shell, Reply::redirect(page::path(home))) },
+            (Some(home), _) => {
+                Reply { cookies: Vec::new(), ..self.with_cookies(request, &shell, Reply::redirect(page::path(home))) }
+            }
             (None, None) => self.with_cookies(request, &shell, Reply::redirect("/sign-in")),
             (None, Some(_)) => {
                 let admin = shell.admin.then(|| json!({"href": "/admin", "caption": "Administration"}));

@@ -33,27 +33,60 @@ impl Web {
             Refusal::Denied(denied) if denied.conceal => gone(),
             Refusal::Denied(_) => Said {
                 reference: true,
-                ..said(403, "Not for you", "Your roles do not open this door. If you need it for your work, ask an administrator and give them the reference below.", "not_for_you")
+                ..said(
+                    403,
+                    "Not for you",
+                    "Your roles do not open this door. If you need it for your work, ask an administrator and give them the reference below.",
+                    "not_for_you",
+                )
             },
             Refusal::Forged(_) => Said {
                 reference: true,
-                ..said(400, "That did not come from our page", "The request does not fit the page it claims to come from. Nothing was changed. Please go back, reload the page and try again.", "bad_request")
+                ..said(
+                    400,
+                    "That did not come from our page",
+                    "The request does not fit the page it claims to come from. Nothing was changed. Please go back, reload the page and try again.",
+                    "bad_request",
+                )
             },
             Refusal::Gone => gone(),
-            Refusal::Expired => said(409, "This page was out of date", "The app or the data behind this page has changed since you opened it. Nothing was saved. Please open the page again.", "gone"),
-            Refusal::Stale => said(409, "Somebody else was faster", "This was changed by somebody else while you were working on it. Nothing was saved. Please open it again and look at the new state.", "gone"),
+            Refusal::Expired => said(
+                409,
+                "This page was out of date",
+                "The app or the data behind this page has changed since you opened it. Nothing was saved. Please open the page again.",
+                "gone",
+            ),
+            Refusal::Stale => said(
+                409,
+                "Somebody else was faster",
+                "This was changed by somebody else while you were working on it. Nothing was saved. Please open it again and look at the new state.",
+                "gone",
+            ),
             Refusal::Said(text) => said(422, "This cannot be done", text, "bad_request"),
             Refusal::TooFast(wait) => {
                 let seconds = wait.as_secs().max(1);
-                Said { retry_after: Some(seconds), ..said(429, "Too many tries", &format!("Please wait {seconds} seconds and try again."), "too_fast") }
+                Said {
+                    retry_after: Some(seconds),
+                    ..said(429, "Too many tries", &format!("Please wait {seconds} seconds and try again."), "too_fast")
+                }
             }
             Refusal::Unavailable(_) => Said {
                 retry_after: Some(5),
-                ..said(503, "Not available right now", "The data cannot be reached at the moment. Nothing was changed. Please try again shortly.", "busy")
+                ..said(
+                    503,
+                    "Not available right now",
+                    "The data cannot be reached at the moment. Nothing was changed. Please try again shortly.",
+                    "busy",
+                )
             },
             Refusal::Fault(_) => Said {
                 reference: true,
-                ..said(500, "Something went wrong", "This is our fault, not yours. Nothing was changed. If it happens again, tell an administrator the reference below.", "broken")
+                ..said(
+                    500,
+                    "Something went wrong",
+                    "This is our fault, not yours. Nothing was changed. If it happens again, tell an administrator the reference below.",
+                    "broken",
+                )
             },
         };
         self.refusal_page(request, shell, found)

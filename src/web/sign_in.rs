@@ -28,12 +28,26 @@ impl Web {
         self.sign_in_form(request, 200, &next, "", None, None)
     }
 
-    fn sign_in_form(&self, request: &Request, status: u16, next: &str, email: &str, error: Option<&str>, wait: Option<u64>) -> Reply {
+    fn sign_in_form(
+        &self,
+        request: &Request,
+        status: u16,
+        next: &str,
+        email: &str,
+        error: Option<&str>,
+        wait: Option<u64>,
+    ) -> Reply {
         let (live, _, shell) = self.as_visitor(request);
-        let demo: Vec<Value> = self.app.demo.iter().flat_map(|demo| demo.users.iter()).map(|one| {
-            let roles: Vec<&str> = one.user.roles.iter().map(Name::as_str).collect();
-            json!({"name": one.user.name, "email": one.user.email, "role": roles.join(", "), "key": one.user.key})
-        }).collect();
+        let demo: Vec<Value> = self
+            .app
+            .demo
+            .iter()
+            .flat_map(|demo| demo.users.iter())
+            .map(|one| {
+                let roles: Vec<&str> = one.user.roles.iter().map(Name::as_str).collect();
+                json!({"name": one.user.name, "email": one.user.email, "role": roles.join(", "), "key": one.user.key})
+            })
+            .collect();
         let home = live.model.registration.as_ref().and(page::home(&live.visitor_grants())).map(|home| page::path(&home));
         let wait = wait.map(|seconds| format!("{seconds} seconds"));
         let values = json!({
@@ -155,9 +169,16 @@ impl Web {
         let app = &self.app;
         let link = format!("{}/link/{purpose}/{}", app.settings.base_url, percent(token));
         let title = app.live().model.title.clone();
-        let sent = letter.write(&title, email, name, &link, "it is used, for a limited time").and_then(|mail| app.mailer.send(&mail, app.clock.now()));
+        let sent = letter
+            .write(&title, email, name, &link, "it is used, for a limited time")
+            .and_then(|mail| app.mailer.send(&mail, app.clock.now()));
         if let Err(error) = sent {
-            app.logs.write("portcullis.mail", crate::config::Level::Error, &format!("a {purpose} letter was not sent: {error}"), None);
+            app.logs.write(
+                "portcullis.mail",
+                crate::config::Level::Error,
+                &format!("a {purpose} letter was not sent: {error}"),
+                None,
+            );
         }
     }
 

@@ -82,18 +82,34 @@ impl Web {
         };
         if let Some(findings) = self.app.rejected() {
             let count = findings.count(crate::model::Severity::Error);
-            return banner("danger", format!("The changed model has {count} error(s); the last good one is still running."), Some("/dev/findings"));
+            return banner(
+                "danger",
+                format!("The changed model has {count} error(s); the last good one is still running."),
+                Some("/dev/findings"),
+            );
         }
         match (shell.gaps, &self.app.demo) {
             (Some(0), _) => banner("info", "Prototype: complete, but not switched to production.".into(), None),
-            (Some(gaps), _) => banner("warning", format!("Prototype: {gaps} gap(s) in its security. What has no rule is closed all the same."), Some("/dev/findings")),
+            (Some(gaps), _) => banner(
+                "warning",
+                format!("Prototype: {gaps} gap(s) in its security. What has no rule is closed all the same."),
+                Some("/dev/findings"),
+            ),
             (None, Some(_)) => banner("info", "Demo mode: made-up people and data, on this machine only.".into(), None),
             _ => None,
         }
     }
 
     /// A page of the system.
-    pub fn system(&self, request: &Request, shell: &app::Shell, status: u16, template: &str, title: &str, values: &impl Serialize) -> Reply {
+    pub fn system(
+        &self,
+        request: &Request,
+        shell: &app::Shell,
+        status: u16,
+        template: &str,
+        title: &str,
+        values: &impl Serialize,
+    ) -> Reply {
         let frame = self.shell(request, shell);
         match self.renderer().system(template, title, &frame, values) {
             Ok(html) => self.with_cookies(request, shell, Reply::html(status, html)),
@@ -121,8 +137,11 @@ impl Web {
         if messages.is_empty() {
             return reply;
         }
-        let all: Vec<Message> =
-            messages.iter().take(5).map(|(tone, text)| Message { tone: tone.as_str().into(), text: text.chars().take(500).collect() }).collect();
+        let all: Vec<Message> = messages
+            .iter()
+            .take(5)
+            .map(|(tone, text)| Message { tone: tone.as_str().into(), text: text.chars().take(500).collect() })
+            .collect();
         let text = serde_json::to_vec(&all).unwrap_or_default();
         reply.cookie(FLASH, self.app.keys.seal("flash", binding.as_bytes(), &text), Some(60))
     }
