@@ -1,6 +1,8 @@
 //! What several subjects need.
 
+pub mod chromium;
 pub mod golden;
+pub mod skip;
 
 use portcullis::model::{self, Files, Model};
 use std::path::PathBuf;
