@@ -93,8 +93,8 @@ entities:
       - {roles: [User], read: [name, nick, department, label], where: \"this.active\"}
       - {roles: [User], read: [salary, boss], where: \"this.department == user.employee.department\"}
       - roles: [User]
-        read: [name, nick, notes, salary, age, account, skills, worked]
-        write: [nick, notes, skills]
+        read: [name, nick, notes, salary, age, account, skills, worked, boss]
+        write: [nick, notes, skills, boss]
         where: \"this.account == user\"
       - roles: [Manager]
         create: true
