@@ -73,28 +73,47 @@ pub(in crate::store) fn figure(
     Ok(Cell::Shown(value.ok_or_else(|| fault("a figure has no row"))?))
 }
 
-fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<Rows, ObjectError> {
+/// A question for rows, ready to be asked.
+pub(in crate::store) struct Question<'a> {
+    frame: Frame<'a>,
+    ends: Vec<End>,
+    pub sql: Sql,
+    kinds: Vec<Kind>,
+}
+
+/// Writes the one statement of a query.
+pub(in crate::store) fn compose<'a>(
+    store: &Store<'a>,
+    rights: &'a Rights,
+    query: &Query,
+    paths: &[Path],
+) -> Result<Question<'a>, ObjectError> {
     let mut frame = Frame::new(store.statements, rights, &query.entity)?;
     let ends = paths.iter().map(|path| frame.locate(path, true)).collect::<Result<Vec<_>, _>>()?;
     let outside = outside::conditions(&mut frame, query)?;
     let order = outside::order(&mut frame, &query.sort)?;
     let mut kinds = vec![Kind::Object(query.entity.clone()), Kind::INTEGER];
     let columns = frame.columns(&mut kinds)?;
-    let mut out = Sql::new();
-    out.raw("SELECT ").ident("o").raw(".").ident("id").raw(", ").ident("o").raw(".").ident("version").append(&columns);
-    out.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
+    let mut sql = Sql::new();
+    sql.raw("SELECT ").ident("o").raw(".").ident("id").raw(", ").ident("o").raw(".").ident("version").append(&columns);
+    sql.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
     if !matches!(outside, Condition::Always) {
-        out.raw(" WHERE ").append(&outside.sql());
+        sql.raw(" WHERE ").append(&outside.sql());
     }
-    out.append(&order).raw(" LIMIT ").int(i64::from(query.limit).saturating_add(1));
+    sql.append(&order).raw(" LIMIT ").int(i64::from(query.limit).saturating_add(1));
     if query.offset > 0 {
-        out.raw(" OFFSET ").int(i64::from(query.offset));
+        sql.raw(" OFFSET ").int(i64::from(query.offset));
     }
-    let mut found = fetch(store.conn, &out, &store.params, &kinds).map_err(wire)?;
+    Ok(Question { frame, ends, sql, kinds })
+}
+
+fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<Rows, ObjectError> {
+    let question = compose(store, rights, query, paths)?;
+    let mut found = fetch(store.conn, &question.sql, &store.params, &question.kinds).map_err(wire)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = found.len() > limit;
     found.truncate(limit);
-    Ok(Rows { rows: read(store, rights, &frame, &ends, found)?, more, total: None })
+    Ok(Rows { rows: read(store, rights, &question.frame, &question.ends, found)?, more, total: None })
 }
 
 fn read(
