@@ -24,7 +24,6 @@ pub mod audit;
 
 pub mod mail;
 
-
 // who is asking
 pub mod identity;
 

@@ -16,7 +16,17 @@ mod tests {
     fn an_address_cannot_carry_a_header_or_a_second_recipient() {
         assert!(is_email_address("emma.stone+leave@people.example"));
         let long = format!("{}@people.example", "a".repeat(300));
-        for wrong in ["", "emma", "emma@", "@x", "a@b\r\nBcc: c@d.example", "a@b.example,c@d.example", "a b@c.example", "\"a\nb\"@c.example", &long] {
+        for wrong in [
+            "",
+            "emma",
+            "emma@",
+            "@x",
+            "a@b\r\nBcc: c@d.example",
+            "a@b.example,c@d.example",
+            "a b@c.example",
+            "\"a\nb\"@c.example",
+            &long,
+        ] {
             assert!(!is_email_address(wrong), "{wrong:?}");
         }
     }

@@ -93,7 +93,8 @@ impl Reading<'_> {
                 Cell::Withheld => Err(withheld()),
             };
         }
-        let query = Query { along: Some((entity.clone(), id, name.clone())), limit: LONGEST_LIST + 1, ..Query::of(&target, Vec::new()) };
+        let query =
+            Query { along: Some((entity.clone(), id, name.clone())), limit: LONGEST_LIST + 1, ..Query::of(&target, Vec::new()) };
         let objects = self.find(&query)?;
         let inverse = !found.associations.contains_key(name);
         let shown = |object: &&Arc<LoadedObject>| !inverse || matches!(object.members.get(&member), Some(Cell::Shown(_)));

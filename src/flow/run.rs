@@ -19,11 +19,7 @@ use std::sync::Arc;
 ///
 /// On an error nothing may be kept: the caller rolls the transaction back, and of the effects only
 /// the log lines (and where it failed) are carried out.
-pub fn run(
-    permit: &Permit<Run>,
-    arguments: BTreeMap<Name, Value>,
-    context: &mut FlowContext<'_>,
-) -> Result<Outcome, FlowError> {
+pub fn run(permit: &Permit<Run>, arguments: BTreeMap<Name, Value>, context: &mut FlowContext<'_>) -> Result<Outcome, FlowError> {
     let mut interpreter = Interpreter::new(context);
     let value = interpreter.flow(permit, arguments)?;
     let mut outcome = interpreter.finish()?;
@@ -99,7 +95,9 @@ impl<'r, 'c> Interpreter<'r, 'c> {
                 Ok(Next::On) => {}
                 Ok(end) => return Ok(end),
                 // What a flow that complained did not give back is not the fault to tell.
-                Err(FlowError::Nothing(_)) if !self.outcome.feedback.is_empty() => return self.heed_feedback().map(|()| Next::On),
+                Err(FlowError::Nothing(_)) if !self.outcome.feedback.is_empty() => {
+                    return self.heed_feedback().map(|()| Next::On);
+                }
                 Err(error) => {
                     let told = matches!(error, FlowError::Feedback(_) | FlowError::Raised(_));
                     let places = &mut self.context.effects.failed_at;
@@ -196,7 +194,8 @@ impl<'r, 'c> Interpreter<'r, 'c> {
 /// that few statements serve all lengths.
 fn one_of(entity: &QName, ids: &[ObjectId]) -> Inside {
     let object = |node| Typed { node, kind: Kind::Object(entity.clone()), span: Default::default() };
-    let padded = ids.iter().chain(std::iter::repeat_n(ids.last().unwrap_or(&ObjectId(0)), ids.len().next_power_of_two() - ids.len()));
+    let padded =
+        ids.iter().chain(std::iter::repeat_n(ids.last().unwrap_or(&ObjectId(0)), ids.len().next_power_of_two() - ids.len()));
     let variables: BTreeMap<Name, Value> =
         padded.enumerate().map(|(at, id)| (Name::new((at + 1).to_string()), Value::Object(*id))).collect();
     let values = variables.keys().map(|name| object(Node::Root(Root::Variable(name.clone())))).collect();

@@ -4,8 +4,8 @@
 use crate::access::Cell;
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::EvalError;
-use crate::flow::effects::Published;
 use crate::flow::FlowError;
+use crate::flow::effects::Published;
 use crate::flow::frame::Frame;
 use crate::flow::run::Interpreter;
 use std::collections::BTreeMap;

@@ -4,8 +4,8 @@
 use crate::access::{Denied, Feedback, Layer, Reason};
 use crate::domain::{Name, is_email_address};
 use crate::expr::Typed;
-use crate::flow::effects::RegistrationRequest;
 use crate::flow::FlowError;
+use crate::flow::effects::RegistrationRequest;
 use crate::flow::frame::Frame;
 use crate::flow::run::Interpreter;
 use crate::flow::text;

@@ -15,11 +15,7 @@ pub(super) fn carry_out(
     let start = frame.entity(from)?.clone();
     let authority = frame.authority.clone();
     let mut reading = run.reading(&authority);
-    let value = if many {
-        reading.many(&start, object, member).map(Value::List)
-    } else {
-        reading.member(&start, object, member)
-    };
+    let value = if many { reading.many(&start, object, member).map(Value::List) } else { reading.member(&start, object, member) };
     let value = match value {
         Ok(value) => value,
         Err(error) => return Err(reading.failure.take().unwrap_or_else(|| error.into())),

@@ -2,8 +2,8 @@
 
 use crate::domain::is_email_address;
 use crate::expr::{Template, Typed};
-use crate::flow::effects::Outgoing;
 use crate::flow::FlowError;
+use crate::flow::effects::Outgoing;
 use crate::flow::frame::Frame;
 use crate::flow::run::Interpreter;
 use crate::flow::text;

@@ -6,13 +6,11 @@ use super::{not_there, outside};
 use crate::access::{Cell, LoadedObject, ObjectError, Query, Rights, Row, Rows, Total};
 use crate::db::sql::{Sql, fetch};
 use crate::domain::{Kind, Name, Number, ObjectId, Value};
-use crate::expr::evaluate;
 use crate::model::Path;
-use crate::store::error::{evaluation, fault, wire};
+use crate::store::error::{fault, wire};
 use crate::store::lower::Condition;
 use crate::store::statements::Source;
 use crate::store::{Store, inside, links};
-use std::collections::BTreeMap;
 
 /// The rows a reader gets.
 pub(in crate::store) fn view(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Rows, ObjectError> {
@@ -137,28 +135,14 @@ fn read(
                     linked.push((at, n));
                     Cell::Withheld
                 }
-                Found::Memory(expression, entity, object) => {
-                    let _ = entity;
-                    Cell::Shown(calculate(store, rights, &expression, object)?)
-                }
+                // The right to a calculated member is the right to what it shows.
+                Found::Memory(expression, object) => Cell::Shown(store.compute(&expression, Some(object), rights)?),
             });
         }
         out.push(Row { id: *id, version: *version, cells });
     }
     fill(store, rights, frame, ends, &linked, &mut out)?;
     Ok(out)
-}
-
-/// A calculated member that the database cannot compute; the right to it is the right to what it shows.
-fn calculate(
-    store: &mut Store<'_>,
-    rights: &Rights,
-    expression: &crate::expr::Typed,
-    object: ObjectId,
-) -> Result<Value, ObjectError> {
-    let none = BTreeMap::new();
-    let environment = store.environment(Some(object), rights, &none);
-    evaluate(expression, &environment, &mut store.system_data()).map_err(evaluation)
 }
 
 /// Many-to-many members, one statement for each.

@@ -2,7 +2,7 @@
 
 use super::frame::{End, Frame, Via};
 use crate::access::{Cell, ObjectError};
-use crate::domain::{ObjectId, QName, Value};
+use crate::domain::{ObjectId, Value};
 use crate::expr::Typed;
 use crate::store::error::fault;
 use crate::store::lower::Condition;
@@ -15,7 +15,7 @@ pub(super) enum Found {
     /// The objects linked to this one by the member at the end.
     Linked,
     /// To be calculated in memory, for this object.
-    Memory(Arc<Typed>, QName, ObjectId),
+    Memory(Arc<Typed>, ObjectId),
 }
 
 impl Frame<'_> {
@@ -43,8 +43,7 @@ impl Frame<'_> {
             Source::Link => Found::Linked,
             Source::Memory(expression) => {
                 let object = if *source == 0 { Some(id) } else { value(row, Some(joined.key_at))?.as_object() };
-                let entity = joined.compiled.table.entity.name.clone();
-                Found::Memory(expression.clone(), entity, object.ok_or_else(|| fault("a key is missing"))?)
+                Found::Memory(expression.clone(), object.ok_or_else(|| fault("a key is missing"))?)
             }
         })
     }

@@ -1,6 +1,6 @@
 //! The evaluator, SQLite and PostgreSQL read every expression alike.
 
-use super::fixture::{App, Known, Person, day, dec, hr, now, values};
+use super::fixture::{App, Known, Person, hr, now, values};
 use crate::access::{Authority, Objects};
 use crate::db::sql::{Sql, fetch};
 use crate::db::{Db, DbError, testing};
@@ -10,7 +10,6 @@ use crate::store::lower::Lower;
 use crate::store::{Caller, Store};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A small generator of expressions and data: the same seed gives the same.
 pub struct Dice(pub u64);
@@ -41,7 +40,9 @@ impl Dice {
     }
     fn text(&mut self, deep: u32) -> String {
         if deep == 0 {
-            return self.pick(&["this.name", "this.nick", "this.notes", "'ab'", "'Ä b'", "' '", "'%'", "'a_'", "this.department.name"]).into();
+            return self
+                .pick(&["this.name", "this.nick", "this.notes", "'ab'", "'Ä b'", "' '", "'%'", "'a_'", "this.department.name"])
+                .into();
         }
         let d = deep - 1;
         match self.roll(11) {
@@ -91,7 +92,11 @@ impl Dice {
         }
         let d = deep - 1;
         match self.roll(7) {
-            0 => format!("addDays({}, {})", self.date(d), self.pick(&["1", "-40", "this.age", "9000000", "-9000000", "400000000000"])),
+            0 => format!(
+                "addDays({}, {})",
+                self.date(d),
+                self.pick(&["1", "-40", "this.age", "9000000", "-9000000", "400000000000"])
+            ),
             1 => format!("startOfMonth({})", self.date(d)),
             2 => format!("startOfYear({})", self.date(d)),
             3 => format!("date({})", self.moment(d)),
@@ -130,7 +135,9 @@ impl Dice {
     }
     pub fn condition(&mut self, deep: u32) -> String {
         if deep == 0 {
-            return self.pick(&["this.active", "true", "this.age > 20", "this.department.open", "this.nick == empty", "role('Boss')"]).into();
+            return self
+                .pick(&["this.active", "true", "this.age > 20", "this.department.open", "this.nick == empty", "role('Boss')"])
+                .into();
         }
         let d = deep - 1;
         let op = self.pick(&["==", "!=", "<", "<=", ">", ">="]);
@@ -160,12 +167,25 @@ impl Dice {
             13 => format!("{} in ['ab', 'Ä b', 'x']", self.text(d)),
             14 => format!("{} in [1, 2.5, 30]", self.number(d)),
             15 => format!("{} in {}", self.employee(d), self.people(d)),
-            16 => format!("within({}, {})", self.department(d), self.pick(&["user.employee.headOf", "this.department", "user.employee.department", "this.boss.headOf"])),
+            16 => format!(
+                "within({}, {})",
+                self.department(d),
+                self.pick(&["user.employee.headOf", "this.department", "user.employee.department", "this.boss.headOf"])
+            ),
             17 => format!("exists({})", self.list(d)),
             18 => format!("{}({}, {})", self.pick(&["contains", "startsWith", "endsWith"]), self.text(d), self.text(d)),
             19 => format!("if({}, {}, {})", self.condition(d), self.condition(d), self.condition(d)),
             20 => format!("{}.{}", self.employee(d), self.pick(&["active", "department.open"])),
-            _ => self.pick(&["role('Employee')", "signedIn()", "this.account == user", "user.name == 'u1@x.example'", "$Limit < this.age", "this.department == $Place"]).into(),
+            _ => self
+                .pick(&[
+                    "role('Employee')",
+                    "signedIn()",
+                    "this.account == user",
+                    "user.name == 'u1@x.example'",
+                    "$Limit < this.age",
+                    "this.department == $Place",
+                ])
+                .into(),
         }
     }
 }
@@ -223,7 +243,14 @@ pub fn populate(app: &App<'_>, seed: u64) -> (Vec<ObjectId>, Vec<ObjectId>, Pers
                 ("factor", maybe(dice, &whole(3), &["", "0.001", "2.5", "-1.5"])),
                 ("born", maybe(dice, &Kind::Date, &["", "0001-01-01", "1999-12-31", "2024-02-29", "2026-03-01"])),
                 ("left", maybe(dice, &Kind::Date, &["", "9999-12-31", "2026-03-02"])),
-                ("seen", maybe(dice, &Kind::DateTime, &["", "2026-03-01T12:30:00.005Z", "1970-01-01T00:00:00.999Z", "0001-01-01T23:59:59.999Z"])),
+                (
+                    "seen",
+                    maybe(
+                        dice,
+                        &Kind::DateTime,
+                        &["", "2026-03-01T12:30:00.005Z", "1970-01-01T00:00:00.999Z", "0001-01-01T23:59:59.999Z"],
+                    ),
+                ),
                 ("status", maybe(dice, &Kind::Text, &["", "Active", "Gone"])),
                 ("active", Value::Boolean(dice.roll(2) == 0)),
                 ("department", pick(dice, &made.0)),
@@ -252,10 +279,7 @@ pub fn populate(app: &App<'_>, seed: u64) -> (Vec<ObjectId>, Vec<ObjectId>, Pers
 
 /// What the evaluator and the database say of each employee.
 fn readings(app: &App<'_>, who: &Person, e: &Typed, places: &[ObjectId], text: &str) -> Vec<(Value, Value)> {
-    let variables = BTreeMap::from([
-        (Name::new("Limit"), Value::Integer(19)),
-        (Name::new("Place"), Value::Object(places[1])),
-    ]);
+    let variables = BTreeMap::from([(Name::new("Limit"), Value::Integer(19)), (Name::new("Place"), Value::Object(places[1]))]);
     let rights = who.grants.rights().clone();
     let lower = Lower::new(&app.statements.tables, &rights, &variables);
     let mut sql = Sql::new();
@@ -353,6 +377,4 @@ fn the_evaluator_and_both_databases_agree_on_every_expression() {
     let mut results = BTreeMap::new();
     testing::sqlite(|db| property(db, cases, &mut results));
     testing::postgres(|db| property(db, cases, &mut results));
-    let _: Arc<()> = Arc::default();
-    let _ = (day("2026-01-01"), dec("1"));
 }

@@ -211,7 +211,11 @@ impl<'d> App<'d> {
     }
 
     /// Acts in one transaction; what is refused is undone.
-    pub fn act<T>(&self, who: &Person, deed: impl FnOnce(&mut Store<'_>, &Grants) -> Result<T, WriteError>) -> Result<T, WriteError> {
+    pub fn act<T>(
+        &self,
+        who: &Person,
+        deed: impl FnOnce(&mut Store<'_>, &Grants) -> Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
         struct Undone(Result<WriteError, DbError>);
         impl From<DbError> for Undone {
             fn from(error: DbError) -> Self {
@@ -284,9 +288,7 @@ impl<'d> App<'d> {
     /// How many records the audit trail has.
     pub fn records(&self) -> i64 {
         use crate::db::schema::audit_record;
-        self.db
-            .read(|conn| Ok::<_, DbError>(on!(conn, |c| audit_record::table.count().get_result(c))?))
-            .unwrap()
+        self.db.read(|conn| Ok::<_, DbError>(on!(conn, |c| audit_record::table.count().get_result(c))?)).unwrap()
     }
 }
 

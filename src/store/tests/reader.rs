@@ -3,8 +3,8 @@
 use super::agree::populate;
 use super::fixture::{App, Person, dec, hr, now, path};
 use crate::access::{Authority, Cell, Filter, FilterOp, ObjectError, Objects, Query};
-use crate::db::testing::{self, each};
 use crate::db::Db;
+use crate::db::testing::{self, each};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::{Data, Environment, evaluate, holds};
 use crate::store::Store;
@@ -65,8 +65,21 @@ fn plain(cell: &Cell) -> Cell {
 
 fn check(app: &App<'_>, who: &Person, employees: &[ObjectId]) -> usize {
     let own = who.grants.rights().entities[&hr("Employee")].readable.keys().map(|name| vec![name.clone()]);
-    let beyond = ["department.name", "department.budget", "department.rate", "boss.name", "boss.salary", "boss.boss.nick", "boss.department.head.name", "department.parent.name"];
-    let paths: Vec<_> = own.chain(beyond.iter().map(|p| path(p)).filter(|p| who.grants.rights().entities[&hr("Employee")].readable.contains_key(&p[0]))).collect();
+    let beyond = [
+        "department.name",
+        "department.budget",
+        "department.rate",
+        "boss.name",
+        "boss.salary",
+        "boss.boss.nick",
+        "boss.department.head.name",
+        "department.parent.name",
+    ];
+    let paths: Vec<_> = own
+        .chain(
+            beyond.iter().map(|p| path(p)).filter(|p| who.grants.rights().entities[&hr("Employee")].readable.contains_key(&p[0])),
+        )
+        .collect();
     let answer = app.view(who, &Query::of(&hr("Employee"), paths.clone())).unwrap();
     let mut withheld = 0;
     app.read(who, |store| {

@@ -1,6 +1,6 @@
 //! Bringing a database to the shape of a model.
 
-use super::fixture::{App, DOMAIN, dec, hr, model, model_of, now};
+use super::fixture::{App, DOMAIN, dec, model, model_of, now};
 use crate::access::Cell;
 use crate::db::testing::each;
 use crate::db::{Db, DbError};
@@ -34,7 +34,12 @@ fn filled(db: &Db) -> (App<'_>, ObjectId, ObjectId) {
     let app = App::new(db);
     let admin = app.admin();
     let sales = app.create(&admin, "Department", [("name", Value::text("Sales"))]).unwrap();
-    let all = [("name", Value::text("Emma")), ("salary", dec("12.34")), ("department", Value::Object(sales)), ("nick", Value::text("Em"))];
+    let all = [
+        ("name", Value::text("Emma")),
+        ("salary", dec("12.34")),
+        ("department", Value::Object(sales)),
+        ("nick", Value::text("Em")),
+    ];
     let emma = app.create(&admin, "Employee", all).unwrap();
     (app, sales, emma)
 }
@@ -44,7 +49,10 @@ fn a_model_is_applied_once_and_then_nothing_is_left_to_do() {
     each(|db| {
         let first = db.read(|conn| plan(conn, &model(), now()).map_err(|e| DbError::Refused(e.to_string()))).unwrap();
         assert!(!first.is_empty() && first.losses.is_empty());
-        assert!(db.read(|conn| plan(conn, &model(), now()).map_err(|e| DbError::Refused(e.to_string()))).unwrap().steps.len() == first.steps.len());
+        assert!(
+            db.read(|conn| plan(conn, &model(), now()).map_err(|e| DbError::Refused(e.to_string()))).unwrap().steps.len()
+                == first.steps.len()
+        );
         let app = App::new(db);
         let next = apply(db, &app.model, &BTreeSet::new(), now()).unwrap();
         assert!(next.is_empty(), "{:?}", next.steps);
@@ -58,15 +66,14 @@ fn renames_move_values_and_numbers_along() {
         let domain = changed(&[
             ("  Employee:\n", "  Worker:\n    was: Employee\n"),
             ("to: Employee", "to: Worker"),
-            ("      salary: {type: decimal,", "      pay: {was: salary, type: decimal,"),
             ("salary", "pay"),
-            ("{was: pay,", "{was: salary,"),
-            ("      boss: {to: Worker, inverse: team", "      chief: {was: boss, to: Worker, inverse: team"),
-            ("[salary, boss]", "[pay, chief]"),
-        ].map(|(a, b)| if a == "[salary, boss]" { ("[pay, boss]", b) } else { (a, b) }))
-        .replace("worked, boss]", "worked, chief]")
-        .replace("skills, boss]", "skills, chief]")
-        .replace("department, boss,", "department, chief,");
+            ("      pay: {type: decimal,", "      pay: {was: salary, type: decimal,"),
+            ("      boss: {to: Worker,", "      chief: {was: boss, to: Worker,"),
+            ("pay, boss]", "pay, chief]"),
+            ("worked, boss]", "worked, chief]"),
+            ("skills, boss]", "skills, chief]"),
+            ("department, boss,", "department, chief,"),
+        ]);
         let steps = sync(db, &domain, &[]).unwrap();
         assert!(steps.iter().any(|s| s == "rename table hr_employee to hr_worker"), "{steps:?}");
         assert!(!steps.iter().any(|s| s.starts_with("drop column") || s.starts_with("drop table")), "{steps:?}");
@@ -94,7 +101,10 @@ fn nothing_stored_is_lost_unless_the_loss_is_named() {
         assert!(matches!(&refused, SyncError::Losses(all) if all.len() == 1 && all[0].name == "hr.Employee.nick"), "{refused}");
         assert!(app.see(&app.admin(), "Employee", emma, &["nick"]).is_some(), "nothing was changed");
         sync(db, &without, &["hr.Employee.nick"]).unwrap();
-        let shorter = without.replace("name: {type: string, length: 40, required: true}\n      notes", "name: {type: string, length: 2, required: true}\n      notes");
+        let shorter = without.replace(
+            "name: {type: string, length: 40, required: true}\n      notes",
+            "name: {type: string, length: 2, required: true}\n      notes",
+        );
         let cut = sync(db, &shorter, &[]).unwrap_err();
         assert!(matches!(&cut, SyncError::Losses(all) if all[0].name == "hr.Employee.name"), "{cut}");
         sync(db, &shorter, &["hr.Employee.name"]).unwrap();
@@ -147,7 +157,10 @@ fn more_room_is_safe_and_another_rule_for_a_reference_keeps_its_values() {
 fn a_required_member_needs_a_default_when_rows_exist() {
     each(|db| {
         let (app, sales, _) = filled(db);
-        let strict = changed(&[("      open: {type: boolean}", "      open: {type: boolean}\n      floor: {type: integer, required: true}")]);
+        let strict = changed(&[(
+            "      open: {type: boolean}",
+            "      open: {type: boolean}\n      floor: {type: integer, required: true}",
+        )]);
         let refused = sync(db, &strict, &[]).unwrap_err();
         assert!(matches!(&refused, SyncError::Required(all) if *all == ["hr.Department.floor"]), "{refused}");
         let given = strict
@@ -182,6 +195,5 @@ fn two_nodes_that_start_at_once_do_the_work_once() {
             let steps: Vec<_> = all.into_iter().map(|one| one.join().unwrap()).collect();
             assert_eq!(steps.iter().filter(|n| **n > 0).count(), 1, "{steps:?}");
         });
-        let _ = hr("Employee");
     });
 }

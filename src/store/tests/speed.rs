@@ -88,7 +88,10 @@ fn an_index_serves_every_rule_so_no_table_is_read_through() {
                         Ok::<_, DbError>(details)
                     })
                     .unwrap();
-                let scans: Vec<_> = plan.iter().filter(|d| d.starts_with("SCAN t") || d.contains("SCAN hr_") || d.contains("AUTOMATIC")).collect();
+                let scans: Vec<_> = plan
+                    .iter()
+                    .filter(|d| d.starts_with("SCAN t") || d.contains("SCAN hr_") || d.contains("AUTOMATIC"))
+                    .collect();
                 assert!(scans.is_empty(), "{role}: {plan:#?}");
                 assert!(plan.iter().any(|d| d.contains("hr_employee") || d.contains("USING INDEX")), "{plan:#?}");
             }

@@ -72,7 +72,8 @@ fn a_new_object_gets_defaults_a_number_and_stamps_and_is_recorded() {
         let records = app.records();
         let all = [("name", Value::text("Dan")), ("department", Value::Object(h.inland)), ("salary", Value::Integer(7))];
         let dan = app.create(&h.boss, "Employee", all).unwrap();
-        let row = app.see(&admin, "Employee", dan, &["number", "status", "active", "created", "owner", "changedBy", "salary"]).unwrap();
+        let row =
+            app.see(&admin, "Employee", dan, &["number", "status", "active", "created", "owner", "changedBy", "salary"]).unwrap();
         let shown: Vec<_> = row.cells.iter().map(|cell| cell.value().unwrap().canonical()).collect();
         let owner = format!("#{}", h.boss.id.unwrap().0);
         assert_eq!(shown, ["4", "Active", "false", "2026-03-01T12:30:00.005Z", &owner, &owner, "7.00"]);
@@ -90,7 +91,10 @@ fn values_that_are_not_acceptable_are_told_at_their_members_and_nothing_is_writt
         let tries: Vec<([(&str, Value); 2], &str)> = vec![
             ([("name", Value::Empty), ("nick", Value::Empty)], "name is required"),
             ([("name", Value::text("x".repeat(41))), ("nick", Value::Empty)], "name has more than 40 characters"),
-            ([("name", Value::text("ä".repeat(40))), ("nick", Value::text("a\u{7}b"))], "nick has characters that cannot be kept"),
+            (
+                [("name", Value::text("ä".repeat(40))), ("nick", Value::text("a\u{7}b"))],
+                "nick has characters that cannot be kept",
+            ),
             ([("name", Value::text("n")), ("email", Value::text("a@b\nBcc: c@d"))], "email is not an e-mail address"),
             ([("name", Value::text("n")), ("code", Value::text("AB12\n"))], "Two capitals and digits"),
             ([("name", Value::text("n")), ("age", Value::Integer(-1))], "age must be at least 0"),
@@ -227,8 +231,7 @@ fn many_to_many_members_are_replaced_as_a_whole_and_shown_as_a_list() {
         let app = App::new(db);
         let h = house(&app);
         let admin = app.admin();
-        let skills: Vec<_> =
-            ["a", "b", "c"].map(|n| app.create(&admin, "Skill", [("name", Value::text(n))]).unwrap()).into();
+        let skills: Vec<_> = ["a", "b", "c"].map(|n| app.create(&admin, "Skill", [("name", Value::text(n))]).unwrap()).into();
         let list = |of: &[ObjectId]| Value::List(of.to_vec());
         app.change(&h.user, "Employee", h.emma, None, [("skills", list(&[skills[2], skills[0], skills[0]]))]).unwrap();
         app.change(&h.user, "Employee", h.emma, None, [("skills", list(&skills[..2]))]).unwrap();
@@ -266,7 +269,9 @@ fn numbers_given_by_the_server_are_never_given_twice() {
         let admin = app.admin();
         std::thread::scope(|scope| {
             for _ in 0..3 {
-                scope.spawn(|| (0..5).for_each(|n| drop(app.create(&admin, "Employee", [("name", Value::text(format!("n{n}")))]).unwrap())));
+                scope.spawn(|| {
+                    (0..5).for_each(|n| drop(app.create(&admin, "Employee", [("name", Value::text(format!("n{n}")))]).unwrap()))
+                });
             }
         });
         let mut query = Query::of(&hr("Employee"), vec![path("number")]);
