@@ -255,7 +255,7 @@ pub fn populate(app: &App<'_>, seed: u64) -> (Vec<ObjectId>, Vec<ObjectId>, Pers
                 ("active", Value::Boolean(dice.roll(2) == 0)),
                 ("department", pick(dice, &made.0)),
                 ("boss", pick(dice, &made.1)),
-                ("account", if n < 2 { Value::Object(accounts[n]) } else { Value::Empty }),
+                ("account", accounts.get(n).map_or(Value::Empty, |id| Value::Object(*id))),
                 ("skills", Value::List(skills)),
             ]);
             made.1.push(store.create(&grants.create(&hr("Employee"), all.keys())?, &all)?);

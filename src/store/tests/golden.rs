@@ -27,7 +27,7 @@ fn lowered(text: &str) -> Result<[String; 2], LowerError> {
     let grants = Grants::compile(&model, &BTreeSet::from([Name::new("Employee")]), true);
     let rights = crate::access::Authority::rights(&grants).clone();
     let sql = Lower::new(&tables, &rights, &values).condition_at(&typed, "t")?.sql();
-    Ok([sql.text(Dialect::Sqlite), sql.text(Dialect::Postgres)].map(|text| text.replace('"', "").replace('`', "")))
+    Ok([sql.text(Dialect::Sqlite), sql.text(Dialect::Postgres)].map(|text| text.replace(['"', '`'], "")))
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// What the rules give of a row, found by asking the evaluator rule by rule; `None` when nothing.
 fn by_rules(store: &mut Store<'_>, who: &Person, entity: &QName, id: ObjectId, member: &Name) -> Option<Cell> {
     let rights = who.grants.rights();
-    let Some(rules) = rights.entities.get(entity) else { return None };
+    let rules = rights.entities.get(entity)?;
     let none = BTreeMap::new();
     let environment = Environment { this: Some(id), user: who.id, roles: &rights.roles, now: now(), variables: &none };
     let mut data = store.system_data();
@@ -110,8 +110,8 @@ fn brute_force(db: &Db) {
 
 #[test]
 fn rows_and_cells_are_exactly_those_that_the_rules_give_one_by_one() {
-    testing::sqlite(|db| brute_force(db));
-    testing::postgres(|db| brute_force(db));
+    testing::sqlite(brute_force);
+    testing::postgres(brute_force);
 }
 
 /// Twenty seeds' worth of questions about a withheld salary: none tells more than the cells do.
@@ -232,5 +232,31 @@ fn a_permit_is_good_for_its_entity_only() {
         let permit = who.grants.view(&hr("Skill")).unwrap();
         let refused = app.read(&who, |store| store.view(&permit, &Query::of(&hr("Employee"), Vec::new())).map(|_| ()));
         assert!(matches!(refused, Err(ObjectError::Denied(_))));
+    });
+}
+
+#[test]
+fn an_association_is_followed_only_where_its_member_is_shown() {
+    each(|db| {
+        let app = App::new(db);
+        let (mut followed, mut hidden) = (0, 0);
+        for seed in 1..8 {
+            let (departments, _, user) = populate(&app, seed);
+            for role in ["Employee", "Boss"] {
+                let who = app.person(role, user.id);
+                let all = app.view(&who, &Query::of(&hr("Employee"), vec![path("department")])).unwrap().rows;
+                hidden += all.iter().filter(|row| row.cells[0] == Cell::Withheld).count();
+                for department in &departments {
+                    let mut query = Query::of(&hr("Employee"), Vec::new());
+                    query.along = Some((hr("Department"), *department, Name::new("employees")));
+                    let found: Vec<_> = app.view(&who, &query).unwrap().rows.iter().map(|row| row.id).collect();
+                    let there = Cell::Shown(Value::Object(*department));
+                    let wanted: Vec<_> = all.iter().filter(|row| row.cells[0] == there).map(|row| row.id).collect();
+                    assert_eq!(found, wanted);
+                    followed += found.len();
+                }
+            }
+        }
+        assert!(followed > 10 && hidden > 3, "{followed} {hidden}");
     });
 }

@@ -270,7 +270,9 @@ fn numbers_given_by_the_server_are_never_given_twice() {
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
-                    (0..5).for_each(|n| drop(app.create(&admin, "Employee", [("name", Value::text(format!("n{n}")))]).unwrap()))
+                    for n in 0..5 {
+                        app.create(&admin, "Employee", [("name", Value::text(format!("n{n}")))]).unwrap();
+                    }
                 });
             }
         });
@@ -279,5 +281,55 @@ fn numbers_given_by_the_server_are_never_given_twice() {
         let rows = app.view(&admin, &query).unwrap().rows;
         let numbers: Vec<_> = rows.iter().map(|row| row.cells[0].value().unwrap().canonical().parse::<i64>().unwrap()).collect();
         assert_eq!(numbers, (1..=15).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn of_two_who_change_the_same_version_one_is_told_that_it_is_stale() {
+    each(|db| {
+        let app = App::new(db);
+        let h = house(&app);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let one = |nick: &'static str| {
+                let (app, h) = (&app, &h);
+                scope.spawn(move || app.change(&h.user, "Employee", h.emma, Some(1), [("nick", Value::text(nick))]))
+            };
+            ["a", "b", "c"].map(one).into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(results.iter().filter(|r| r.is_ok()).count(), 1, "{results:?}");
+        assert_eq!(results.iter().filter(|r| matches!(r, Err(WriteError::Stale))).count(), 2, "{results:?}");
+        assert_eq!(app.see(&h.user, "Employee", h.emma, &["nick"]).unwrap().version, 2);
+    });
+}
+
+#[test]
+fn a_full_disk_is_told_as_unavailable_and_leaves_nothing() {
+    crate::db::testing::sqlite(|db| {
+        let app = App::new(db);
+        let h = house(&app);
+        let records = app.records();
+        let full = app.act(&h.user, |store, grants| {
+            store.conn().batch("PRAGMA max_page_count = 1").unwrap();
+            let all = values([("notes", Value::text("x".repeat(900_000)))]);
+            let permit = (grants as &dyn Authority).change(&hr("Employee"), all.keys())?;
+            store.change(&permit, h.emma, None, &all)
+        });
+        assert!(matches!(full, Err(WriteError::Object(ObjectError::Unavailable(_)))), "{full:?}");
+        let row = app.see(&h.user, "Employee", h.emma, &["notes"]).unwrap();
+        assert_eq!((row.cells, row.version, app.records()), (vec![Cell::Shown(Value::Empty)], 1, records));
+    });
+}
+
+#[test]
+fn a_caller_learns_about_their_own_account_only_from_it() {
+    each(|db| {
+        let app = App::new(db);
+        let h = house(&app);
+        let own = app.read(&h.user, |store| {
+            (store.identity(&Name::new("email")).unwrap(), store.identity(&Name::new("employee")).unwrap())
+        });
+        assert_eq!(own, (Value::text("emma@x.example"), Value::Object(h.emma)));
+        let nobody = app.read(&app.person("Employee", None), |store| store.identity(&Name::new("email")).unwrap());
+        assert_eq!(nobody, Value::Empty);
     });
 }
