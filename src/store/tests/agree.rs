@@ -256,6 +256,7 @@ pub fn populate(app: &App<'_>, seed: u64) -> (Vec<ObjectId>, Vec<ObjectId>, Pers
                 ("department", pick(dice, &made.0)),
                 ("boss", pick(dice, &made.1)),
                 ("account", accounts.get(n).map_or(Value::Empty, |id| Value::Object(*id))),
+                ("main", pick(dice, &made.2)),
                 ("skills", Value::List(skills)),
             ]);
             made.1.push(store.create(&grants.create(&hr("Employee"), all.keys())?, &all)?);

@@ -66,6 +66,8 @@ fn plain(cell: &Cell) -> Cell {
 fn check(app: &App<'_>, who: &Person, employees: &[ObjectId]) -> usize {
     let own = who.grants.rights().entities[&hr("Employee")].readable.keys().map(|name| vec![name.clone()]);
     let beyond = [
+        "main.name",
+        "main.level",
         "department.name",
         "department.budget",
         "department.rate",
