@@ -10,6 +10,8 @@ pub mod domain;
 
 pub mod config;
 
+pub mod log;
+
 pub mod crypto;
 
 // the app as declared
@@ -41,5 +43,15 @@ pub mod flow;
 pub mod page;
 
 // the use cases
+pub mod app;
+
 // edges and commands
+pub mod gate;
+
+pub mod web;
+
+pub mod schedule;
+
+pub mod server;
+
 pub mod cli;

@@ -1,7 +1,8 @@
 //! What a caller's roles add up to.
 
+use super::administration::Part;
 use super::denied::{Denied, Layer, Reason};
-use super::permit::{Open, Permit, Run, View, no_rule};
+use super::permit::{Administer, Open, Permit, Run, View, no_rule};
 use super::rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};
 use crate::domain::{Member, Name, QName};
 use crate::model::{AccessRule, Deny, Guardrail, Model};
@@ -104,6 +105,20 @@ impl Grants {
         self.view(&found.entity).map(|permit| permit.of_snapshot(name))
     }
 
+    /// To use a part of the administration.
+    pub fn administer(&self, part: Part) -> Result<Permit<Administer>, Denied> {
+        if part.open_to(&self.model.administration).is_disjoint(&self.rights.roles) {
+            return Err(no_rule("administer", part.id(), &self.rights, Layer::ActionAccess));
+        }
+        Ok(Permit::place(QName::new("administration", part.id()), self.rights.clone()))
+    }
+
+    /// The user roles that the caller may give to others and take from them; never to themselves.
+    pub fn assignable(&self) -> BTreeSet<Name> {
+        let held = self.rights.roles.iter().filter_map(|role| self.model.user_roles.get(role));
+        held.flat_map(|role| role.may_assign.iter().cloned()).collect()
+    }
+
     fn guard(&self, act: &Deny, layer: Layer) -> Result<(), Denied> {
         match guardrail(&self.model, &self.rights.roles, act) {
             Some(rail) => Err(Denied::new(layer, Reason::Guardrail(rail.doc.clone()))),
@@ -140,6 +155,7 @@ pub(super) fn narrowed(
         read: rule.read.iter().filter(|name| !denied(Deny::Read(member(name)))).cloned().collect(),
         write: rule.write.iter().filter(|name| !denied(Deny::Write(member(name)))).cloned().collect(),
         condition: rule.condition.clone(),
+        condition_text: rule.condition_text.clone(),
     };
     let useful = rule.create || rule.delete || !rule.read.is_empty() || !rule.write.is_empty();
     useful.then(|| Arc::new(rule))

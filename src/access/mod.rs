@@ -4,20 +4,23 @@
 //! and is the only way to the next. An error while deciding is a refusal; absence is no.
 //! The module deliberately reads no data: permits carry the rules, the store applies them.
 
+mod administration;
 mod denied;
 mod elevation;
 mod grants;
+pub mod matrix;
 mod objects;
 mod permit;
 mod released;
 mod rights;
 
+pub use administration::Part;
 pub use denied::{Denied, Layer, Reason};
 pub use elevation::Elevation;
 pub use grants::Grants;
 pub use objects::{
     Cell, Feedback, Filter, FilterOp, Inside, LoadedObject, ObjectError, Objects, Order, Query, Row, Rows, Total, WriteError,
 };
-pub use permit::{Act, Change, Create, Delete, Load, Open, Permit, Run, View};
+pub use permit::{Act, Administer, Change, Create, Delete, Load, Open, Permit, Run, View};
 pub use released::Released;
 pub use rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};

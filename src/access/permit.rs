@@ -35,6 +35,8 @@ acts! {
     Change = "change";
     /// Deleting an object.
     Delete = "delete";
+    /// Using a part of the administration.
+    Administer = "administer";
 }
 
 /// A decided and granted act. It has no public constructor.

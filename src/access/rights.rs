@@ -30,6 +30,8 @@ pub struct Rule {
     pub write: BTreeSet<Name>,
     /// Which rows; `None` for all.
     pub condition: Option<Arc<Typed>>,
+    /// The condition as its author wrote it, for explanations.
+    pub condition_text: Option<Arc<str>>,
 }
 
 /// All rules that concern one entity, with the members each gives.
@@ -57,6 +59,10 @@ impl EntityRights {
             }
         }
         Self { entity, rules, readable, writable }
+    }
+    /// The rules at these indexes.
+    pub fn at<'a>(&'a self, indexes: &'a [usize]) -> impl Iterator<Item = Arc<Rule>> + 'a {
+        indexes.iter().filter_map(|index| self.rules.get(*index).cloned())
     }
     /// Indexes of the rules that pass a test.
     pub fn rules_where(&self, test: impl Fn(&Rule) -> bool) -> Vec<usize> {

@@ -6,7 +6,7 @@ use crate::config::Level;
 use crate::crypto::constant_time_eq;
 use crate::db::Conn;
 use crate::domain::{Name, ObjectId};
-use crate::identity::{Actor, Caller, Session, VisitorId};
+use crate::identity::{Actor, Caller, Session, SessionId, VisitorId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ impl Asker {
     pub fn user(live: &Live, session: Session) -> Self {
         Self {
             csrf: session.csrf,
-            binding: format!("user {}", session.user.session().as_str()),
+            binding: binding_of_user(session.user.session()),
             grants: live.grants_of(session.user.user_roles()),
             caller: Caller::User(session.user),
             new_visitor: None,
@@ -108,6 +108,15 @@ impl Asker {
         }
         Err(Refusal::Forged("the form's token is not this session's"))
     }
+}
+
+fn binding_of_user(session: &SessionId) -> String {
+    format!("user {}", session.as_str())
+}
+
+/// What messages for the next page of a fresh session are sealed to.
+pub fn binding_of_session(token: &str) -> String {
+    binding_of_user(&SessionId::new(&crate::crypto::hash_token(token)))
 }
 
 fn binding_of(id: VisitorId) -> String {

@@ -1,11 +1,11 @@
 //! Objects of one request: memory and store behind one contract, shared with the handles.
 
 use crate::access::{
-    Cell, Change, Create, Delete, Feedback, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Rows, View, WriteError,
+    Cell, Change, Create, Delete, Feedback, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Rows, View,
+    WriteError,
 };
-use crate::domain::{Name, ObjectId, QName, Value};
+use crate::domain::{Name, ObjectId, Value};
 use crate::expr::EvalError;
-use crate::page;
 use crate::workspace::{Both, Workspace};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -57,17 +57,5 @@ impl Objects for Joined<'_> {
     }
     fn validate(&mut self, permit: &Permit<View>, object: ObjectId) -> Result<Vec<Feedback>, ObjectError> {
         self.both(|both| both.validate(permit, object))
-    }
-}
-
-/// Snapshots for pages: answered by the workspace, which holds the public copies.
-pub(super) struct PublicCopies {
-    pub workspace: SharedWorkspace,
-}
-
-impl page::Snapshots for PublicCopies {
-    fn rows(&mut self, permit: &Permit<View>, _: &QName, query: &Query) -> Result<Released<Rows>, ObjectError> {
-        let mut closed = crate::workspace::Closed;
-        Both { workspace: &mut self.workspace.borrow_mut(), store: &mut closed }.view(permit, query)
     }
 }

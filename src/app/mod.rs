@@ -17,15 +17,17 @@ mod refusal;
 mod registration;
 pub mod seed;
 mod show;
+mod visit;
 mod visitor;
 
 pub use act::{Done, Sent};
-pub use ask::{Asker, Ask};
+pub use ask::{Ask, Asker, binding_of_session};
 pub use demo::Demo;
 pub use live::Live;
 pub use refusal::Refusal;
-pub use registration::{LinkPage, LinkUse};
-pub use show::{Shell, Shown, Who};
+pub use registration::{LinkPage, LinkRefusal, LinkUse, sentence};
+pub use show::{Shell, Who};
+pub use visit::Refilled;
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -59,6 +61,7 @@ pub struct App {
     /// Findings of a model that did not replace the running one.
     rejected: RwLock<Option<Arc<Findings>>>,
     registrations: registration::Meter,
+    waiting: recording::Waiting,
 }
 
 impl App {
@@ -87,6 +90,7 @@ impl App {
             live: RwLock::new(Arc::new(live)),
             rejected: RwLock::new(None),
             registrations: registration::Meter::default(),
+            waiting: recording::Waiting::default(),
         }
     }
 

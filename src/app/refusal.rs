@@ -39,6 +39,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// A door for signed-in people only.
+    pub fn sign_in_first() -> Self {
+        Self::Denied(Denied::new(crate::access::Layer::Identity, Reason::Other("not signed in".into())))
+    }
     /// Whether it belongs into the audit trail as a denial.
     pub fn denial(&self) -> Option<String> {
         match self {
@@ -60,7 +64,7 @@ impl From<DbError> for Refusal {
 impl From<ObjectError> for Refusal {
     fn from(error: ObjectError) -> Self {
         match error {
-            ObjectError::Denied(denied) => Self::of_denied(denied),
+            ObjectError::Denied(denied) => Self::Denied(denied),
             ObjectError::Unavailable(source) => Self::Unavailable(source.to_string()),
             ObjectError::Fault(source) => Self::Fault(source.to_string()),
         }
@@ -82,7 +86,7 @@ impl From<PageError> for Refusal {
 impl From<FlowError> for Refusal {
     fn from(error: FlowError) -> Self {
         match error {
-            FlowError::Denied(denied) => Self::of_denied(denied),
+            FlowError::Denied(denied) => Self::Denied(denied),
             FlowError::Feedback(feedback) => {
                 Self::Said(feedback.into_iter().map(|found| found.message).collect::<Vec<_>>().join(" "))
             }
@@ -91,16 +95,6 @@ impl From<FlowError> for Refusal {
             FlowError::InUse(entity) => Self::Said(format!("This is still in use ({}) and cannot be deleted.", entity.name)),
             FlowError::Object(error) => error.into(),
             other => Self::Fault(other.to_string()),
-        }
-    }
-}
-
-impl Refusal {
-    fn of_denied(denied: Denied) -> Self {
-        match denied.reason {
-            // An object outside the caller's rows looks exactly like one that never existed.
-            Reason::RowCondition { .. } if denied.conceal => Self::Denied(denied),
-            _ => Self::Denied(denied),
         }
     }
 }

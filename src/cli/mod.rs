@@ -4,8 +4,14 @@
 //! exit code says whether it worked. The module only wires other modules together.
 
 mod check;
+mod matrix;
+mod new;
+mod serve;
+mod upkeep;
 
+use crate::server::Mode;
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A low-code business-app server that falls shut.
@@ -18,16 +24,51 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the app with made-up people and data, on this machine only
+    Demo(serve::Serve),
+    /// Run the app for others: strict, nothing made up
+    Serve(serve::Serve),
     /// Check a model: every finding with its place, exit 1 on an error
     Check(check::Check),
+    /// Print who may do what: user role by page, microflow, entity, member and operation
+    Matrix(matrix::Rights),
+    /// Begin an app that passes the production gate and gives nobody anything
+    New(new::New),
+    /// Bring the database in step with the model
+    Migrate(upkeep::Migrate),
+    /// The record of what happened
+    Audit(upkeep::Audit),
+    /// Accounts
+    Account(upkeep::Account),
+    /// The installation's root secret
+    Secret(upkeep::Secret),
+    /// Print the resolved settings, without secrets
+    Settings(upkeep::Show),
     /// Print the JSON Schema of the model files
     Schema(check::Schema),
+}
+
+/// Prints what was asked for. A reader that has gone (`| head`) has what it wanted.
+fn out(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
     match Cli::parse().command {
+        Command::Demo(command) => command.run(Mode::Demo),
+        Command::Serve(command) => command.run(Mode::Serve),
+        Command::Migrate(command) => command.run(),
+        Command::Audit(command) => command.run(),
+        Command::Account(command) => command.run(),
+        Command::Secret(command) => command.run(),
+        Command::Settings(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Matrix(command) => command.run(),
+        Command::New(command) => command.run(),
         Command::Schema(command) => command.run(),
     }
 }

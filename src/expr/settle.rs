@@ -106,3 +106,74 @@ fn varies(e: &Typed, bound: bool) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::QName;
+    use crate::expr::Comparison;
+
+    fn make(node: Node, kind: Kind) -> Typed {
+        Typed { node, kind, span: Default::default() }
+    }
+    fn object() -> Kind {
+        Kind::Object(QName::new("d", "Order"))
+    }
+    fn list() -> Kind {
+        Kind::List(QName::new("d", "Order"))
+    }
+    fn root(root: Root, kind: Kind) -> Typed {
+        make(Node::Root(root), kind)
+    }
+    fn member(of: Typed, name: &str) -> Typed {
+        let node = Node::Member { of: Box::new(of), entity: QName::new("d", "Order"), name: name.into(), calculated: None };
+        make(node, Kind::INTEGER)
+    }
+    fn many(of: Typed) -> Typed {
+        make(Node::Many { of: Box::new(of), entity: QName::new("d", "Order"), name: "lines".into() }, list())
+    }
+    fn compared(a: Typed, b: Typed) -> Typed {
+        make(Node::Compare(Comparison::Less, Box::new(a), Box::new(b)), Kind::Boolean)
+    }
+    fn settled(e: &Typed) -> (Typed, BTreeMap<Name, Value>) {
+        settle::<()>(e, &mut |_| Ok(Value::Integer(5))).unwrap()
+    }
+    fn one() -> Typed {
+        root(Root::Variable("1".into()), Kind::INTEGER)
+    }
+
+    #[test]
+    fn only_the_part_about_the_row_is_left_to_the_database() {
+        let form = || root(Root::Variable("Form".into()), object());
+        let row = member(root(Root::This, object()), "count");
+        let (left, variables) = settled(&compared(row.clone(), member(form(), "count")));
+        assert_eq!(left, compared(row, one()));
+        assert_eq!(variables, [(Name::new("1"), Value::Integer(5))].into());
+        let fixed = compared(member(root(Root::User, object()), "a"), member(form(), "b"));
+        assert_eq!(settled(&fixed).0.node, Node::Root(Root::Variable("1".into())), "what is fixed is settled as a whole");
+    }
+
+    #[test]
+    fn an_item_is_fixed_inside_its_own_list_and_a_list_keeps_its_shape() {
+        let item = || root(Root::Item, object());
+        let form = || root(Root::Variable("Form".into()), object());
+        let count = |list| make(Node::Aggregate(crate::expr::Aggregate::Count, Box::new(list), None), Kind::INTEGER);
+        let filtered = |from, condition| make(Node::Filter(Box::new(from), Box::new(condition)), list());
+        let fixed = count(filtered(many(form()), compared(member(item(), "a"), member(form(), "b"))));
+        assert_eq!(settled(&fixed).0.node, Node::Root(Root::Variable("1".into())));
+        let varying = count(filtered(many(root(Root::This, object())), compared(member(item(), "a"), member(form(), "b"))));
+        let (left, variables) = settled(&varying);
+        assert_eq!(left, count(filtered(many(root(Root::This, object())), compared(member(item(), "a"), one()))));
+        assert_eq!(variables.len(), 1);
+        let within = make(Node::InList(Box::new(root(Root::This, object())), Box::new(many(form()))), Kind::Boolean);
+        let Node::InList(_, left) = settled(&within).0.node else { panic!() };
+        assert_eq!(*left, many(root(Root::Variable("1".into()), object())), "a list stays a list, from a settled start");
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_ends_the_settling() {
+        let form = member(root(Root::Variable("Form".into()), object()), "secret");
+        let row = member(root(Root::This, object()), "count");
+        assert_eq!(settle(&compared(row, form), &mut |_| Err("withheld")).unwrap_err(), "withheld");
+    }
+}

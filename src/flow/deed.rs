@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 type Values = BTreeMap<Name, Value>;
+/// An object as the holder of some rights last saw it.
+type Farewell = (Arc<str>, Option<LoadedObject>);
 
 /// Creates an object. The outcome holds what handlers say to the person.
 pub fn create(
@@ -147,7 +149,7 @@ impl Interpreter<'_, '_> {
     }
 
     /// The object as each after-delete handler may still read it once it is gone.
-    fn farewells(&mut self, entity: &QName, object: ObjectId) -> Result<Vec<(Arc<str>, Option<LoadedObject>)>, FlowError> {
+    fn farewells(&mut self, entity: &QName, object: ObjectId) -> Result<Vec<Farewell>, FlowError> {
         let mut last = Vec::new();
         for name in self.handlers(entity, Moment::After, Deed::Delete) {
             let Some(flow) = self.model.microflows.get(&name).cloned() else { continue };

@@ -112,10 +112,10 @@ impl<'r, 'c> Interpreter<'r, 'c> {
     }
 
     /// The value of an expression under the frame's authority.
-    pub(super) fn value(&mut self, frame: &Frame, expression: &Typed, this: Option<ObjectId>) -> Result<Value, FlowError> {
+    pub(super) fn value(&mut self, frame: &Frame, expression: &Typed) -> Result<Value, FlowError> {
         let roles = self.context.grants.roles().clone();
         let (user, now) = (self.context.account.map(|account| account.id), self.context.now);
-        let environment = Environment { this, user, roles: &roles, now, variables: &frame.variables };
+        let environment = Environment { this: None, user, roles: &roles, now, variables: &frame.variables };
         let mut reading = self.reading(&frame.authority);
         let value = match evaluate(expression, &environment, &mut reading) {
             Ok(value) => value,
@@ -131,20 +131,15 @@ impl<'r, 'c> Interpreter<'r, 'c> {
     }
 
     /// The values of `set` or `with`.
-    pub(super) fn values(
-        &mut self,
-        frame: &Frame,
-        set: &[(Name, Typed)],
-        this: Option<ObjectId>,
-    ) -> Result<BTreeMap<Name, Value>, FlowError> {
-        set.iter().map(|(name, expression)| Ok((name.clone(), self.value(frame, expression, this)?))).collect()
+    pub(super) fn values(&mut self, frame: &Frame, set: &[(Name, Typed)]) -> Result<BTreeMap<Name, Value>, FlowError> {
+        set.iter().map(|(name, expression)| Ok((name.clone(), self.value(frame, expression)?))).collect()
     }
 
     pub(super) fn text(&mut self, frame: &Frame, template: &Template) -> Result<String, FlowError> {
         let (model, language) = (self.model.clone(), self.context.language);
         let mut length = 0_usize;
         text::render(template, &model, language, &mut |expression| {
-            let value = self.value(frame, expression, None)?;
+            let value = self.value(frame, expression)?;
             length += value.as_text().map_or(64, str::len);
             if length > LONGEST_TEXT { Err(FlowError::Exhausted("a text became longer than a mebibyte")) } else { Ok(value) }
         })
@@ -152,7 +147,7 @@ impl<'r, 'c> Interpreter<'r, 'c> {
 
     /// A constraint of the model, with everything settled that is not about the row.
     pub(super) fn inside(&mut self, frame: &Frame, condition: &Typed) -> Result<Inside, FlowError> {
-        let (condition, variables) = settle(condition, &mut |part| self.value(frame, part, None))?;
+        let (condition, variables) = settle(condition, &mut |part| self.value(frame, part))?;
         Ok(Inside { condition, variables })
     }
 
@@ -172,7 +167,7 @@ impl<'r, 'c> Interpreter<'r, 'c> {
 
     /// Loads the elements of a list that are not known yet, many at a time.
     pub(super) fn prefetch(&mut self, frame: &Frame, entity: &QName, ids: &[ObjectId]) -> Result<(), FlowError> {
-        const AT_ONCE: usize = 128;
+        const AT_ONCE: usize = 500;
         let stored = self.model.entity(entity).is_some_and(|found| found.persistable);
         let rights = frame.authority.rights().key.clone();
         let unknown = |id: &&ObjectId| self.memory.recall(&rights, entity, **id).is_none();
@@ -190,17 +185,14 @@ impl<'r, 'c> Interpreter<'r, 'c> {
     }
 }
 
-/// The condition that `this` is one of some objects. The number of variables is a power of two, so
-/// that few statements serve all lengths.
+/// The condition that `this` is one of some objects.
 fn one_of(entity: &QName, ids: &[ObjectId]) -> Inside {
-    let object = |node| Typed { node, kind: Kind::Object(entity.clone()), span: Default::default() };
-    let padded =
-        ids.iter().chain(std::iter::repeat_n(ids.last().unwrap_or(&ObjectId(0)), ids.len().next_power_of_two() - ids.len()));
-    let variables: BTreeMap<Name, Value> =
-        padded.enumerate().map(|(at, id)| (Name::new((at + 1).to_string()), Value::Object(*id))).collect();
-    let values = variables.keys().map(|name| object(Node::Root(Root::Variable(name.clone())))).collect();
-    let condition = Node::InValues(Box::new(object(Node::Root(Root::This))), values);
-    Inside { condition: Typed { node: condition, kind: Kind::Boolean, span: Default::default() }, variables }
+    let make = |node, kind| Box::new(Typed { node, kind, span: Default::default() });
+    let name = Name::new("1");
+    let this = make(Node::Root(Root::This), Kind::Object(entity.clone()));
+    let list = make(Node::Root(Root::Variable(name.clone())), Kind::List(entity.clone()));
+    let condition = Typed { node: Node::InList(this, list), kind: Kind::Boolean, span: Default::default() };
+    Inside { condition, variables: [(name, Value::List(ids.to_vec()))].into() }
 }
 
 /// Puts the arguments in place: each parameter has one, and there are no others.

@@ -8,11 +8,13 @@
 //! Deliberately absent: attachments, HTML, several recipients, a queue. A caller that must not lose
 //! a mail reports [`MailError::Unavailable`] truthfully and lets the person try again.
 
+mod letter;
 mod message;
 mod outbox;
 mod smtp;
 mod url;
 
+pub use letter::Letter;
 pub use message::{Message, is_address};
 pub use outbox::{Outbox, Stored};
 pub use smtp::{SmtpSettings, SmtpTls};

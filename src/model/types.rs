@@ -528,6 +528,8 @@ pub struct AccessRule {
     pub write: BTreeSet<Name>,
     /// Which rows.
     pub condition: Option<Arc<Typed>>,
+    /// The condition as written, for people.
+    pub condition_text: Option<Arc<str>>,
     /// Where it is written.
     pub place: Place,
 }

@@ -1,7 +1,7 @@
 //! What a page is opened with.
 
 use super::query::ClientQuery;
-use crate::access::{Feedback, Grants, ObjectError, Objects, Permit, Query, Released, Rows, View};
+use crate::access::{Feedback, Grants, Objects};
 use crate::domain::{Name, ObjectId, QName};
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,6 @@ pub struct PageContext<'a> {
     pub grants: &'a Grants,
     /// The data.
     pub objects: &'a mut dyn Objects,
-    /// Public snapshots.
-    pub snapshots: &'a mut dyn Snapshots,
     /// The objects of the page's parameters (see [`super::arguments`]).
     pub arguments: BTreeMap<Name, ObjectId>,
     /// What the address asked for.
@@ -40,12 +38,6 @@ pub struct Reader {
     pub now: NaiveDateTime,
     /// The language to speak.
     pub language: String,
-}
-
-/// Public snapshots: the only data a visitor reads; deliberately no part of [`Objects`].
-pub trait Snapshots {
-    /// The rows of a snapshot that answer the query.
-    fn rows(&mut self, permit: &Permit<View>, snapshot: &QName, query: &Query) -> Result<Released<Rows>, ObjectError>;
 }
 
 /// Object keys as the browser sees them.

@@ -131,19 +131,24 @@ impl Permits {
         self.decided.insert(entity.clone(), permit.clone());
         permit
     }
-    /// Whether every member on a path along own to-one associations may be read in some row.
+    /// Whether a path may be asked for: every member on it may be read in some row. The right to
+    /// the other side of an association is the right to the member that owns it; it can be passed
+    /// through, not asked for itself.
     pub(super) fn readable(&mut self, context: &PageContext<'_>, entity: &QName, path: &[Name]) -> bool {
         let model = context.grants.model();
         let mut at = entity.clone();
         for (index, name) in path.iter().enumerate() {
-            if !self.view(context, &at).is_some_and(|permit| permit.may_read(name)) {
+            let last = index + 1 == path.len();
+            let (owner, member, next) = match step(model, &at, name) {
+                Some(Step::ToOne(target)) => (at.clone(), name.clone(), target),
+                Some(Step::Inverse { owner, association, many: false }) if !last => (owner.clone(), association, owner),
+                Some(Step::Attribute | Step::ToMany(_)) if last => (at.clone(), name.clone(), at.clone()),
+                _ => return false,
+            };
+            if !self.view(context, &owner).is_some_and(|permit| permit.may_read(&member)) {
                 return false;
             }
-            match step(model, &at, name) {
-                Some(Step::ToOne(target)) => at = target,
-                Some(Step::Attribute | Step::ToMany(_)) if index + 1 == path.len() => {}
-                _ => return false,
-            }
+            at = next;
         }
         !path.is_empty()
     }
@@ -218,11 +223,14 @@ impl Facts {
         let (entity, id, name) = match missing {
             Missing::Member(entity, id, name) | Missing::List(entity, id, name) => (entity, *id, name),
         };
+        if *entity == Model::user_entity() && context.reader.user == Some(id) {
+            return Ok(identity(context.objects.identity(name), missing));
+        }
         let Some(found) = step(&self.model, entity, name) else { return Ok(withheld(missing)) };
         let (asked, reads, of) = match &found {
             Step::Attribute | Step::ToOne(_) => (entity, entity, name),
             Step::ToMany(target) => (target, entity, name),
-            Step::Inverse { owner, association } => (owner, owner, association),
+            Step::Inverse { owner, association, .. } => (owner, owner, association),
         };
         let allowed = permits.view(context, reads).is_some_and(|permit| permit.may_read(of));
         let permit = match permits.view(context, asked) {
@@ -261,6 +269,24 @@ fn answer(missing: &Missing, direct: bool, rows: &Rows) -> Cells {
         }
     }
     cells
+}
+
+/// Who the caller is: their own account and where an association leads from it, told without a
+/// right to read accounts.
+fn identity(told: Result<Value, EvalError>, missing: &Missing) -> Told<Cells> {
+    let mut cells = Cells::default();
+    match (missing, told) {
+        (Missing::Member(entity, id, name), Ok(value)) => cells.put(entity, *id, name, Cell::Shown(value)),
+        (Missing::List(entity, id, name), Ok(value)) => {
+            let ids = match value {
+                Value::List(ids) => ids,
+                other => other.as_object().into_iter().collect(),
+            };
+            cells.lists.entry((entity.clone(), *id)).or_default().insert(name.clone(), Some(ids));
+        }
+        _ => return withheld(missing),
+    }
+    Told::fixed(cells)
 }
 
 fn withheld(missing: &Missing) -> Told<Cells> {

@@ -24,9 +24,9 @@ mod walk;
 mod widget;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use context::{FormState, Handles, PageContext, Posted, Reader, Snapshots, ViewState};
+pub use context::{FormState, Handles, PageContext, Posted, Reader, ViewState};
 pub use error::PageError;
 pub use menu::{MenuEntry, home, menu};
 pub use query::{ClientQuery, path, url};

@@ -2,7 +2,7 @@
 
 use crate::domain::{Kind, Name, QName};
 use crate::expr::{Node, Root, Template, Typed};
-use crate::model::{Action, ColumnShow, Model, Multiplicity, Open, Path, ViewSource, Widget, WidgetKind};
+use crate::model::{Action, ColumnShow, Model, Multiplicity, Open, Path, ViewSource, Widget, WidgetKind, each_widget};
 use indexmap::IndexSet;
 
 /// Where one step from an object leads.
@@ -13,8 +13,8 @@ pub(super) enum Step {
     ToOne(QName),
     /// Several objects, by an own association.
     ToMany(QName),
-    /// The other side of an association: its owner, and its name there.
-    Inverse { owner: QName, association: Name },
+    /// The other side of an association: its owner, its name there, and whether there are several.
+    Inverse { owner: QName, association: Name, many: bool },
 }
 
 /// The step a member of an entity is; `None` when there is no such member.
@@ -31,16 +31,16 @@ pub(super) fn step(model: &Model, entity: &QName, member: &str) -> Option<Step> 
         });
     }
     let inverse = entity.inverses.get(member)?;
-    Some(Step::Inverse { owner: inverse.owner.clone(), association: inverse.association.clone() })
+    Some(Step::Inverse { owner: inverse.owner.clone(), association: inverse.association.clone(), many: inverse.many })
 }
 
-/// The kind at the end of a path along own to-one associations.
+/// The kind at the end of a path that leads to at most one object.
 pub(super) fn kind_at(model: &Model, entity: &QName, path: &[Name]) -> Option<Kind> {
     let (last, way) = path.split_last()?;
     let mut at = entity.clone();
     for name in way {
         match step(model, &at, name)? {
-            Step::ToOne(target) => at = target,
+            Step::ToOne(target) | Step::Inverse { owner: target, many: false, .. } => at = target,
             _ => return None,
         }
     }
@@ -53,7 +53,7 @@ pub(super) fn label_at<'m>(model: &'m Model, entity: &QName, path: &[Name]) -> O
     let mut at = entity.clone();
     for name in way {
         match step(model, &at, name)? {
-            Step::ToOne(target) => at = target,
+            Step::ToOne(target) | Step::Inverse { owner: target, many: false, .. } => at = target,
             _ => return None,
         }
     }
@@ -215,21 +215,15 @@ pub(super) fn holds_widget(widgets: &[Widget], id: &str) -> bool {
     found
 }
 
-/// Visits widgets at every depth.
-pub(super) fn each_widget<'w>(widgets: &'w [Widget], see: &mut dyn FnMut(&'w Widget)) {
-    for widget in widgets {
-        see(widget);
-        match &widget.kind {
-            WidgetKind::Container { content, .. } | WidgetKind::Snippet { content, .. } => each_widget(content, see),
-            WidgetKind::Columns(columns) => columns.iter().for_each(|(_, content)| each_widget(content, see)),
-            WidgetKind::Tabs(tabs) => tabs.iter().for_each(|(_, content)| each_widget(content, see)),
-            WidgetKind::DataView(view) => each_widget(&view.content, see),
-            WidgetKind::DataGrid(grid) => {
-                each_widget(&grid.buttons, see);
-                each_widget(&grid.row_buttons, see);
-            }
-            WidgetKind::ListView(list) => each_widget(&list.content, see),
-            _ => {}
-        }
-    }
+/// Whether a condition asks only for single values: no list, no tree.
+pub(super) fn is_simple(typed: &Typed) -> bool {
+    let mut simple = true;
+    typed.visit(&mut |node| {
+        let many = matches!(
+            node.node,
+            Node::Many { .. } | Node::Filter(..) | Node::Aggregate(..) | Node::InList(..) | Node::Within { .. }
+        );
+        simple &= !many;
+    });
+    simple
 }

@@ -8,7 +8,8 @@ use super::told::Told;
 use super::view::Paging;
 use super::walk::{Life, Scope, This, Walk};
 use crate::access::{Inside, Permit, Query, Rows, View};
-use crate::domain::{Name, QName};
+use crate::domain::{Name, Value};
+use crate::expr::{Node, Root, Typed, settle};
 use crate::model::{ListFrom, ListSource, Path};
 use std::rc::Rc;
 
@@ -21,7 +22,6 @@ const LAST_PAGE: u32 = 100_000;
 pub(super) struct Source {
     pub(super) permit: Rc<Permit<View>>,
     pub(super) query: Query,
-    snapshot: Option<QName>,
     /// There can be no rows (the surrounding object is new, or a filter can match nothing).
     pub(super) nothing: bool,
 }
@@ -29,13 +29,9 @@ pub(super) struct Source {
 impl Source {
     /// Opens a source; `None` when the reader's roles give no access to it.
     pub(super) fn open(walk: &mut Walk<'_, '_>, source: &ListSource, scope: &Scope) -> Result<Option<Self>, PageError> {
-        let snapshot = match &source.from {
-            ListFrom::Snapshot(name) => Some(name.clone()),
-            _ => None,
-        };
-        let permit = match &snapshot {
-            Some(name) => walk.context.grants.snapshot(name).ok().map(Rc::new),
-            None => walk.view_permit(&source.entity),
+        let permit = match &source.from {
+            ListFrom::Snapshot(name) => walk.context.grants.snapshot(name).ok().map(Rc::new),
+            _ => walk.view_permit(&source.entity),
         };
         let Some(permit) = permit else { return Ok(None) };
         let mut query = Query::of(&source.entity, Vec::new());
@@ -48,11 +44,15 @@ impl Source {
             nothing = this.life == Life::New;
             query.along = Some((this.entity.clone(), this.id, name.clone()));
         }
-        let variables = || walk.variables();
-        query.inside = source.condition.clone().map(|condition| Inside { condition, variables: variables() });
+        if let Some(condition) = &source.condition {
+            match inside(walk, condition, scope)? {
+                Some(inside) => query.inside = Some(inside),
+                None => return Ok(None),
+            }
+        }
         let sort = source.sort.clone();
         query.sort = sort.into_iter().filter(|(path, _)| walk.permits.readable(walk.context, &source.entity, path)).collect();
-        Ok(Some(Self { permit, query, snapshot, nothing }))
+        Ok(Some(Self { permit, query, nothing }))
     }
 
     /// Asks.
@@ -60,16 +60,7 @@ impl Source {
         if self.nothing {
             return Ok(Told::fixed(Rows::default()));
         }
-        let rows = match &self.snapshot {
-            Some(snapshot) => walk.context.snapshots.rows(&self.permit, snapshot, &self.query)?,
-            None => walk.context.objects.view(&self.permit, &self.query)?,
-        };
-        Ok(rows.into())
-    }
-
-    /// Whether it is a snapshot.
-    pub(super) fn is_snapshot(&self) -> bool {
-        self.snapshot.is_some()
+        Ok(walk.context.objects.view(&self.permit, &self.query)?.into())
     }
 
     /// Sets the members asked for and gives the place of each wanted one among them.
@@ -104,11 +95,42 @@ impl Source {
     }
 }
 
+/// A constraint of the model, ready for the store; `None` when it depends on something of a page
+/// parameter that the reader may not know.
+///
+/// What a parameter leads to is read here, under the reader's own rights, so that the store never
+/// reads it for itself.
+pub(super) fn inside(walk: &mut Walk<'_, '_>, condition: &Typed, scope: &Scope) -> Result<Option<Inside>, PageError> {
+    if !reads_a_parameter(condition) {
+        return Ok(Some(Inside { condition: condition.clone(), variables: walk.variables() }));
+    }
+    let scope = Scope { this: None, ..scope.clone() };
+    let mut withheld = false;
+    let settled = settle(condition, &mut |part| {
+        let value = walk.value(part, &scope)?.peek().clone();
+        withheld |= value.is_err();
+        Ok::<_, PageError>(value.unwrap_or(Value::Empty))
+    });
+    let (condition, variables) = settled?;
+    Ok((!withheld).then_some(Inside { condition, variables }))
+}
+
+/// Whether a member of a page parameter is used.
+fn reads_a_parameter(condition: &Typed) -> bool {
+    let mut found = false;
+    condition.visit(&mut |node| {
+        if let Node::Member { of, .. } | Node::Many { of, .. } = &node.node {
+            found |= matches!(of.node, Node::Root(Root::Variable(_)));
+        }
+    });
+    found
+}
+
 /// Whether the reader may follow an association: the right to the member on the owning side.
 fn may_follow(walk: &mut Walk<'_, '_>, this: &This, name: &Name) -> bool {
     let (owner, member) = match step(&walk.model, &this.entity, name) {
         Some(Step::ToMany(_) | Step::ToOne(_)) => (this.entity.clone(), name.clone()),
-        Some(Step::Inverse { owner, association }) => (owner, association),
+        Some(Step::Inverse { owner, association, .. }) => (owner, association),
         _ => return false,
     };
     walk.view_permit(&owner).is_some_and(|permit| permit.may_read(&member))

@@ -1,1 +1,26 @@
-//! Edges.
+//! The edge for browsers: addresses, cookies, answers. Handlers of a few lines.
+//!
+//! [`render`] turns views into HTML and [`assets`] holds what a page refers to. A handler makes one
+//! hop to the blocking pool, where a plain function of [`Web`] gives a [`Reply`]. Every refusal is
+//! answered in one place (`refused`). The module decides nothing about rights.
+
+mod account;
+pub mod assets;
+mod dev;
+mod handlers;
+mod links;
+mod pages;
+mod refused;
+pub mod render;
+mod reply;
+mod request;
+mod sign_in;
+mod state;
+
+pub use handlers::{guard, routes};
+pub use reply::{Body, Reply, SessionAct};
+pub use request::Request;
+pub use state::Web;
+
+#[cfg(test)]
+mod tests;

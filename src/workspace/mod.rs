@@ -23,7 +23,7 @@ mod tests;
 
 pub use both::{Both, Closed};
 pub use exported::Exported;
-pub use snapshots::{SnapshotError, Snapshots};
+pub use snapshots::{MOST_PUBLISHED, SnapshotError, Snapshots};
 
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::model::Model;
@@ -35,6 +35,14 @@ use std::sync::Arc;
 pub const MOST_OBJECTS: usize = 200;
 /// So many bytes of values at most, all objects together.
 pub const MOST_BYTES: usize = 256 * 1024;
+/// What a job may hold: as much as can be published.
+const JOB: Room = Room { objects: MOST_PUBLISHED, bytes: 2 * 1024 * 1024 };
+
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    objects: usize,
+    bytes: usize,
+}
 
 /// Why the workspace does not take something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +81,7 @@ pub struct Workspace {
     now: NaiveDateTime,
     objects: BTreeMap<ObjectId, Held>,
     bytes: usize,
+    room: Room,
     next: i64,
     snapshots: Option<Arc<Snapshots>>,
     opened: BTreeMap<QName, Arc<Vec<Held>>>,
@@ -82,12 +91,19 @@ impl Workspace {
     /// An empty workspace for this caller at this moment.
     pub fn new(model: Arc<Model>, user: Option<ObjectId>, roles: Arc<BTreeSet<Name>>, now: NaiveDateTime) -> Self {
         let (objects, opened) = (BTreeMap::new(), BTreeMap::new());
-        Self { model, user, roles, now, objects, bytes: 0, next: -1, snapshots: None, opened }
+        let room = Room { objects: MOST_OBJECTS, bytes: MOST_BYTES };
+        Self { model, user, roles, now, objects, bytes: 0, room, next: -1, snapshots: None, opened }
     }
 
     /// The same with the public snapshots at hand.
     pub fn with_snapshots(mut self, snapshots: Arc<Snapshots>) -> Self {
         self.snapshots = Some(snapshots);
+        self
+    }
+
+    /// The same with room for what a job publishes. Nothing a person sends ends up in it.
+    pub fn for_job(mut self) -> Self {
+        self.room = JOB;
         self
     }
 
@@ -109,7 +125,7 @@ impl Workspace {
         let before = self.objects.get(&id).map_or(0, Held::size);
         let bytes = self.bytes + held.size() - before;
         let count = self.objects.len() + usize::from(before == 0);
-        if count > MOST_OBJECTS || bytes > MOST_BYTES {
+        if count > self.room.objects || bytes > self.room.bytes {
             return Err(WorkspaceError::Full);
         }
         self.bytes = bytes;

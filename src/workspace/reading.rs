@@ -57,9 +57,6 @@ impl Data for Reading<'_> {
         }
         match workspace.model.entity(entity) {
             Some(found) if found.persistable => self.stored(entity, object, name),
-            Some(found) if found.inverses.contains_key(name) => {
-                Ok(workspace.along(entity, object, name).first().map_or(Value::Empty, |id| Value::Object(*id)))
-            }
             _ => Ok(workspace.held(object).filter(|held| held.entity == *entity).map_or(Value::Empty, |held| held.member(name))),
         }
     }
@@ -74,26 +71,19 @@ impl Data for Reading<'_> {
             });
         }
         match workspace.model.entity(entity) {
-            Some(found) if !found.persistable => Ok(workspace.along(entity, object, name)),
+            Some(found) if !found.persistable => Ok(workspace.along(object, name)),
             _ => Err(EvalError::Withheld(entity.clone(), name.clone())),
         }
     }
 }
 
 impl Workspace {
-    /// The objects in memory along an association, by its own or its inverse name.
-    pub(super) fn along(&self, entity: &QName, object: ObjectId, name: &str) -> Vec<ObjectId> {
-        let Some(found) = self.model.entity(entity) else { return Vec::new() };
-        let leads = |value: &Value| match value {
-            Value::Object(id) => vec![*id],
-            Value::List(ids) => ids.clone(),
+    /// Where an association of an object in memory leads. (Such an association has no inverse.)
+    pub(super) fn along(&self, object: ObjectId, name: &str) -> Vec<ObjectId> {
+        match self.held(object).map(|held| held.member(name)) {
+            Some(Value::Object(id)) => vec![id],
+            Some(Value::List(ids)) => ids,
             _ => Vec::new(),
-        };
-        if found.associations.contains_key(name) {
-            return self.held(object).map(|held| leads(&held.member(name))).unwrap_or_default();
         }
-        let Some(inverse) = found.inverses.get(name) else { return Vec::new() };
-        let owners = self.objects.iter().rev().filter(|(_, held)| held.entity == inverse.owner);
-        owners.filter(|(_, held)| leads(&held.member(&inverse.association)).contains(&object)).map(|(id, _)| *id).collect()
     }
 }

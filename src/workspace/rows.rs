@@ -97,8 +97,8 @@ impl Workspace {
         let of_snapshot = permit.snapshot();
         let candidates = match of_snapshot {
             Some(name) => {
-                let list = self.opened.get(name).map(|list| list.iter().enumerate().collect()).unwrap_or_else(Vec::new);
-                let ids = list.into_iter().filter_map(|(at, held)| Some((snapshots::id_at(&self.model, name, at)?, held)));
+                let list = self.opened.get(name).map(|list| list.as_slice()).unwrap_or_default().iter().enumerate();
+                let ids = list.filter_map(|(at, held)| Some((snapshots::id_at(&self.model, name, at)?, held)));
                 ids.filter(|(id, held)| held.entity == *permit.target() && query.object.is_none_or(|o| o == *id)).collect()
             }
             None => self.candidates(permit, query)?,
@@ -122,23 +122,18 @@ impl Workspace {
     fn candidates<A: Act>(&self, permit: &Permit<A>, query: &Query) -> Result<Vec<(ObjectId, &Held)>, ObjectError> {
         let of_entity = |(id, held): &(ObjectId, &Held)| held.entity == *permit.target() && query.object.is_none_or(|o| o == *id);
         if let Some((owner, object, name)) = &query.along {
-            self.may_walk(permit, owner, name)?;
-            let ids = self.along(owner, *object, name).into_iter();
+            // The right to an association is the right to the member on the owning side.
+            let rights = permit.rights().entities.get(owner);
+            if !rights.is_some_and(|rights| rights.readable.contains_key(name)) {
+                return Err(no_member(permit, name));
+            }
+            let ids = self.along(*object, name).into_iter();
             return Ok(ids.filter_map(|id| Some((id, self.held(id)?))).filter(of_entity).collect());
         }
         if let Some(object) = query.object {
             return Ok(self.held(object).map(|held| (object, held)).into_iter().filter(of_entity).collect());
         }
         Ok(self.objects.iter().rev().map(|(id, held)| (*id, held)).filter(of_entity).collect())
-    }
-
-    /// The right to an association is the right to the member on the owning side.
-    fn may_walk<A: Act>(&self, permit: &Permit<A>, from: &crate::domain::QName, name: &Name) -> Result<(), ObjectError> {
-        let inverse = self.model.entity(from).and_then(|entity| entity.inverses.get(name));
-        let (owner, member) = inverse.map_or((from, name), |inverse| (&inverse.owner, &inverse.association));
-        let rights = permit.rights().entities.get(owner);
-        let readable = rights.is_some_and(|rights| rights.readable.contains_key(member));
-        if readable { Ok(()) } else { Err(no_member(permit, member)) }
     }
 
     fn inside(

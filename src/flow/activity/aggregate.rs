@@ -33,7 +33,7 @@ pub(super) fn carry_out(
         (ListFunction::Average, Some(member)) => average(elements, member),
         (ListFunction::Average, None) => return Err(FlowError::Broken("an average is of a member".into())),
     };
-    let value = run.value(frame, &expression, None)?;
+    let value = run.value(frame, &expression)?;
     frame.put(output, &expression.kind, value)
 }
 

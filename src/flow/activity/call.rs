@@ -13,7 +13,7 @@ pub(super) fn carry_out(
     with: &[(Name, Typed)],
     output: Option<&Name>,
 ) -> Result<(), FlowError> {
-    let arguments = run.values(frame, with, None)?;
+    let arguments = run.values(frame, with)?;
     let permit = run.context.grants.call(microflow)?;
     let value = run.flow(&permit, arguments)?;
     let Some(output) = output else { return Ok(()) };

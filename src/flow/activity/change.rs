@@ -14,6 +14,6 @@ pub(super) fn carry_out(
     set: &[(Name, Typed)],
 ) -> Result<(), FlowError> {
     let object = frame.object(object)?;
-    let values = run.values(frame, set, Some(object))?;
+    let values = run.values(frame, set)?;
     run.change(&frame.authority, entity, object, None, &values)
 }

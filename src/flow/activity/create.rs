@@ -13,7 +13,7 @@ pub(super) fn carry_out(
     entity: &QName,
     set: &[(Name, Typed)],
 ) -> Result<(), FlowError> {
-    let values = run.values(frame, set, None)?;
+    let values = run.values(frame, set)?;
     let object = run.create(&frame.authority, entity, &values)?;
     frame.put(output, &Kind::Object(entity.clone()), Value::Object(object))
 }

@@ -14,6 +14,6 @@ pub(super) fn carry_out(
     then: &[Activity],
     otherwise: &[Activity],
 ) -> Result<Next, FlowError> {
-    let holds = run.value(frame, condition, None)?.holds();
+    let holds = run.value(frame, condition)?.holds();
     run.body(frame, if holds { then } else { otherwise })
 }

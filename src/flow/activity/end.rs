@@ -7,6 +7,6 @@ use crate::flow::frame::Frame;
 use crate::flow::run::Interpreter;
 
 pub(super) fn carry_out(run: &mut Interpreter<'_, '_>, frame: &mut Frame, value: Option<&Typed>) -> Result<Next, FlowError> {
-    let value = value.map(|value| run.value(frame, value, None)).transpose()?;
+    let value = value.map(|value| run.value(frame, value)).transpose()?;
     Ok(Next::End(value))
 }

@@ -19,8 +19,8 @@ pub(super) fn carry_out(
 ) -> Result<(), FlowError> {
     run.heed_feedback()?;
     let data = frame.object(data)?;
-    let email = run.value(frame, email, None)?.as_text().unwrap_or_default().trim().to_owned();
-    let name = text::one_line(run.value(frame, name, None)?.as_text().unwrap_or_default(), 200);
+    let email = run.value(frame, email)?.as_text().unwrap_or_default().trim().to_owned();
+    let name = text::one_line(run.value(frame, name)?.as_text().unwrap_or_default(), 200);
     if run.context.account.is_some() || run.model.registration.is_none() {
         let reason = Reason::Other("only visitors register, and only where the app lets them".into());
         return Err(Denied::new(Layer::ActionAccess, reason).into());

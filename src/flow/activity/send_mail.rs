@@ -17,7 +17,7 @@ pub(super) fn carry_out(
     body: &Template,
 ) -> Result<(), FlowError> {
     run.heed_feedback()?;
-    let to = run.value(frame, to, None)?;
+    let to = run.value(frame, to)?;
     let subject = text::one_line(&run.text(frame, subject)?, 200);
     let body = text::lines(&run.text(frame, body)?);
     let Some(to) = to.as_text() else {

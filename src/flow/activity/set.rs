@@ -12,6 +12,6 @@ pub(super) fn carry_out(
     variable: &Name,
     value: &Typed,
 ) -> Result<(), FlowError> {
-    let result = run.value(frame, value, None)?;
+    let result = run.value(frame, value)?;
     frame.put(variable, &value.kind, result)
 }

@@ -6,7 +6,7 @@ use crate::flow::run::Interpreter;
 use crate::model::Open;
 
 pub(super) fn carry_out(run: &mut Interpreter<'_, '_>, frame: &mut Frame, open: &Open) -> Result<(), FlowError> {
-    let with = run.values(frame, &open.with, None)?;
+    let with = run.values(frame, &open.with)?;
     run.outcome.page = Some((open.page.clone(), with));
     Ok(())
 }

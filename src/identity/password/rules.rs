@@ -22,6 +22,10 @@ impl Password {
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
+    /// Whether both were typed alike.
+    pub fn same_as(&self, other: &Self) -> bool {
+        crate::crypto::constant_time_eq(self.0.as_bytes(), other.0.as_bytes())
+    }
     /// What was typed.
     pub(in crate::identity) fn expose(&self) -> &str {
         &self.0

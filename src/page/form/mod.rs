@@ -9,13 +9,12 @@ mod sent;
 pub use sent::state;
 
 use super::context::{FormState, ViewState};
-use super::paths::holds_widget;
 use super::told::Told;
 use super::walk::{Act, Bound, Life, Offer, Walk};
 use super::{PageContext, PageError, same};
 use crate::access::{Open, Permit};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::model::{Action, Page};
+use crate::model::{Action, Page, WidgetKind, each_widget};
 use sent::Sent;
 use std::collections::BTreeMap;
 
@@ -117,7 +116,7 @@ pub fn read(
     match &offer {
         Some(offer) if offer.scope.form != state.form => return Err(PageError::BadRequest("a button of another form")),
         Some(Offer { action: Action::Cancel, .. }) => return Ok(Deed::Cancel),
-        None if !holds_widget(&page.content, &sent.button) => return Err(PageError::BadRequest("a button of no form")),
+        None if !is_button(page, &sent.button) => return Err(PageError::BadRequest("a button of no form")),
         _ => {}
     }
     let bound = same_objects(&mut walk, &state)?;
@@ -127,6 +126,12 @@ pub fn read(
         return Ok(Deed::Confirm { question, caption: offer.caption, danger: offer.danger });
     }
     deed(&mut walk, &sent, &state, &bound, &offer)
+}
+
+fn is_button(page: &Page, id: &str) -> bool {
+    let mut found = false;
+    each_widget(&page.content, &mut |widget| found |= widget.id == id && matches!(widget.kind, WidgetKind::Button(_)));
+    found
 }
 
 /// The form's data views, checked to show the very objects that they showed when it was drawn, as

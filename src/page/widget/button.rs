@@ -13,7 +13,7 @@ pub(super) fn button(walk: &mut Walk<'_, '_>, id: &str, button: &Button, scope: 
             Some(href) => Some(href),
             None => return Ok(None),
         },
-        action if may(walk, action, scope) => None,
+        action if may(walk, action, scope)? => None,
         _ => return Ok(None),
     };
     let caption = walk.plain(&button.caption, scope)?;
@@ -51,17 +51,20 @@ fn value(id: &str, scope: &Scope) -> String {
     }
 }
 
-fn may(walk: &Walk<'_, '_>, action: &Action, scope: &Scope) -> bool {
-    match action {
+fn may(walk: &mut Walk<'_, '_>, action: &Action, scope: &Scope) -> Result<bool, PageError> {
+    Ok(match action {
         Action::Open(_) => false,
         Action::Run { microflow, .. } => walk.context.grants.run(microflow).is_ok(),
         Action::Save { .. } => scope.view.is_some() && scope.row.is_none() && scope.saves,
         Action::Cancel => true,
         Action::Delete => {
-            let stored = scope.this.as_ref().filter(|this| this.life != Life::New);
-            stored.is_some_and(|this| walk.authority().delete(&this.entity).is_ok())
+            let Some(this) = scope.this.clone().filter(|this| this.life != Life::New) else { return Ok(false) };
+            let granted = walk.authority().delete(&this.entity).is_ok();
+            let rules = walk.rules(&this.entity, |rule| rule.delete);
+            // In rows only the right as such is asked: one condition a row would be many questions.
+            granted && (scope.row.is_some() || walk.could_hold(&this, &rules, scope)?)
         }
-    }
+    })
 }
 
 /// In a deed: notes the button that was used, now that it is known to be offered.

@@ -2,6 +2,7 @@
 
 use super::super::paths::Wanted;
 use super::super::told::Told;
+use super::input::writable;
 use crate::access::Cell;
 use crate::domain::{Name, QName, Value};
 use crate::expr::{Root, evaluate};
@@ -32,7 +33,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &S
     };
     let form = if scope.view.is_none() && scope.row.is_none() { format!("f-{id}") } else { scope.form.clone() };
     let read_only = scope.read_only || view.read_only;
-    let saves = scope.saves || (!read_only && (this.life == Life::New || writes(walk, &this.entity, &view.content)));
+    let saves = scope.saves || (!read_only && (this.life == Life::New || writes(walk, &this, &view.content, scope)?));
     let inner = Scope {
         this: Some(this.clone()),
         view: Some(id.to_owned()),
@@ -77,7 +78,8 @@ fn associated(walk: &mut Walk<'_, '_>, view: &DataView, name: &Name, scope: &Sco
     };
     let mut wanted = Wanted::from(Root::This);
     wanted.widgets(&view.content);
-    let life = walk.object(&permit, &view.entity, id, wanted)?;
+    let written = !view.read_only && !scope.read_only;
+    let life = walk.object(&permit, &view.entity, id, wanted, written)?;
     Ok(life.map_or(Found::NotForYou, |life| Found::Object(This { entity: view.entity.clone(), id, life }, BTreeMap::new())))
 }
 
@@ -137,19 +139,41 @@ fn calculate(walk: &mut Walk<'_, '_>, entity: &QName, id: crate::domain::ObjectI
     Ok(())
 }
 
-/// Whether any input among these could be written by the caller.
-fn writes(walk: &Walk<'_, '_>, entity: &QName, widgets: &[Widget]) -> bool {
-    let may = |member: &Name| {
-        let kept = walk.model.entity(entity).is_none_or(|entity| entity.server_kept(member));
-        !kept && walk.authority().change(entity, [member]).is_ok()
-    };
-    widgets.iter().any(|widget| match &widget.kind {
-        WidgetKind::Input(input) => may(&input.member),
-        WidgetKind::Reference(reference) => may(&reference.member),
-        WidgetKind::Container { content, .. } | WidgetKind::Snippet { content, .. } => writes(walk, entity, content),
-        WidgetKind::Columns(columns) => columns.iter().any(|(_, content)| writes(walk, entity, content)),
-        WidgetKind::Tabs(tabs) => tabs.iter().any(|(_, content)| writes(walk, entity, content)),
-        WidgetKind::DataView(view) => !view.read_only && writes(walk, &view.entity, &view.content),
-        _ => false,
-    })
+/// Whether any input among these could be written by the caller. (A nested data view answers for
+/// itself: its inputs are another object's.)
+fn writes(walk: &mut Walk<'_, '_>, this: &This, widgets: &[Widget], scope: &Scope) -> Result<bool, PageError> {
+    for widget in widgets {
+        let found = match &widget.kind {
+            WidgetKind::Input(input) => writable(walk, this, &input.member, scope)?,
+            WidgetKind::Reference(reference) => writable(walk, this, &reference.member, scope)?,
+            WidgetKind::Container { content, .. } | WidgetKind::Snippet { content, .. } => writes(walk, this, content, scope)?,
+            WidgetKind::Columns(columns) => any(walk, this, columns.iter().map(|(_, content)| content), scope)?,
+            WidgetKind::Tabs(tabs) => any(walk, this, tabs.iter().map(|(_, content)| content), scope)?,
+            WidgetKind::DataView(view) => !view.read_only && matches!(view.source, ViewSource::New(_)) || other(walk, view),
+            _ => false,
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn any<'w>(
+    walk: &mut Walk<'_, '_>,
+    this: &This,
+    parts: impl Iterator<Item = &'w Vec<Widget>>,
+    scope: &Scope,
+) -> Result<bool, PageError> {
+    for content in parts {
+        if writes(walk, this, content, scope)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether some member of a nested data view's object could be written in some row.
+fn other(walk: &Walk<'_, '_>, view: &DataView) -> bool {
+    !view.read_only && walk.authority().change(&view.entity, []).is_ok()
 }

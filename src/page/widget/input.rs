@@ -28,7 +28,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, input: &Input, scope: &Sco
         placeholder: walk.say_some(input.placeholder.as_deref()),
         required: attribute.required,
         error: None,
-        control: control(attribute, input.rows),
+        control: control(attribute),
         state,
         value: None,
         cell: cell.derive(|cell| walk.speak(|speech| speech.cell(&kind, cell))),
@@ -36,7 +36,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, input: &Input, scope: &Sco
         min: attribute.min.as_ref().map(field_text),
         max: attribute.max.as_ref().map(field_text),
         step: step(attribute),
-        rows: (input.rows > 1).then_some(input.rows),
+        rows: (attribute.kind == AttributeKind::Text).then_some(input.rows),
         options: None,
         truncated: false,
     };
@@ -87,7 +87,21 @@ pub(super) fn shown(walk: &mut Walk<'_, '_>, this: &This, member: &Name, scope: 
     walk.member(this, std::slice::from_ref(member), scope)
 }
 
-/// What the caller can do with a member here. Which *rows* may be changed the store decides.
+/// Whether the caller could write a member of this very object (see [`Walk::could_hold`]).
+pub(super) fn writable(walk: &mut Walk<'_, '_>, this: &This, member: &Name, scope: &Scope) -> Result<bool, PageError> {
+    let kept = walk.model.entity(&this.entity).is_none_or(|entity| entity.server_kept(member));
+    let granted = match this.life {
+        Life::New => walk.authority().create(&this.entity, [member]).is_ok(),
+        _ => walk.authority().change(&this.entity, [member]).is_ok(),
+    };
+    if kept || !granted {
+        return Ok(false);
+    }
+    let rules = walk.rules(&this.entity, |rule| rule.write.contains(member));
+    walk.could_hold(this, &rules, scope)
+}
+
+/// What the caller can do with a member here.
 pub(super) fn state(
     walk: &mut Walk<'_, '_>,
     this: &This,
@@ -99,12 +113,7 @@ pub(super) fn state(
     if *cell.peek() == Cell::Withheld {
         return Ok(FieldState::Withheld);
     }
-    let kept = walk.model.entity(&this.entity).is_none_or(|entity| entity.server_kept(member));
-    let granted = match this.life {
-        Life::New => walk.authority().create(&this.entity, [member]).is_ok(),
-        _ => walk.authority().change(&this.entity, [member]).is_ok(),
-    };
-    if kept || !granted || scope.read_only || scope.row.is_some() || scope.view.is_none() {
+    if scope.read_only || scope.row.is_some() || scope.view.is_none() || !writable(walk, this, member, scope)? {
         return Ok(FieldState::Readonly);
     }
     // A condition that cannot be decided leaves the field closed.
@@ -120,10 +129,9 @@ pub(super) fn in_document(id: &str, scope: &Scope) -> String {
     scope.row.as_ref().map_or_else(|| id.to_owned(), |(number, _)| format!("{id}-{number}"))
 }
 
-fn control(attribute: &Attribute, rows: u32) -> &'static str {
+fn control(attribute: &Attribute) -> &'static str {
     match &attribute.kind {
         AttributeKind::String(_) if attribute.email => "email",
-        AttributeKind::String(_) if rows > 1 => "textarea",
         AttributeKind::String(_) => "text",
         AttributeKind::Text => "textarea",
         AttributeKind::Integer | AttributeKind::Autonumber => "integer",

@@ -1,7 +1,8 @@
 //! A selector for the object that a to-one association leads to.
 
+use super::super::source::inside;
 use super::input::{in_document, shown, state};
-use crate::access::{Cell, Inside, Query, Rows};
+use crate::access::{Cell, Query, Rows};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::model::Reference;
 use crate::page::PageError;
@@ -126,7 +127,12 @@ pub(in crate::page) fn offered(
     let readable = walk.permits.readable(walk.context, target, &path);
     let mut query = Query::of(target, if readable { vec![path.clone()] } else { Vec::new() });
     query.object = only;
-    query.inside = reference.condition.clone().map(|condition| Inside { condition, variables: walk.variables() });
+    if let Some(condition) = &reference.condition {
+        match inside(walk, condition, &Walk::top())? {
+            Some(inside) => query.inside = Some(inside),
+            None => return Ok(None),
+        }
+    }
     query.sort = if readable { vec![(path, false)] } else { Vec::new() };
     query.limit = MOST_OFFERED;
     Ok(Some(walk.context.objects.view(&permit, &query)?.into()))

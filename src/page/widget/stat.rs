@@ -1,7 +1,7 @@
 //! A figure over exactly the rows and values that the reader may see.
 
-use super::super::source::{MOST_COUNTED, Source};
-use crate::access::{Cell, Rows};
+use super::super::source::Source;
+use crate::access::Cell;
 use crate::domain::{Decimal, Kind, Value};
 use crate::model::Stat;
 use crate::page::PageError;
@@ -36,23 +36,8 @@ fn figure(walk: &mut Walk<'_, '_>, stat: &Stat, scope: &Scope) -> Result<Option<
         return Ok(Some(Told::fixed(Cell::Shown(Value::Integer(0)))));
     }
     source.query.sort = Vec::new();
-    if source.is_snapshot() {
-        source.query.paths = stat.sum.iter().map(|member| vec![member.clone()]).collect();
-        source.query.limit = MOST_COUNTED;
-        return Ok(Some(source.rows(walk)?.map(|rows| added(&rows, stat.sum.is_some()))));
-    }
     let figure = walk.context.objects.figure(&source.permit, &source.query, stat.sum.as_ref())?;
     Ok(Some(figure.into()))
-}
-
-/// The count of rows, or the sum of their only cell.
-fn added(rows: &Rows, sum: bool) -> Cell {
-    if !sum {
-        return Cell::Shown(i64::try_from(rows.rows.len()).map_or(Value::Empty, Value::Integer));
-    }
-    let numbers = rows.rows.iter().filter_map(|row| row.cells.first()?.value()?.as_decimal());
-    let total = numbers.into_iter().try_fold(Decimal::ZERO, |total, number| total.checked_add(number));
-    total.map_or(Cell::Withheld, |total| Cell::Shown(Value::Decimal(total)))
 }
 
 fn said(speech: Speech<'_>, kind: &Kind, cell: &Cell) -> CellView {

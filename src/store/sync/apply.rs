@@ -25,6 +25,7 @@ pub fn plan(conn: &mut Conn, model: &Model, now: NaiveDateTime) -> Result<Plan, 
     let (applied, text) = state::applied(&mut ask)?;
     state::check(&mut ask, &applied, &wanted)?;
     let mut plan = Diff::new(ask, dialect, model, &applied, &wanted, &former).plan()?;
+    plan.first = text.is_empty();
     plan.applied = serde_json::to_string(&wanted).map_err(SyncError::State)?;
     if plan.steps.is_empty() && plan.applied != text {
         // Only notes differ (a longer text, say): the note is renewed without a statement of its own.

@@ -78,9 +78,14 @@ pub struct Plan {
     /// Required members without values.
     missing: Vec<String>,
     applied: String,
+    first: bool,
 }
 
 impl Plan {
+    /// Whether no model was ever applied to this database.
+    pub fn is_first(&self) -> bool {
+        self.first
+    }
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

@@ -1,0 +1,220 @@
+//! What a form that was sent does: one transaction, all or nothing.
+
+use super::visit::{Again, Carried, Next, Refilled};
+use super::{App, Ask, Asker, Live, Refusal, Shell};
+use crate::audit::{self, Event, EventKind};
+use crate::config::Level;
+use crate::db::Conn;
+use crate::domain::QName;
+use crate::flow::Effects;
+use crate::model::{LogLevel, Tone};
+use crate::page::{ClientQuery, View};
+use crate::store::{Caller, Store};
+use std::sync::Arc;
+
+/// A form as it was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// All fields but the token and the way back.
+    pub pairs: Vec<(String, String)>,
+    /// The form's token.
+    pub csrf: String,
+}
+
+/// What became of it.
+pub enum Done {
+    /// Done; go on to this page (or back, or stay).
+    Gone {
+        /// The page to go to; `None` goes back where the page was opened from.
+        to: Option<String>,
+        /// Stay on the same page.
+        stay: bool,
+        /// What to say there.
+        messages: Vec<(Tone, String)>,
+    },
+    /// Not done: the same page, with what was typed and what is wrong.
+    Again(Box<View>),
+    /// Not done: a question first.
+    Confirm {
+        /// The question.
+        question: String,
+        /// The button's caption.
+        caption: String,
+        /// Whether it destroys something.
+        danger: bool,
+    },
+}
+
+impl App {
+    /// Carries out a form of a page.
+    pub fn act(&self, ask: &Ask, page: &QName, query: &ClientQuery, sent: &Sent) -> (Shell, Result<Done, Refusal>) {
+        let live = self.live();
+        let mut known = None;
+        let carried = match ask.session {
+            Some(_) => self.act_signed_in(&live, ask, page, query, sent, &mut known),
+            None => Ok(None),
+        };
+        let (asker, carried) = match (known, carried) {
+            (Some(asker), Ok(Some(carried))) => (asker, Ok(carried)),
+            (Some(asker), Err(again)) => (asker, Err(again)),
+            (None, Err(again)) => (Asker::visitor(self, &live, ask), Err(again)),
+            (_, Ok(None) | Ok(Some(_))) => {
+                let asker = Asker::visitor(self, &live, ask);
+                let carried = match asker.check_csrf(&sent.csrf) {
+                    Ok(()) => self.visitor(&live, &asker, ask).act(page, query, &sent.pairs),
+                    Err(refusal) => Err(Again::Refused(refusal)),
+                };
+                (asker, carried)
+            }
+        };
+        let result = self.told(&live, &asker, ask, page, query, &sent.pairs, carried);
+        if let Err(refusal) = &result {
+            self.record_refusal(ask, &asker, refusal);
+        }
+        (Shell::of(&live, &asker, &ask.language, Some(page)), result)
+    }
+
+    /// `Ok(None)`: the session is over, so a visitor asks.
+    fn act_signed_in(
+        &self,
+        live: &Arc<Live>,
+        ask: &Ask,
+        page: &QName,
+        query: &ClientQuery,
+        sent: &Sent,
+        known: &mut Option<Asker>,
+    ) -> Result<Option<Carried>, Again> {
+        self.db.write(|conn| {
+            let Some(asker) = self.prove(conn, live, ask)? else { return Ok(None) };
+            let asker = known.insert(asker);
+            asker.check_csrf(&sent.csrf)?;
+            let carried = self.act_stored(conn, live, asker, ask, page, query, sent)?;
+            Ok(Some(carried))
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
+    fn act_stored(
+        &self,
+        conn: &mut Conn,
+        live: &Live,
+        asker: &Asker,
+        ask: &Ask,
+        page: &QName,
+        query: &ClientQuery,
+        sent: &Sent,
+    ) -> Result<Carried, Again> {
+        let recorder = self.recorder(asker, ask);
+        let caller = Caller { user: asker.account(), now: self.clock.now() };
+        let mut objects = Store::new(conn, &live.statements, caller, &recorder);
+        let carried = self.visit(live, asker, ask).act(&mut objects, page, query, &sent.pairs)?;
+        self.enqueue(objects.conn(), &carried.effects)?;
+        objects.finish()?;
+        for event in elevated(&carried.effects) {
+            let event = self.told_by(event, asker, ask);
+            audit::record(conn, &self.keys, &self.settings.node, &self.clock, &event).map_err(fault)?;
+        }
+        Ok(carried)
+    }
+
+    /// After the commit (or the roll-back): effects outside the data, and the answer.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
+    fn told(
+        &self,
+        live: &Arc<Live>,
+        asker: &Asker,
+        ask: &Ask,
+        page: &QName,
+        query: &ClientQuery,
+        pairs: &[(String, String)],
+        carried: Result<Carried, Again>,
+    ) -> Result<Done, Refusal> {
+        match carried {
+            Ok(carried) => {
+                self.write_log(&carried.effects, Some(&ask.request_id));
+                self.publish(live, &carried.effects, Some(&ask.request_id));
+                let (to, stay) = match carried.next {
+                    Next::Page(url) => (Some(url), false),
+                    Next::Back => (None, false),
+                    Next::Stay => (None, true),
+                };
+                Ok(Done::Gone { to, stay, messages: carried.messages })
+            }
+            Err(Again::Form(posted, effects)) => {
+                self.write_log(&effects, Some(&ask.request_id));
+                self.shown_again(live, asker, ask, page, query, &Refilled { posted: *posted, pairs: pairs.to_vec() })
+            }
+            Err(Again::Confirm { question, caption, danger }) => Ok(Done::Confirm { question, caption, danger }),
+            Err(Again::Refused(refusal)) => Err(refusal),
+        }
+    }
+
+    fn shown_again(
+        &self,
+        live: &Arc<Live>,
+        asker: &Asker,
+        ask: &Ask,
+        page: &QName,
+        query: &ClientQuery,
+        again: &Refilled,
+    ) -> Result<Done, Refusal> {
+        let (_, view) = match asker.account() {
+            Some(_) => self.show(ask, page, query, Some(again)),
+            None => {
+                (Shell::of(live, asker, &ask.language, Some(page)), self.visitor(live, asker, ask).show(page, query, Some(again)))
+            }
+        };
+        Ok(Done::Again(Box::new(view?)))
+    }
+
+    /// The lines that flows wrote.
+    pub(super) fn write_log(&self, effects: &Effects, request_id: Option<&str>) {
+        for line in &effects.log {
+            let level = match line.level {
+                LogLevel::Trace => Level::Trace,
+                LogLevel::Debug => Level::Debug,
+                LogLevel::Info => Level::Info,
+                LogLevel::Warning => Level::Warning,
+                LogLevel::Error => Level::Error,
+                LogLevel::Critical => Level::Critical,
+            };
+            self.logs.write(&line.node, level, &line.text, request_id);
+        }
+        for (flow, place) in &effects.failed_at {
+            self.logs.write("portcullis.flow", Level::Info, &format!("{flow} ended at {place}"), request_id);
+        }
+    }
+
+    /// Public copies, after the commit.
+    pub(super) fn publish(&self, live: &Live, effects: &Effects, request_id: Option<&str>) {
+        for published in &effects.published {
+            let text = match live.snapshots.publish(&published.snapshot, &published.objects) {
+                Ok(()) => (Level::Info, format!("{} published with {} objects", published.snapshot, published.objects.len())),
+                Err(error) => (Level::Error, error.to_string()),
+            };
+            self.logs.write("portcullis.snapshot", text.0, &text.1, request_id);
+        }
+    }
+}
+
+/// Runs with extra rights, and publications, for the trail.
+pub(super) fn elevated(effects: &Effects) -> impl Iterator<Item = Event> {
+    let runs = effects.elevated.iter().map(|run| {
+        let used: Vec<&str> = run.used.iter().map(String::as_str).collect();
+        let event = Event::new(EventKind::ElevatedRun, "a microflow ran with declared extra rights").on(run.flow.to_string());
+        event.detail("used", None, Some(used.join(", ")))
+    });
+    let published = effects.published.iter().map(|published| {
+        let event =
+            Event::new(EventKind::SnapshotPublished, "a public snapshot was published").on(published.snapshot.to_string());
+        event.detail("objects", None, Some(published.objects.len().to_string()))
+    });
+    runs.chain(published)
+}
+
+pub(super) fn fault(error: audit::AuditError) -> Refusal {
+    match error {
+        audit::AuditError::Db(error) => error.into(),
+        tampered => Refusal::Fault(tampered.to_string()),
+    }
+}

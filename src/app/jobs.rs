@@ -1,0 +1,80 @@
+//! What the server does by itself: scheduled events and upkeep.
+
+use super::act::{elevated, fault};
+use super::context::Joined;
+use super::{App, Refusal};
+use crate::access::Grants;
+use crate::audit::{self, Event, EventKind, Who};
+use crate::config::Level;
+use crate::domain::QName;
+use crate::flow::{self, Budget, Effects, FlowContext};
+use crate::model::ScheduledEvent;
+use crate::store::{Caller, Recorder, Store};
+use crate::workspace::Workspace;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+impl App {
+    /// Runs a scheduled event: nobody's rights but the flow's own elevation, in one transaction.
+    pub fn run_event(&self, event: &ScheduledEvent) -> Result<(), Refusal> {
+        let result = self.run_job(&event.name, &event.microflow);
+        if let Err(refusal) = &result {
+            let text = format!("the scheduled event {} failed: {refusal}", event.name);
+            self.logs.write("portcullis.schedule", Level::Error, &text, None);
+            let record = Event::new(EventKind::FlowFailed, text).on(event.microflow.to_string()).by(None, job(&event.name));
+            self.record(&record)?;
+        }
+        result
+    }
+
+    fn run_job(&self, name: &QName, microflow: &QName) -> Result<(), Refusal> {
+        let live = self.live();
+        let grants = Grants::none(&live.model);
+        let permit = grants.call(microflow)?;
+        let mut effects = Effects::default();
+        let recorder = Recorder {
+            keys: self.keys.clone(),
+            node: self.settings.node.clone(),
+            clock: self.clock.clone(),
+            who: Some(Who { account: None, name: job(name) }),
+            request_id: None,
+        };
+        let done = self.db.write(|conn| {
+            let now = self.clock.now();
+            let mut store = Store::new(conn, &live.statements, Caller { user: None, now }, &recorder);
+            let workspace = Workspace::new(live.model.clone(), None, grants.roles().clone(), now).for_job();
+            let mut objects = Joined { workspace: Rc::new(RefCell::new(workspace)), store: &mut store };
+            let mut context = FlowContext {
+                grants: &grants,
+                objects: &mut objects,
+                account: None,
+                language: &live.model.language,
+                now,
+                effects: &mut effects,
+                budget: Budget::start(&self.clock),
+            };
+            flow::run(&permit, BTreeMap::new(), &mut context)?;
+            self.enqueue(store.conn(), &effects)?;
+            store.finish()?;
+            for event in elevated(&effects) {
+                let event = event.by(None, job(name));
+                audit::record(conn, &self.keys, &self.settings.node, &self.clock, &event).map_err(fault)?;
+            }
+            Ok::<_, Refusal>(())
+        });
+        self.write_log(&effects, None);
+        done?;
+        self.publish(&live, &effects, None);
+        Ok(())
+    }
+
+    /// Forgets ended sessions, expired links and old counters.
+    pub fn upkeep(&self) -> Result<usize, Refusal> {
+        Ok(self.db.write(|conn| self.identity.purge(conn))?)
+    }
+}
+
+fn job(name: &QName) -> String {
+    format!("job {name}")
+}

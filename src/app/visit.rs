@@ -1,0 +1,319 @@
+//! One caller on one page: showing it, and carrying out what a form of it asks for.
+//!
+//! The same for everybody; what differs is the store behind it. A visitor's is closed.
+
+use super::context::{Joined, SharedWorkspace};
+use super::handles::Book;
+use super::{Asker, Live, Refusal};
+use crate::access::{Grants, Objects, Open, Permit};
+use crate::clock::Clock;
+use crate::crypto::Keys;
+use crate::domain::{Name, ObjectId, QName, Value};
+use crate::flow::{self, Account, Budget, Effects, FlowContext, FlowError, Outcome};
+use crate::model::{Page, Tone};
+use crate::page::form::{self, Argument, Deed, Target};
+use crate::page::{self, ClientQuery, PageContext, PageError, Posted, Reader, View};
+use crate::workspace::{Exported, Workspace};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One caller on one page.
+pub(super) struct Visit<'a> {
+    pub live: &'a Live,
+    pub asker: &'a Asker,
+    pub clock: &'a Clock,
+    pub keys: &'a Keys,
+    pub language: &'a str,
+}
+
+/// A form that was refused, to be shown again.
+pub struct Refilled {
+    /// What was typed, and what is wrong.
+    pub posted: Posted,
+    /// All fields as sent, the sealed state among them.
+    pub pairs: Vec<(String, String)>,
+}
+
+/// Where to go after a deed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// To this address.
+    Page(String),
+    /// Back to where the page was opened from.
+    Back,
+    /// To the same page, fresh.
+    Stay,
+}
+
+/// A deed that was carried out (not committed yet).
+pub(super) struct Carried {
+    pub next: Next,
+    pub messages: Vec<(Tone, String)>,
+    pub effects: Effects,
+    /// Objects that travel with a registration link.
+    pub registered: Vec<Option<Exported>>,
+}
+
+/// Why a form was not carried out.
+#[derive(Debug)]
+pub(super) enum Again {
+    /// Refused.
+    Refused(Refusal),
+    /// Show the form again with this.
+    Form(Box<Posted>, Box<Effects>),
+    /// Ask first.
+    Confirm { question: String, caption: String, danger: bool },
+}
+
+impl<E: Into<Refusal>> From<E> for Again {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl Visit<'_> {
+    fn user(&self) -> Option<ObjectId> {
+        self.asker.account()
+    }
+
+    pub fn workspace(&self) -> SharedWorkspace {
+        let roles = self.asker.grants.roles().clone();
+        let workspace = Workspace::new(self.live.model.clone(), self.user(), roles, self.clock.now());
+        Rc::new(RefCell::new(workspace.with_snapshots(self.live.snapshots.clone())))
+    }
+
+    fn book(&self, workspace: &SharedWorkspace) -> Book {
+        Book {
+            keys: self.keys.clone(),
+            clock: self.clock.clone(),
+            binding: self.asker.binding.clone(),
+            model: self.live.model.fingerprint.clone(),
+            workspace: workspace.clone(),
+        }
+    }
+
+    fn reader(&self) -> Reader {
+        let (name, email) = self.asker.name_and_email();
+        Reader {
+            user: self.user(),
+            name: name.to_owned(),
+            email: email.to_owned(),
+            now: self.clock.now(),
+            language: self.language.to_owned(),
+        }
+    }
+
+    fn page(&self, name: &QName) -> Result<(Permit<Open>, Arc<Page>), Refusal> {
+        let permit = self.asker.grants.open(name)?;
+        let page = self.live.model.pages.get(name).cloned().ok_or(Refusal::Gone)?;
+        Ok((permit, page))
+    }
+
+    /// Opens a page.
+    pub fn show(
+        &self,
+        store: &mut dyn Objects,
+        name: &QName,
+        query: &ClientQuery,
+        again: Option<&Refilled>,
+    ) -> Result<View, Refusal> {
+        let (permit, page) = self.page(name)?;
+        let workspace = self.workspace();
+        let mut handles = self.book(&workspace);
+        let state = again.and_then(|again| form::state(&again.pairs, &handles));
+        let arguments = page::arguments(&page, query, state.as_ref(), &mut handles)?;
+        let mut objects = Joined { workspace: workspace.clone(), store };
+        let mut context = PageContext {
+            grants: &self.asker.grants,
+            objects: &mut objects,
+            arguments,
+            query,
+            handles: &mut handles,
+            form: again.map(|again| &again.posted),
+            reader: self.reader(),
+        };
+        Ok(page::open(&permit, &page, &mut context)?)
+    }
+
+    /// Carries out what a form asks for; whoever opened the transaction keeps it only on `Ok`.
+    pub fn act(
+        &self,
+        store: &mut dyn Objects,
+        name: &QName,
+        query: &ClientQuery,
+        pairs: &[(String, String)],
+    ) -> Result<Carried, Again> {
+        let (permit, page) = self.page(name)?;
+        let workspace = self.workspace();
+        let mut handles = self.book(&workspace);
+        let state = form::state(pairs, &handles);
+        let arguments = page::arguments(&page, query, state.as_ref(), &mut handles)?;
+        let mut objects = Joined { workspace: workspace.clone(), store };
+        let mut context = PageContext {
+            grants: &self.asker.grants,
+            objects: &mut objects,
+            arguments,
+            query,
+            handles: &mut handles,
+            form: None,
+            reader: self.reader(),
+        };
+        let deed = form::read(&permit, &page, pairs, &mut context).map_err(|error| match error {
+            PageError::Invalid(posted) => Again::Form(posted, Box::default()),
+            other => Again::Refused(other.into()),
+        })?;
+        let account = self.user().map(|id| {
+            let (name, email) = self.asker.name_and_email();
+            Account { id, name: name.to_owned(), email: email.to_owned() }
+        });
+        let mut effects = Effects::default();
+        let mut made = BTreeMap::new();
+        let mut context = FlowContext {
+            grants: &self.asker.grants,
+            objects: &mut objects,
+            account: account.as_ref(),
+            language: self.language,
+            now: self.clock.now(),
+            effects: &mut effects,
+            budget: Budget::start(self.clock),
+        };
+        let done = carry_out(&self.asker.grants, deed, &mut context, &mut made)?;
+        let (next, outcome) = match done {
+            Ok(done) => done,
+            Err(FlowError::Feedback(feedback)) => {
+                let posted = again(pairs, feedback, &made);
+                effects.rolled_back();
+                return Err(Again::Form(Box::new(posted), Box::new(effects)));
+            }
+            Err(FlowError::Raised(message)) => {
+                let feedback = vec![crate::access::Feedback { object: None, member: None, message }];
+                effects.rolled_back();
+                return Err(Again::Form(Box::new(again(pairs, feedback, &made)), Box::new(effects)));
+            }
+            Err(other) => return Err(Again::Refused(other.into())),
+        };
+        let next = self.next(next, &outcome, &handles);
+        let registered = effects.registrations.iter().map(|wish| workspace.borrow().export(wish.data)).collect();
+        Ok(Carried { next, messages: outcome.messages, effects, registered })
+    }
+
+    fn next(&self, next: Next, outcome: &Outcome, handles: &Book) -> Next {
+        let Some((name, arguments)) = &outcome.page else {
+            return if outcome.close { Next::Back } else { next };
+        };
+        let Some(page) = self.live.model.pages.get(name) else { return next };
+        Next::Page(address(page, arguments, handles))
+    }
+}
+
+/// The address of a page with objects for its parameters.
+fn address(page: &Page, arguments: &BTreeMap<Name, Value>, handles: &dyn page::Handles) -> String {
+    let written: Vec<(String, String)> = arguments
+        .iter()
+        .filter_map(|(name, value)| {
+            let entity = page.parameters.get(name)?;
+            Some((name.to_string(), handles.write(entity, value.as_object()?)))
+        })
+        .collect();
+    page::url(&page.name, written.iter().map(|(name, handle)| (name.as_str(), handle.as_str())))
+}
+
+/// What was typed, with what is wrong: an object that was made and taken back counts as new.
+fn again(pairs: &[(String, String)], mut feedback: Vec<crate::access::Feedback>, made: &BTreeMap<String, ObjectId>) -> Posted {
+    for found in &mut feedback {
+        if found.object.is_some_and(|object| made.values().any(|id| *id == object)) {
+            found.object = None;
+        }
+    }
+    let values = pairs.iter().filter(|(name, _)| !name.starts_with('_')).cloned().collect();
+    Posted { values, errors: BTreeMap::new(), feedback }
+}
+
+type Carry = Result<(Next, Outcome), FlowError>;
+
+fn carry_out(
+    grants: &Grants,
+    deed: Deed,
+    context: &mut FlowContext<'_>,
+    made: &mut BTreeMap<String, ObjectId>,
+) -> Result<Carry, Again> {
+    match deed {
+        Deed::Cancel => Ok(Ok((Next::Back, Outcome::default()))),
+        Deed::Confirm { question, caption, danger } => Err(Again::Confirm { question, caption, danger }),
+        Deed::Delete { entity, id, version } => {
+            Ok(flow::deed::delete(context, grants, &entity, id, version).map(|outcome| (Next::Back, outcome)))
+        }
+        Deed::Save { changes, close, message } => Ok(apply(grants, changes, context, made).map(|mut outcome| {
+            outcome.messages.extend(message.map(|text| (Tone::Success, text)));
+            (if close { Next::Back } else { Next::Stay }, outcome)
+        })),
+        Deed::Run { microflow, arguments, changes } => {
+            // The button was shown, so the right was there a moment ago; it is asked for all the same.
+            let permit = grants.run(&microflow)?;
+            Ok(run(grants, &permit, arguments, changes, context, made).map(|outcome| (Next::Stay, outcome)))
+        }
+    }
+}
+
+fn apply(
+    grants: &Grants,
+    changes: Vec<form::Change>,
+    context: &mut FlowContext<'_>,
+    made: &mut BTreeMap<String, ObjectId>,
+) -> Result<Outcome, FlowError> {
+    let mut all = Outcome::default();
+    for change in changes {
+        let form::Change { view, entity, target, values } = change;
+        let outcome = match target {
+            Target::New => {
+                let (id, outcome) = flow::deed::create(context, grants, &entity, &values)?;
+                made.insert(view, id);
+                outcome
+            }
+            Target::Stored(_, _) | Target::Fresh(_) if values.is_empty() => continue,
+            Target::Stored(id, version) => flow::deed::change(context, grants, &entity, id, Some(version), &values)?,
+            Target::Fresh(id) => flow::deed::change(context, grants, &entity, id, None, &values)?,
+        };
+        all.messages.extend(outcome.messages);
+    }
+    Ok(all)
+}
+
+fn run(
+    grants: &Grants,
+    permit: &Permit<crate::access::Run>,
+    arguments: Vec<(Name, Argument)>,
+    changes: Vec<form::Change>,
+    context: &mut FlowContext<'_>,
+    made: &mut BTreeMap<String, ObjectId>,
+) -> Result<Outcome, FlowError> {
+    let fresh: Vec<(QName, Target, String)> = changes.iter().map(|c| (c.entity.clone(), c.target, c.view.clone())).collect();
+    let applied = apply(grants, changes, context, made)?;
+    for (entity, target, view) in fresh {
+        let stored = grants.model().entity(&entity).is_none_or(|found| found.persistable);
+        let object = match target {
+            Target::Fresh(id) => Some(id),
+            Target::New if !stored => made.get(&view).copied(),
+            _ => None,
+        };
+        if let Some(object) = object {
+            let complaints = context.objects.validate(&grants.view(&entity)?, object)?;
+            if !complaints.is_empty() {
+                return Err(FlowError::Feedback(complaints));
+            }
+        }
+    }
+    let mut values = BTreeMap::new();
+    for (name, argument) in arguments {
+        let value = match argument {
+            Argument::Value(value) => value,
+            Argument::New(view) => made.get(&view).copied().map_or(Value::Empty, Value::Object),
+        };
+        values.insert(name, value);
+    }
+    let mut outcome = flow::run(permit, values, context)?;
+    outcome.messages.splice(0..0, applied.messages);
+    Ok(outcome)
+}

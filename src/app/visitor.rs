@@ -1,0 +1,33 @@
+//! What a visitor's request runs in. There is no connection in it, and no way to one.
+
+use super::registration::FrontDoor;
+use super::visit::{Again, Carried, Visit};
+use super::{App, Ask, Asker, Live};
+use crate::domain::QName;
+use crate::page::ClientQuery;
+use crate::workspace::Closed;
+
+/// Grants, memory and the front door: everything a visitor can touch.
+///
+/// INVARIANT: holds no pool and no connection; the layer test holds this file to it.
+pub(super) struct VisitorContext<'a> {
+    pub visit: Visit<'a>,
+    pub front_door: FrontDoor<'a>,
+}
+
+impl VisitorContext<'_> {
+    /// Carries out what a form asks for, and hands registrations over at the front door.
+    pub fn act(&self, page: &QName, query: &ClientQuery, pairs: &[(String, String)]) -> Result<Carried, Again> {
+        let carried = self.visit.act(&mut Closed, page, query, pairs)?;
+        for (wish, data) in carried.effects.registrations.iter().zip(&carried.registered) {
+            self.front_door.register(wish, data.as_ref())?;
+        }
+        Ok(carried)
+    }
+}
+
+impl App {
+    pub(super) fn visitor<'a>(&'a self, live: &'a Live, asker: &'a Asker, ask: &'a Ask) -> VisitorContext<'a> {
+        VisitorContext { visit: self.visit(live, asker, ask), front_door: self.front_door(live, ask) }
+    }
+}

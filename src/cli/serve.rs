@@ -1,0 +1,94 @@
+//! `demo` and `serve`.
+
+use crate::clock::Clock;
+use crate::config::{Overrides, Settings};
+use crate::log::Logs;
+use crate::server::{self, Mode, StartError};
+use crate::web::Web;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Where settings come from, besides `portcullis.toml` and `PORTCULLIS_*`.
+#[derive(Args, Clone)]
+pub(super) struct Flags {
+    /// Address and port to listen on (default 127.0.0.1:8080)
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Folder for everything the server writes (default var)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder of the app (default apps/people)
+    #[arg(long, value_name = "DIR")]
+    app: Option<PathBuf>,
+    /// Settings file (default portcullis.toml, if it is there)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Flags {
+    /// The resolved settings, or every fault in them.
+    pub(super) fn settings(&self) -> Result<Settings, ExitCode> {
+        let overrides =
+            Overrides { file: self.config.clone(), listen: self.listen, data: self.data.clone(), app: self.app.clone() };
+        Settings::load(&overrides).map_err(|error| {
+            eprintln!("the settings cannot be used:\n{error}");
+            ExitCode::FAILURE
+        })
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Serve {
+    pub(super) fn run(self, mode: Mode) -> ExitCode {
+        let settings = match self.flags.settings() {
+            Ok(settings) => settings,
+            Err(code) => return code,
+        };
+        let logs = Logs::start(&settings.log);
+        let started = server::assemble(settings, mode, Clock::system(), logs).and_then(|web| server::run(web, announce));
+        match started {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+pub(super) fn failed(error: &StartError) -> ExitCode {
+    eprintln!("portcullis: {error}");
+    ExitCode::FAILURE
+}
+
+fn announce(web: &Web, address: SocketAddr) {
+    let app = &web.app;
+    println!("{} is ready at http://{address}", app.live().model.title);
+    if let Some(demo) = &app.demo {
+        println!("\nDemo users (also one click each at http://{address}/sign-in):");
+        for one in demo.users.iter() {
+            let roles: Vec<&str> = one.user.roles.iter().map(|role| role.as_str()).collect();
+            println!("  {:<28} {:<34} {}", roles.join(", "), one.user.email, one.password);
+        }
+        println!("\nOutgoing mail is kept at http://{address}/dev/outbox. Ctrl-C stops the server; its data stays.");
+    } else if let Err(error) = bootstrap(web) {
+        eprintln!("the start link could not be made: {error}");
+    }
+}
+
+/// The one-time link that makes the first administrator.
+fn bootstrap(web: &Web) -> Result<(), crate::identity::LinkError> {
+    let app = &web.app;
+    let Some(role) = app.live().model.administration.users.first().cloned() else { return Ok(()) };
+    if let Some(token) = app.db.read(|conn| app.identity.bootstrap_link(conn, &role))? {
+        println!(
+            "\nNobody is {role} yet. This link makes the first one; it works once:\n  {}/link/bootstrap/{token}",
+            app.settings.base_url
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! `migrate`, `audit`, `account`, `secret`, `settings`: what an operator does beside running the server.
+
+use super::serve::{Flags, failed};
+use crate::audit;
+use crate::clock::Clock;
+use crate::crypto::Keys;
+use crate::domain::Name;
+use crate::identity::{Actor, Identity, IdentitySettings, NewAccount};
+use crate::model::{self, Files, Model};
+use crate::server::open_database;
+use crate::store;
+use clap::{Args, Subcommand};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+fn complain(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("portcullis: {error}");
+    ExitCode::FAILURE
+}
+
+fn load(folder: &std::path::Path) -> Result<Model, ExitCode> {
+    let files = Files::read(folder).map_err(complain)?;
+    let (model, findings) = model::load(&files);
+    model.ok_or_else(|| complain(findings.human()))
+}
+
+/// Brings the database in step with the model.
+#[derive(Args)]
+#[group(required = true, multiple = false, id = "what", args = ["plan", "apply"])]
+pub(super) struct Migrate {
+    /// Show what would be done
+    #[arg(long)]
+    plan: bool,
+    /// Do it, in one transaction
+    #[arg(long)]
+    apply: bool,
+    /// Accept that these stored values are lost (entity or member, as the plan names them)
+    #[arg(long, value_name = "NAME")]
+    accept_loss: Vec<String>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Migrate {
+    pub(super) fn run(self) -> ExitCode {
+        match self.work() {
+            Ok(code) | Err(code) => code,
+        }
+    }
+
+    fn work(self) -> Result<ExitCode, ExitCode> {
+        let settings = self.flags.settings()?;
+        let model = load(&settings.app)?;
+        let db = open_database(&settings).map_err(|error| failed(&error))?;
+        let now = Clock::system().now();
+        let plan = db.read(|conn| store::plan(conn, &model, now)).map_err(complain)?;
+        if plan.is_empty() {
+            println!("The database is in step with the model.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        for step in &plan.steps {
+            println!("{}", step.what);
+            for statement in step.sql(db.dialect()) {
+                println!("    {statement};");
+            }
+        }
+        for loss in &plan.losses {
+            println!("LOSES {}: {} (name it with --accept-loss {})", loss.name, loss.what, loss.name);
+        }
+        for missing in plan.missing() {
+            println!("MISSING {missing}: required, but rows exist without a value and there is no constant default");
+        }
+        if self.apply {
+            let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
+            store::apply(&db, &model, &accepted, now).map_err(complain)?;
+            println!("Applied.");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The record of what happened.
+#[derive(Args)]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    act: AuditAct,
+}
+
+#[derive(Subcommand)]
+enum AuditAct {
+    /// Check that no record was altered, added or removed
+    Verify(Flags),
+}
+
+impl Audit {
+    pub(super) fn run(self) -> ExitCode {
+        let AuditAct::Verify(flags) = self.act;
+        match verify(&flags) {
+            Ok(code) | Err(code) => code,
+        }
+    }
+}
+
+fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
+    let settings = flags.settings()?;
+    let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
+    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let report = db.read(|conn| audit::verify(conn, &keys)).map_err(complain)?;
+    print!("{report}");
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Accounts.
+#[derive(Args)]
+pub(super) struct Account {
+    #[command(subcommand)]
+    act: AccountAct,
+}
+
+#[derive(Subcommand)]
+enum AccountAct {
+    /// Make an account and print the link with which its owner chooses a password
+    Create {
+        /// The person's address
+        #[arg(long)]
+        email: String,
+        /// The person's name
+        #[arg(long)]
+        name: String,
+        /// A user role; repeat for several
+        #[arg(long, required = true)]
+        role: Vec<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+}
+
+impl Account {
+    pub(super) fn run(self) -> ExitCode {
+        let AccountAct::Create { email, name, role, flags } = self.act;
+        match create(&email, &name, &role, &flags) {
+            Ok(code) | Err(code) => code,
+        }
+    }
+}
+
+fn create(email: &str, name: &str, roles: &[String], flags: &Flags) -> Result<ExitCode, ExitCode> {
+    let settings = flags.settings()?;
+    let model = load(&settings.app)?;
+    for role in roles {
+        if model.user_roles.get(role.as_str()).is_none_or(|found| found.anonymous) {
+            let known: Vec<&str> =
+                model.user_roles.iter().filter(|(_, found)| !found.anonymous).map(|(name, _)| name.as_str()).collect();
+            return Err(complain(format!("there is no user role `{role}` to give; there are {}", known.join(", "))));
+        }
+    }
+    let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
+    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let identity = Identity::new(keys, Clock::system(), &settings.node, IdentitySettings::configured(&settings, &model.title))
+        .map_err(complain)?;
+    let roles: BTreeSet<Name> = roles.iter().map(Name::new).collect();
+    let new = NewAccount { email, name, roles: &roles };
+    let (_, token) = db.write(|conn| identity.invite(conn, &Actor::system("command line"), &new)).map_err(complain)?;
+    println!("{}/link/invite/{token}", settings.base_url);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The installation's root secret.
+#[derive(Args)]
+pub(super) struct Secret {
+    #[command(subcommand)]
+    act: SecretAct,
+}
+
+#[derive(Subcommand)]
+enum SecretAct {
+    /// Make the secret file in the data folder, readable by its owner only; never replaces one
+    Create(Flags),
+}
+
+impl Secret {
+    pub(super) fn run(self) -> ExitCode {
+        let SecretAct::Create(flags) = self.act;
+        let settings = match flags.settings() {
+            Ok(settings) => settings,
+            Err(code) => return code,
+        };
+        match Keys::load_or_create(&settings.data) {
+            Ok(_) => {
+                println!("{}", settings.data.join("secret.key").display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => complain(error),
+        }
+    }
+}
+
+/// The resolved settings, without secrets.
+#[derive(Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+impl Show {
+    pub(super) fn run(self) -> ExitCode {
+        match self.flags.settings() {
+            Ok(settings) => {
+                print!("{}", settings.display());
+                ExitCode::SUCCESS
+            }
+            Err(code) => code,
+        }
+    }
+}

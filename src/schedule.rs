@@ -1,0 +1,210 @@
+//! The server's clockwork: scheduled events, waiting mail and refusals, upkeep, and in demo mode
+//! the model's files.
+//!
+//! One thread; a turn that fails is logged and tried again. It decides nothing: the use cases do.
+
+use crate::app::{App, Live};
+use crate::audit::{Event, EventKind};
+use crate::config::Level;
+use crate::domain::QName;
+use crate::model::{self, Files, Findings, Severity, Timing};
+use crate::store;
+use crate::web::Web;
+use crate::workspace::Snapshots;
+use chrono::NaiveDateTime;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+const TICK: Duration = Duration::from_millis(500);
+const UPKEEP_SECONDS: i64 = 3_600;
+
+/// The running clockwork; stops when dropped.
+pub struct Schedule {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Schedule {
+    /// Starts it.
+    pub fn start(web: Arc<Web>) -> std::io::Result<Self> {
+        let (stop, stopped) = channel();
+        let thread = std::thread::Builder::new().name("schedule".into()).spawn(move || Clockwork::new(web).run(&stopped))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Clockwork {
+    web: Arc<Web>,
+    last: BTreeMap<QName, NaiveDateTime>,
+    upkeep: Option<NaiveDateTime>,
+    files: Option<SystemTime>,
+}
+
+impl Clockwork {
+    fn new(web: Arc<Web>) -> Self {
+        let files = newest(&web.app.settings.app);
+        Self { web, last: BTreeMap::new(), upkeep: None, files }
+    }
+
+    fn app(&self) -> &App {
+        &self.web.app
+    }
+
+    fn run(&mut self, stopped: &Receiver<()>) {
+        loop {
+            self.turn();
+            match stopped.recv_timeout(TICK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                _ => return self.app().record_waiting(),
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        self.events();
+        self.app().record_waiting();
+        if let Err(refusal) = self.app().deliver() {
+            self.app().logs.write("portcullis.schedule", Level::Debug, &format!("mail waits: {refusal}"), None);
+        }
+        let now = self.app().clock.now();
+        if self.upkeep.is_none_or(|at| (now - at).num_seconds() >= UPKEEP_SECONDS) && self.app().upkeep().is_ok() {
+            self.upkeep = Some(now);
+        }
+        if self.app().demo.is_some() {
+            self.watch();
+        }
+    }
+
+    fn events(&mut self) {
+        let live = self.app().live();
+        for event in &live.model.schedule {
+            let now = self.app().clock.now();
+            let due = match self.last.get(&event.name) {
+                None => {
+                    let at_start = event.at_start;
+                    self.last.insert(event.name.clone(), now);
+                    at_start
+                }
+                Some(last) => is_due(event.timing, *last, now),
+            };
+            if due {
+                self.last.insert(event.name.clone(), now);
+                // What went wrong is in the log and the trail; the next turn tries again.
+                let _ = self.app().run_event(event);
+            }
+        }
+    }
+
+    /// In demo mode a changed model takes effect by itself; one with an error leaves the old one running.
+    fn watch(&mut self) {
+        let folder = self.app().settings.app.clone();
+        let newest = newest(&folder);
+        if newest == self.files {
+            return;
+        }
+        self.files = newest;
+        let Ok(files) = Files::read(&folder) else { return };
+        let (model, findings) = model::load(&files);
+        match model {
+            Some(model) if model.fingerprint == self.app().live().model.fingerprint => self.app().reject(None),
+            Some(model) => self.replace(model, findings),
+            None => {
+                let errors = findings.count(Severity::Error);
+                self.log(&format!("the changed model has {errors} error(s); the last good one is still running"));
+                self.app().reject(Some(findings));
+            }
+        }
+    }
+
+    fn replace(&self, model: model::Model, findings: Findings) {
+        let app = self.app();
+        if let Err(error) = store::apply(&app.db, &model, &BTreeSet::new(), app.clock.now()) {
+            self.log(&format!("the database cannot follow the changed model: {error}"));
+            return;
+        }
+        let model = Arc::new(model);
+        let (snapshots, problems) = Snapshots::open(model.clone(), &app.settings.data.join("public"));
+        problems.iter().for_each(|problem| self.log(&problem.to_string()));
+        match Live::new(model.clone(), Arc::new(snapshots), findings) {
+            Ok(live) => app.replace(live),
+            Err(error) => return self.log(&error.to_string()),
+        }
+        if let Err(error) = self.web.refresh() {
+            self.log(&error.to_string());
+        }
+        let event = Event::new(EventKind::ModelReloaded, "a changed model took effect").on(model.fingerprint.clone());
+        if let Err(refusal) = app.record(&event) {
+            self.log(&refusal.to_string());
+        }
+        self.log("the changed model is running");
+    }
+
+    fn log(&self, text: &str) {
+        self.app().logs.write("portcullis.model", Level::Warning, text, None);
+    }
+}
+
+/// Whether an event that ran (or was first seen) at `last` is due again.
+fn is_due(timing: Timing, last: NaiveDateTime, now: NaiveDateTime) -> bool {
+    match timing {
+        Timing::Every(seconds) => (now - last).num_seconds() >= i64::try_from(seconds).unwrap_or(i64::MAX),
+        Timing::Daily(minute) => {
+            let today = now.date().and_hms_opt(minute / 60, minute % 60, 0);
+            today.is_some_and(|at| now >= at && last < at)
+        }
+    }
+}
+
+/// When the newest model file was written, and so whether anything changed.
+fn newest(folder: &std::path::Path) -> Option<SystemTime> {
+    let mut newest = None;
+    let mut todo = vec![folder.to_path_buf()];
+    while let Some(at) = todo.pop() {
+        for entry in std::fs::read_dir(at).ok()?.flatten() {
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                todo.push(entry.path());
+            }
+            let changed = entry.metadata().and_then(|data| data.modified()).ok();
+            newest = newest.max(changed);
+        }
+    }
+    newest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::NaiveDate;
+
+    #[test]
+    fn a_daily_event_runs_once_a_day_at_its_minute() {
+        let at = |day: u32, hour: u32, minute: u32| {
+            NaiveDate::from_ymd_opt(2026, 3, day).unwrap().and_hms_opt(hour, minute, 0).unwrap()
+        };
+        let daily = Timing::Daily(150);
+        assert!(!is_due(daily, at(1, 1, 0), at(1, 2, 29)));
+        assert!(is_due(daily, at(1, 1, 0), at(1, 2, 30)));
+        assert!(!is_due(daily, at(1, 2, 30), at(1, 23, 0)));
+        assert!(is_due(daily, at(1, 2, 30), at(2, 2, 31)));
+    }
+
+    #[test]
+    fn a_repeated_event_waits_its_time() {
+        let at = |second: u32| NaiveDate::from_ymd_opt(2026, 3, 1).unwrap().and_hms_opt(0, 0, second).unwrap();
+        assert!(!is_due(Timing::Every(30), at(0), at(29)));
+        assert!(is_due(Timing::Every(30), at(0), at(30)));
+    }
+}

@@ -1,0 +1,170 @@
+//! From settings to a server that is ready to listen.
+
+use crate::app::seed::{self, Seeded};
+use crate::app::{App, Demo, Live};
+use crate::audit::{Event, EventKind};
+use crate::clock::Clock;
+use crate::config::{Settings, create_private_dir};
+use crate::crypto::{KeyError, Keys};
+use crate::db::{Db, DbError};
+use crate::gate::Gate;
+use crate::identity::{DemoError, DemoMode, Identity, IdentitySettings};
+use crate::log::Logs;
+use crate::mail::{MailError, Mailer};
+use crate::model::{self, Files, Findings, Level, Model, Severity};
+use crate::store::{self, SyncError};
+use crate::web::Web;
+use crate::web::assets::Assets;
+use crate::workspace::Snapshots;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a server is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With demo users and an outbox, on this machine only.
+    Demo,
+    /// Strict.
+    Serve,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The model has errors; they say where and how to mend.
+    #[error("the model has errors:\n\n{}", .0.human())]
+    Model(Findings),
+    /// The model's folder cannot be read.
+    #[error("the app cannot be read: {0}")]
+    Files(std::io::Error),
+    /// What is missing for `serve`.
+    #[error("refused to start; {} thing(s) to mend:\n{}", .0.len(), .0.iter().map(|gap| format!("  - {gap}")).collect::<Vec<_>>().join("\n"))]
+    Gaps(Vec<String>),
+    /// Demo mode is for this machine only.
+    #[error(
+        "demo mode listens on this machine only (127.0.0.1 or [::1]); {0} could be reached by others. `portcullis serve` is for others"
+    )]
+    Reachable(std::net::SocketAddr),
+    /// The secret.
+    #[error("{0}")]
+    Keys(#[from] KeyError),
+    /// The database.
+    #[error("the database cannot be used: {0}")]
+    Db(#[from] DbError),
+    /// The database does not fit the model.
+    #[error("{0}")]
+    Sync(#[from] SyncError),
+    /// Mail.
+    #[error("{0}")]
+    Mail(#[from] MailError),
+    /// Demo users.
+    #[error("{0}")]
+    Demo(#[from] DemoError),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Loads and checks a model.
+fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
+    let files = Files::read(folder).map_err(StartError::Files)?;
+    let (model, findings) = model::load(&files);
+    match model {
+        Some(model) => Ok((model, findings)),
+        None => Err(StartError::Model(findings)),
+    }
+}
+
+/// Opens and migrates the database of some settings.
+pub fn open_database(settings: &Settings) -> Result<Db, StartError> {
+    create_private_dir(&settings.data).map_err(|error| StartError::Other(format!("{}: {error}", settings.data.display())))?;
+    let db = Db::open(&settings.database, settings.pool)?;
+    db.migrate()?;
+    Ok(db)
+}
+
+/// Builds everything but the listening.
+pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Result<Web, StartError> {
+    let demo_mode = match mode {
+        Mode::Demo => Some(DemoMode::on(settings.listen).ok_or(StartError::Reachable(settings.listen))?),
+        Mode::Serve => None,
+    };
+    let (model, findings) = load(&settings.app)?;
+    if mode == Mode::Serve {
+        refuse_gaps(&settings, &model, &findings)?;
+    }
+    create_private_dir(&settings.data).map_err(|error| StartError::Other(format!("{}: {error}", settings.data.display())))?;
+    let keys = match mode {
+        Mode::Demo if settings.secret_file.parent() == Some(settings.data.as_path()) => Keys::load_or_create(&settings.data)?,
+        _ => Keys::load_file(&settings.secret_file)?,
+    };
+    let db = open_database(&settings)?;
+    synchronise(&db, &model, mode, &clock)?;
+    let identity =
+        Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
+            .map_err(|error| StartError::Other(error.to_string()))?;
+    let demo = match demo_mode {
+        Some(proof) => {
+            let users = db.write(|conn| identity.ensure_demo_users(conn, proof, &Demo::users_of(&model)))?;
+            Some(Demo { mode: proof, users })
+        }
+        None => {
+            db.write(|conn| identity.purge_demo_users(conn))?;
+            None
+        }
+    };
+    if let Some(demo) = &demo {
+        let seeded = seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
+        if let Seeded::Rows(rows) = seeded {
+            logs.write("portcullis.seed", crate::config::Level::Info, &format!("demo data: {rows} rows"), None);
+        }
+    }
+    let mailer = Mailer::configured(&settings.mail)?;
+    let model = Arc::new(model);
+    let (snapshots, problems) = Snapshots::open(model.clone(), &settings.data.join("public"));
+    for problem in problems {
+        logs.write("portcullis.snapshot", crate::config::Level::Warning, &problem.to_string(), None);
+    }
+    let live = Live::new(model, Arc::new(snapshots), findings).map_err(|error| StartError::Other(error.to_string()))?;
+    let gate = Gate::configured(&settings);
+    let app = App::new(settings, keys, clock, db, identity, mailer, logs, demo, live);
+    let event =
+        Event::new(EventKind::Configuration, format!("the server started ({mode:?})")).on(app.live().model.fingerprint.clone());
+    app.record(&event).map_err(|error| StartError::Other(error.to_string()))?;
+    let assets = Assets::load().map_err(|error| StartError::Other(error.to_string()))?;
+    Web::new(Arc::new(app), gate, Arc::new(assets)).map_err(|error| StartError::Other(error.to_string()))
+}
+
+fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Result<(), StartError> {
+    let mut gaps = Vec::new();
+    if model.level == Level::Prototype {
+        gaps.push("app.yaml: the security level is prototype; set `level: production`".to_owned());
+    }
+    let open = findings.0.iter().filter(|finding| finding.severity == Severity::Gap);
+    gaps.extend(open.map(|finding| format!("{}: {}", finding.place(), finding.message)));
+    gaps.extend(settings.check_production().iter().map(|gap| format!("{}: {} – {}", gap.key, gap.what, gap.mend)));
+    for variable in model.secrets.values() {
+        let file = format!("{variable}_FILE");
+        if std::env::var_os(variable).is_none() && std::env::var_os(&file).is_none() {
+            gaps.push(format!("the secret constant {variable} is not set; set {variable} or {file}"));
+        }
+    }
+    if gaps.is_empty() { Ok(()) } else { Err(StartError::Gaps(gaps)) }
+}
+
+/// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
+fn synchronise(db: &Db, model: &Model, mode: Mode, clock: &Clock) -> Result<(), StartError> {
+    let now = clock.now();
+    let plan = db.read(|conn| store::plan(conn, model, now))?;
+    if plan.is_empty() {
+        return Ok(());
+    }
+    if mode == Mode::Serve && !plan.is_first() {
+        let steps: Vec<String> = plan.steps.iter().map(|step| format!("database: {}", step.what)).collect();
+        let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
+        return Err(StartError::Gaps(steps.into_iter().chain([hint]).collect()));
+    }
+    store::apply(db, model, &BTreeSet::new(), now)?;
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Putting a server together and running it.
+//!
+//! [`Mode::Demo`] makes what is missing (secret, schema, data, users) and listens on this machine
+//! only. [`Mode::Serve`] makes nothing up: it refuses to start, naming each gap, unless the model
+//! passes the production gate and the settings are safe.
+
+mod assemble;
+mod http;
+
+pub use assemble::{Mode, StartError, assemble, open_database};
+pub use http::{Running, run, start};

@@ -1,0 +1,149 @@
+//! The one place where refusals are answered.
+
+use super::reply::Reply;
+use super::request::Request;
+use super::state::Web;
+use crate::app::{Refusal, Shell};
+use crate::gate::{BodyError, Stopped};
+use serde_json::{Value, json};
+
+/// What a refusal page says: it tells what a person can do and leaks nothing.
+struct Said {
+    status: u16,
+    title: &'static str,
+    text: String,
+    picture: &'static str,
+    reference: bool,
+    retry_after: Option<u64>,
+}
+
+fn said(status: u16, title: &'static str, text: &str, picture: &'static str) -> Said {
+    Said { status, title, text: text.to_owned(), picture, reference: false, retry_after: None }
+}
+
+impl Web {
+    /// Answers a refusal: visitors are asked to sign in, what must not be learned of looks absent,
+    /// the rest is told plainly with a reference.
+    pub fn refused(&self, request: &Request, shell: &Shell, refusal: &Refusal) -> Reply {
+        let found = match refusal {
+            Refusal::Denied(_) if shell.user.is_none() => {
+                let next = percent(&request.ask.target);
+                return self.with_cookies(request, shell, Reply::redirect(format!("/sign-in?next={next}")));
+            }
+            Refusal::Denied(denied) if denied.conceal => gone(),
+            Refusal::Denied(_) => Said {
+                reference: true,
+                ..said(
+                    403,
+                    "Not for you",
+                    "Your roles do not open this door. If you need it for your work, ask an administrator and give them the reference below.",
+                    "not_for_you",
+                )
+            },
+            Refusal::Forged(_) => Said {
+                reference: true,
+                ..said(
+                    400,
+                    "That did not come from our page",
+                    "The request does not fit the page it claims to come from. Nothing was changed. Please go back, reload the page and try again.",
+                    "bad_request",
+                )
+            },
+            Refusal::Gone => gone(),
+            Refusal::Expired => said(
+                409,
+                "This page was out of date",
+                "The app or the data behind this page has changed since you opened it. Nothing was saved. Please open the page again.",
+                "gone",
+            ),
+            Refusal::Stale => said(
+                409,
+                "Somebody else was faster",
+                "This was changed by somebody else while you were working on it. Nothing was saved. Please open it again and look at the new state.",
+                "gone",
+            ),
+            Refusal::Said(text) => said(422, "This cannot be done", text, "bad_request"),
+            Refusal::TooFast(wait) => {
+                let seconds = wait.as_secs().max(1);
+                Said {
+                    retry_after: Some(seconds),
+                    ..said(429, "Too many tries", &format!("Please wait {seconds} seconds and try again."), "too_fast")
+                }
+            }
+            Refusal::Unavailable(_) => Said {
+                retry_after: Some(5),
+                ..said(
+                    503,
+                    "Not available right now",
+                    "The data cannot be reached at the moment. Nothing was changed. Please try again shortly.",
+                    "busy",
+                )
+            },
+            Refusal::Fault(_) => Said {
+                reference: true,
+                ..said(
+                    500,
+                    "Something went wrong",
+                    "This is our fault, not yours. Nothing was changed. If it happens again, tell an administrator the reference below.",
+                    "broken",
+                )
+            },
+        };
+        self.refusal_page(request, shell, found)
+    }
+
+    fn refusal_page(&self, request: &Request, shell: &Shell, found: Said) -> Reply {
+        let home = json!({"href": "/", "caption": "To the start page"});
+        let back = request.came_from.as_ref().map(|path| json!({"href": path, "caption": "Back"}));
+        let actions: Vec<Value> = back.into_iter().chain([home]).collect();
+        let reference = found.reference.then(|| request.ask.request_id.clone());
+        let values = json!({"status": found.status, "text": found.text, "reference": reference, "actions": actions, "illustration": found.picture});
+        let mut reply = self.system(request, shell, found.status, "system/error.html", found.title, &values);
+        reply.retry_after = found.retry_after;
+        reply
+    }
+
+    /// A request that the gate stopped, in words.
+    pub fn stopped(&self, stopped: Stopped) -> Reply {
+        match stopped {
+            Stopped::Host => Reply::text(421, "This server does not answer for that host name."),
+            Stopped::Method => Reply::text(405, "This server knows GET, HEAD and POST only."),
+            Stopped::Origin => Reply::text(403, "This form was sent from another site. Nothing was changed."),
+            Stopped::TooLong => Reply::text(414, "This address is too long."),
+        }
+    }
+
+    /// A form that could not be read, in words.
+    pub fn unreadable(&self, error: &BodyError) -> Reply {
+        match error {
+            BodyError::TooLarge => Reply::text(413, "This is more than the server takes at once. Nothing was changed."),
+            BodyError::NotAForm => Reply::text(415, "This is not a form that the server reads. Nothing was changed."),
+            BodyError::Interrupted => Reply::text(408, "The form did not arrive whole. Nothing was changed."),
+        }
+    }
+
+    /// An address that leads nowhere.
+    pub fn nowhere(&self, request: &Request) -> Reply {
+        let live = self.app.live();
+        let asker = crate::app::Asker::visitor(&self.app, &live, &request.ask);
+        let shell = Shell::of(&live, &asker, &request.ask.language, None);
+        self.refused(request, &shell, &Refusal::Gone)
+    }
+}
+
+fn gone() -> Said {
+    said(404, "Not here", "There is nothing here for you: it was moved or removed, or it never was.", "gone")
+}
+
+/// Percent-encodes for a query value.
+pub fn percent(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,242 @@
+//! Views → HTML.
+//!
+//! Templates are part of the program and checked when they are loaded. Every value is escaped by
+//! the template engine; the only texts that are not are the HTML of child widgets, made here. A
+//! template decides nothing: what stands in a [`View`] was decided before.
+
+use super::assets::Assets;
+use crate::page::{ColumnNode, Form, ItemNode, MenuEntry, Node, TabNode, View};
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tera::{Context, Kwargs, State, Tera};
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "templates/"]
+struct Templates;
+
+/// Translations: language → source text → text.
+pub type Texts = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Why nothing was rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A template is broken or was given too little.
+    #[error("a template could not be rendered")]
+    Template(#[from] tera::Error),
+    /// A value could not be given to a template.
+    #[error("a value could not be shown")]
+    Value(#[from] serde_json::Error),
+}
+
+/// Renders; made once per model.
+pub struct Renderer {
+    plain: Tera,
+    languages: HashMap<String, Tera>,
+}
+
+/// What stands around a page.
+#[derive(Debug, Serialize)]
+pub struct Shell {
+    /// Language of the page.
+    pub lang: String,
+    /// Title of the app.
+    pub app_title: String,
+    /// Number used once, of this response's policy.
+    pub nonce: String,
+    /// The caller, when signed in.
+    pub user: Option<ShellUser>,
+    /// Their menu.
+    pub menu: Vec<MenuEntry>,
+    /// Whether some part of the administration is theirs.
+    pub admin: bool,
+    /// Token against forged requests.
+    pub csrf: String,
+    /// A standing notice.
+    pub banner: Option<Banner>,
+    /// Notices shown once.
+    pub messages: Vec<Message>,
+    /// `auto`, `light` or `dark`.
+    pub theme: String,
+    /// Path of the request.
+    pub path: String,
+    /// Id of the request.
+    pub request_id: String,
+    /// Where the page was opened from: forms carry it, for buttons that close.
+    pub back: String,
+}
+
+/// The caller, as the frame shows them.
+#[derive(Debug, Serialize)]
+pub struct ShellUser {
+    /// Name.
+    pub name: String,
+    /// Initials.
+    pub initials: String,
+    /// Address.
+    pub email: String,
+    /// User roles.
+    pub roles: Vec<String>,
+}
+
+/// A standing notice.
+#[derive(Debug, Serialize)]
+pub struct Banner {
+    /// Tone.
+    pub tone: String,
+    /// Text.
+    pub text: String,
+    /// Where it leads.
+    pub href: Option<String>,
+}
+
+/// A notice shown once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Message {
+    /// Tone.
+    pub tone: String,
+    /// Text.
+    pub text: String,
+}
+
+impl Renderer {
+    /// Loads all templates, for each language that has texts.
+    pub fn new(assets: &Arc<Assets>, texts: &Texts) -> Result<Self, RenderError> {
+        let mut plain = Tera::new();
+        let files: Vec<(String, String)> = Templates::iter()
+            .filter(|path| path.ends_with(".html"))
+            .filter_map(|path| Some((path.to_string(), String::from_utf8_lossy(&Templates::get(&path)?.data).into_owned())))
+            .collect();
+        let assets = assets.clone();
+        plain.register_function("asset", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
+            Ok(assets.url(given.must_get::<&str>("path")?))
+        });
+        speak(&mut plain, BTreeMap::new());
+        plain.add_raw_templates(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))?;
+        let spoken = |texts: &BTreeMap<String, String>| {
+            let mut tera = plain.clone();
+            speak(&mut tera, texts.clone());
+            tera
+        };
+        let languages = texts.iter().map(|(language, texts)| (language.clone(), spoken(texts))).collect();
+        Ok(Self { plain, languages })
+    }
+
+    fn tera(&self, language: &str) -> &Tera {
+        self.languages.get(language).unwrap_or(&self.plain)
+    }
+
+    /// A page of the app.
+    pub fn page(&self, shell: &Shell, view: &View) -> Result<String, RenderError> {
+        #[derive(Serialize)]
+        struct Page<'a> {
+            title: &'a str,
+            forms: &'a [Form],
+        }
+        let template = match view.layout {
+            crate::model::Layout::App => "layout/app.html",
+            crate::model::Layout::Plain => "layout/plain.html",
+        };
+        let mut context = context(shell)?;
+        context.extend(self::context(&Page { title: view.title.peek(), forms: &view.forms })?);
+        context.insert("body", &self.nodes(&shell.lang, &view.nodes)?);
+        Ok(self.tera(&shell.lang).render(template, &context)?)
+    }
+
+    /// A page of the system: one of `templates/system` or `templates/admin`, with its own values.
+    pub fn system(&self, template: &str, title: &str, shell: &Shell, values: &impl Serialize) -> Result<String, RenderError> {
+        let mut context = context(shell)?;
+        context.insert("title", title);
+        context.extend(self::context(values)?);
+        Ok(self.tera(&shell.lang).render(template, &context)?)
+    }
+
+    /// Widgets, one after the other.
+    pub fn nodes(&self, language: &str, nodes: &[Node]) -> Result<String, RenderError> {
+        let mut out = String::new();
+        for node in nodes {
+            out.push_str(&self.node(language, node)?);
+        }
+        Ok(out)
+    }
+
+    /// One widget, its children first.
+    pub fn node(&self, language: &str, node: &Node) -> Result<String, RenderError> {
+        let inside = |children: &[Node]| self.nodes(language, children);
+        let context = match node {
+            Node::Container(node) => with_children(node, inside(&node.children)?)?,
+            Node::Snippet(children) => with_children(&BTreeMap::<&str, &str>::new(), inside(children)?)?,
+            Node::DataView(node) => with_children(node, inside(&node.children)?)?,
+            Node::Columns(columns) => parts(&BTreeMap::<&str, &str>::new(), "columns", columns, &inside)?,
+            Node::Tabs(node) => parts(node, "tabs", &node.tabs, &inside)?,
+            Node::ListView(node) => parts(node, "items", &node.items, &inside)?,
+            Node::Heading(node) => context(node)?,
+            Node::Text(node) => context(node)?,
+            Node::Badge(node) => context(node)?,
+            Node::Alert(node) => context(node)?,
+            Node::DataGrid(node) => context(node)?,
+            Node::Input(node) | Node::Reference(node) => context(node)?,
+            Node::Stat(node) => context(node)?,
+            Node::Button(node) => context(node)?,
+        };
+        Ok(self.tera(language).render(&format!("widgets/{}.html", node.kind()), &context)?)
+    }
+}
+
+/// A node with parts that have children.
+trait Part: Serialize {
+    fn children(&self) -> &[Node];
+}
+impl Part for ColumnNode {
+    fn children(&self) -> &[Node] {
+        &self.children
+    }
+}
+impl Part for TabNode {
+    fn children(&self) -> &[Node] {
+        &self.children
+    }
+}
+impl Part for ItemNode {
+    fn children(&self) -> &[Node] {
+        &self.children
+    }
+}
+
+fn parts<P: Part>(
+    node: &impl Serialize,
+    name: &'static str,
+    parts: &[P],
+    inside: &impl Fn(&[Node]) -> Result<String, RenderError>,
+) -> Result<Context, RenderError> {
+    let mut context = context(node)?;
+    let mut values = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut value = serde_json::to_value(part)?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("children".into(), inside(part.children())?.into());
+        }
+        values.push(value);
+    }
+    context.insert(name, &values);
+    Ok(context)
+}
+
+fn with_children(node: &impl Serialize, children: String) -> Result<Context, RenderError> {
+    let mut context = context(node)?;
+    context.insert("children", &children);
+    Ok(context)
+}
+
+fn context(value: &impl Serialize) -> Result<Context, RenderError> {
+    Ok(Context::from_serialize(value)?)
+}
+
+/// Registers `t(text=…)` for a language.
+fn speak(tera: &mut Tera, texts: BTreeMap<String, String>) {
+    tera.register_function("t", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
+        let text: Cow<'_, str> = given.must_get::<&str>("text")?.into();
+        Ok(texts.get(text.as_ref()).cloned().unwrap_or_else(|| text.into_owned()))
+    });
+}

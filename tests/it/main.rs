@@ -1,0 +1,5 @@
+//! The integration tests: one binary, a module per subject.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+mod matrix;
+mod support;
