@@ -160,7 +160,7 @@ impl Browser {
                 return value;
             }
             assert!(begun.elapsed() < PATIENCE, "{}: {what}\nat {}\n{}", self.who, self.path(), self.text());
-            self.runtime.block_on(tokio::time::sleep(Duration::from_millis(40)));
+            self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(40)).await });
         }
     }
 
