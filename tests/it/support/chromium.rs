@@ -234,9 +234,11 @@ impl Browser {
 
     /// Clicks the first displayed element that an XPath finds, as soon as there is one.
     pub fn click_at(&self, path: &str) {
+        let mut refused = String::new();
         self.until(&format!("looks for {path}"), || {
             let first = self.displayed(path).into_iter().next()?;
-            self.runtime.block_on(first.click()).ok()
+            let clicked = self.runtime.block_on(first.click());
+            clicked.map_err(|error| if refused != error.to_string() { refused = error.to_string(); println!("{refused}") }).ok()
         });
     }
 
