@@ -7,6 +7,7 @@
 //! Deliberately not here: deciding who may do what (the permit brings the rules), beginning and
 //! ending transactions (the caller owns them), and objects that are not stored.
 
+mod bulk;
 mod data;
 mod error;
 mod inside;
@@ -21,6 +22,7 @@ mod tables;
 mod tests;
 mod write;
 
+pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, plan};

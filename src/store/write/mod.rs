@@ -10,6 +10,8 @@ mod values;
 pub(super) use change::change;
 pub(super) use create::create;
 pub(super) use delete::delete;
+pub(super) use row::{inserted, linked};
+pub(super) use values::check;
 
 use super::Store;
 use super::error::{evaluation, lowering, wire};
