@@ -198,7 +198,7 @@ impl Server {
     pub fn mail_to(&self, address: &str) -> Option<String> {
         let outbox = self.web().app.mailer.as_outbox()?;
         let mails = outbox.list().unwrap();
-        let found = mails.iter().filter(|mail| mail.to.contains(address)).max_by_key(|mail| mail.at)?;
+        let found = mails.iter().filter(|mail| mail.to.contains(address)).max_by_key(|mail| mail.id.clone())?;
         Some(outbox.read(&found.id).unwrap().unwrap().text)
     }
     /// The path of the link in the newest mail to an address.
@@ -215,7 +215,7 @@ impl Server {
     }
     /// Texts of the log, newest last.
     pub fn log(&self) -> Vec<String> {
-        self.logs.recent(&Default::default()).iter().map(|entry| format!("{:?} {} {}", entry.level, entry.node, entry.message)).collect()
+        self.logs.recent(&Default::default()).iter().map(|entry| format!("{:?} {} {}", entry.level, entry.node, entry.text)).collect()
     }
 }
 
