@@ -2,33 +2,31 @@
 
 use crate::support::chromium::{Browser, Chromium, Taste, free_port};
 use crate::support::project;
-use chrono::{Datelike, Days, NaiveDate};
-use portcullis::clock::Clock;
-use portcullis::config::{Overrides, Settings};
-use portcullis::log::Logs;
-use portcullis::server::{self, Mode, Running};
+use crate::support::server::{Server, Setup, start};
+use chrono::{Days, NaiveDate};
+use portcullis::config::Origin;
+use portcullis::identity::DemoUsers;
 
-/// The app, running in this process on a fresh database.
+/// The app that ships, on a fresh copy of its demo data, at an address that links in mails can name.
 struct Site {
-    running: Running,
+    server: Server,
     base: String,
-    _data: tempfile::TempDir,
 }
 
 impl Site {
     fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let overrides = Overrides {
-            file: None,
-            listen: Some(([127, 0, 0, 1], free_port()).into()),
-            data: Some(data.path().join("var")),
-            app: Some(project("apps/people")),
-        };
-        let settings = Settings::load(&overrides).unwrap();
-        let web = server::assemble(settings, Mode::Demo, Clock::system(), Logs::detached()).unwrap();
-        let running = server::start(web, true).unwrap();
-        let base = format!("http://{}", running.address);
-        Self { running, base, _data: data }
+        let listen = ([127, 0, 0, 1], free_port()).into();
+        let origin = Origin::of_listen(listen);
+        let base = origin.to_string();
+        let setup = Setup::of(project("apps/people")).scheduled().with(move |settings| {
+            settings.listen = listen;
+            settings.base_url = origin;
+        });
+        Self { server: setup.run(), base }
+    }
+
+    fn demo_users(&self) -> &DemoUsers {
+        &self.server.web().app.demo.as_ref().unwrap().users
     }
 
     /// A browser in which a demo user has signed in.
@@ -48,8 +46,7 @@ fn sign_in(browser: &Browser, name: &str) {
 
 /// A Monday some weeks ahead.
 fn monday(weeks: u64) -> NaiveDate {
-    let day = Clock::system().today() + Days::new(weeks * 7);
-    day - Days::new(u64::from(day.weekday().num_days_from_monday()))
+    start().date() + Days::new(weeks * 7)
 }
 
 const VACANCY: &str = "Software engineer, meter data";
@@ -64,6 +61,7 @@ fn a_visitor_becomes_an_employee_whose_leave_is_approved() {
     let [rosa, helen, greta, tomas] = people.map(|name| site.signed_in(&chromium, name, Taste::default()));
 
     register(&ada);
+    ada.click("Open vacancies");
     ada.open_row(VACANCY);
     ada.click("Apply");
     ada.fill("Why this post", "I like meters, and I like them exact.");
@@ -156,8 +154,7 @@ fn everything_works_with_scripts_switched_off() {
     let Some(chromium) = Chromium::start() else { return };
     let site = Site::start();
     let nadia = chromium.person("Nadia", &site.base, Taste { no_script: true, ..Taste::default() });
-    let demo = site.running.web.app.demo.as_ref().unwrap();
-    let account = demo.users.iter().find(|one| one.user.key == "nadia").unwrap();
+    let account = site.demo_users().iter().find(|one| one.user.key == "nadia").unwrap();
 
     nadia.open("/sign-in");
     assert_eq!(nadia.attributes("/html", "class"), Vec::<String>::new(), "scripts are off");
@@ -212,8 +209,7 @@ fn look_for_colleagues(nadia: &Browser) {
 fn no_page_breaks_the_rules_for_content_or_the_width_of_a_phone() {
     let Some(chromium) = Chromium::start() else { return };
     let site = Site::start();
-    let users: Vec<String> =
-        site.running.web.app.demo.as_ref().unwrap().users.iter().map(|one| one.user.name.clone()).collect();
+    let users: Vec<String> = site.demo_users().iter().map(|one| one.user.name.clone()).collect();
     let mut pages = 0;
     for (index, name) in users.iter().enumerate() {
         let browser = site.signed_in(&chromium, name, Taste { phone: true, dark: index % 2 == 0, no_script: false });

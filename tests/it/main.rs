@@ -2,5 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod browser;
+mod crash;
+mod isolation;
 mod matrix;
 mod support;
+mod two_databases;

@@ -112,6 +112,7 @@ impl Chromium {
             "--disable-component-update".into(),
             "--disable-sync".into(),
             "--no-first-run".into(),
+            "--force-prefers-reduced-motion".into(),
             "--lang=en".into(),
             format!("--user-data-dir={}", profile.display()),
             format!("--window-size={}", if taste.phone { "390,844" } else { "1280,800" }),
@@ -234,11 +235,9 @@ impl Browser {
 
     /// Clicks the first displayed element that an XPath finds, as soon as there is one.
     pub fn click_at(&self, path: &str) {
-        let mut refused = String::new();
         self.until(&format!("looks for {path}"), || {
             let first = self.displayed(path).into_iter().next()?;
-            let clicked = self.runtime.block_on(first.click());
-            clicked.map_err(|error| if refused != error.to_string() { refused = error.to_string(); println!("{refused}") }).ok()
+            self.runtime.block_on(first.click()).ok()
         });
     }
 
