@@ -74,7 +74,7 @@ fn a_visitor_becomes_an_employee_whose_leave_is_approved() {
     rosa.click("Shortlist");
     rosa.sees("Ada Quill is on the shortlist");
 
-    helen.click("Ready to hire");
+    helen.click("Applications");
     helen.open_row("Ada Quill");
     helen.click("Hire");
     helen.fill("Salary per year", "61500.00");
