@@ -3,3 +3,4 @@
 
 mod matrix;
 mod support;
+mod tutorial;
