@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod compose;
+mod crash;
 mod documents;
+mod findings;
 mod isolation;
 mod matrix;
 mod support;
 mod tutorial;
+mod two_databases;
