@@ -115,7 +115,8 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         }
     };
     if let Some(demo) = &demo {
-        let seeded = seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
+        let seeded =
+            seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
         if let Seeded::Rows(rows) = seeded {
             logs.write("portcullis.seed", crate::config::Level::Info, &format!("demo data: {rows} rows"), None);
         }

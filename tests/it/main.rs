@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod compile_fail;
+mod crash;
 mod isolation;
 mod layers;
 mod matrix;
 mod support;
+mod two_databases;

@@ -11,6 +11,7 @@
 //! Deliberately not here: rules, validations by expression and event handlers. This is trusted data.
 
 mod cell;
+mod files;
 mod read;
 #[cfg(test)]
 mod tests;

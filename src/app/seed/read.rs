@@ -1,6 +1,7 @@
 //! Seed files → rows, with every fault at once. No database here.
 
 use super::cell::{Cell, Reading, shown};
+use super::files::{entity_of, hint, names};
 use super::{Fault, SeedError};
 use crate::domain::{Kind, Name, ObjectId, QName, Value, did_you_mean};
 use crate::expr::{Data, Environment, EvalError, evaluate};
@@ -54,24 +55,6 @@ pub(super) fn sheets(model: &Model, app: &Path, users: &DemoUsers, now: NaiveDat
     Err(SeedError::Faults(reader.faults))
 }
 
-/// The files in order; links are not followed, so nothing outside the folder is read.
-fn names(folder: &Path) -> Result<BTreeSet<String>, SeedError> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-        entries => entries?,
-    };
-    let mut names = BTreeSet::new();
-    for entry in entries {
-        let entry = entry?;
-        if let (true, Ok(name)) = (entry.file_type()?.is_file(), entry.file_name().into_string())
-            && name.ends_with(".csv")
-        {
-            names.insert(name);
-        }
-    }
-    Ok(names)
-}
-
 struct Reader<'a> {
     model: &'a Model,
     reading: Reading<'a>,
@@ -101,7 +84,7 @@ impl Reader<'_> {
     }
 
     fn sheet(&mut self, path: &Path, file: String) -> Result<Option<Sheet>, SeedError> {
-        let entity = match self.entity(&file) {
+        let entity = match entity_of(self.model, &file) {
             Ok(entity) => entity,
             Err(message) => {
                 self.fault(&file, 0, "", message);
@@ -144,25 +127,6 @@ impl Reader<'_> {
             self.fault(&file, 0, "", format!("the seed has more than {MOST_ROWS} rows"));
         }
         Ok(Some(Sheet { file, entity, rows }))
-    }
-
-    /// `seed/03-hr.SalaryChange.csv` → the entity.
-    fn entity(&self, file: &str) -> Result<Arc<Entity>, String> {
-        let form = || "a seed file is called NN-<module>.<Entity>.csv".to_owned();
-        let stem = file.strip_prefix("seed/").and_then(|name| name.strip_suffix(".csv")).ok_or_else(form)?;
-        let (number, name) = stem.split_once('-').ok_or_else(form)?;
-        let name =
-            QName::parse(name).filter(|_| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).ok_or_else(form)?;
-        let known: Vec<String> = self.model.entities.keys().map(ToString::to_string).collect();
-        match self.model.entities.get(&name) {
-            Some(entity) if entity.system => Err("accounts come from demoUsers in app.yaml".into()),
-            Some(entity) if !entity.persistable => Err(format!("{name} is not persistable")),
-            Some(entity) => Ok(entity.clone()),
-            None => {
-                let near = did_you_mean(&name.to_string(), known.iter().map(String::as_str));
-                Err(format!("there is no entity {name}{}", hint(near)))
-            }
-        }
     }
 
     fn columns(&mut self, file: &str, entity: &Entity, header: &csv::StringRecord) -> Option<Vec<Column>> {
@@ -296,10 +260,6 @@ impl Reader<'_> {
         };
         self.fault(file, line, "", message);
     }
-}
-
-fn hint(near: Option<&str>) -> String {
-    near.map(|near| format!("; did you mean {near}?")).unwrap_or_default()
 }
 
 fn moment(value: &Value) -> Option<NaiveDateTime> {
