@@ -65,7 +65,7 @@ impl Web {
                 roles: who.roles.clone(),
             }),
             menu: shell.menu.clone(),
-            admin: shell.admin,
+            admin: !shell.parts.is_empty(),
             csrf: shell.csrf.clone(),
             banner: self.banner(shell),
             messages: flash.unwrap_or_default(),
