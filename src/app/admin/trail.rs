@@ -1,8 +1,8 @@
 //! The record of what happened, for those who may read it.
 
 use super::Administrator;
-use crate::access::Grants;
-use crate::app::{App, Refusal};
+use crate::access::{Grants, Part};
+use crate::app::{App, Ask, Refusal, Shell};
 use crate::audit::{self, Detail, Filter, Record, Report};
 use crate::config::Level;
 use crate::db::Conn;
@@ -51,16 +51,6 @@ impl Administrator<'_> {
         let records = found.records.into_iter().map(|record| told(&self.asker.grants, record)).collect();
         Ok(TrailPage { records, page, offset, more: found.more && page < LAST_PAGE })
     }
-
-    /// Walks the whole trail. One at a time: it reads every record there is.
-    pub fn verify(&self, conn: &mut Conn) -> Result<Report, Refusal> {
-        let Ok(_turn) = self.app.verifying.try_lock() else { return Err(Refusal::TooFast(Duration::from_secs(5))) };
-        let report = audit::verify(conn, &self.app.keys)?;
-        if !report.is_whole() {
-            self.app.note(Level::Critical, "portcullis.audit", &report.to_string(), self.ask);
-        }
-        Ok(report)
-    }
 }
 
 // SECURITY: values leave here only for members that the reader may read in every object; which object it was, and
@@ -82,6 +72,18 @@ fn may_know(grants: &Grants, name: &str) -> bool {
 }
 
 impl App {
+    /// Walks the whole trail, one walk at a time: it reads every record there is. Also gives the latest records.
+    pub fn verify(&self, ask: &Ask, csrf: &str) -> (Shell, Result<(Report, TrailPage), Refusal>) {
+        self.check(ask, Part::Audit, csrf, |administrator, conn| {
+            let Ok(_turn) = self.verifying.try_lock() else { return Err(Refusal::TooFast(Duration::from_secs(5))) };
+            let report = audit::verify(conn, &self.keys)?;
+            if !report.is_whole() {
+                self.note(Level::Critical, "portcullis.audit", report.to_string().trim_end(), ask);
+            }
+            Ok((report, administrator.trail(conn, &Filter::default(), 1)?))
+        })
+    }
+
     /// A letter that did not leave, for the trail: the deed stands, and somebody should look at the mail server.
     pub fn record_unsent(&self, link: &super::MailedLink, request_id: &str) {
         let event = audit::Event::new(audit::EventKind::MailFailed, "a link could not be mailed")

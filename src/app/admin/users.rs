@@ -82,9 +82,14 @@ pub struct MailedLink {
 impl Administrator<'_> {
     /// The accounts that fit, a page of them (from 1).
     pub fn users(&self, conn: &mut Conn, filter: &AccountFilter, page: i64) -> Result<UserList, Refusal> {
-        let page = page.clamp(1, LAST_PAGE);
+        let mut page = page.clamp(1, LAST_PAGE);
+        let mut found = identity::search(conn, filter, A_PAGE, (page - 1) * A_PAGE)?;
+        if found.accounts.is_empty() && found.total > 0 {
+            // Beyond the end is the end.
+            page = (found.total + A_PAGE - 1) / A_PAGE;
+            found = identity::search(conn, filter, A_PAGE, (page - 1) * A_PAGE)?;
+        }
         let offset = (page - 1) * A_PAGE;
-        let found = identity::search(conn, filter, A_PAGE, offset)?;
         let ids: Vec<AccountId> = found.accounts.iter().map(|account| account.id).collect();
         let mut roles = identity::roles_of(conn, &ids)?;
         let users = found.accounts.into_iter().map(|account| {
