@@ -25,12 +25,8 @@ pub struct Live {
     pub snapshots: Arc<Snapshots>,
     /// Gaps and warnings of the model.
     pub findings: Findings,
-<<<<<<< HEAD
-    grants: Mutex<HashMap<RoleSet, Arc<Grants>>>,
-=======
     matrix: OnceLock<Matrix>,
-    grants: Mutex<HashMap<(BTreeSet<Name>, bool), Arc<Grants>>>,
->>>>>>> admin
+    grants: Mutex<HashMap<RoleSet, Arc<Grants>>>,
 }
 
 impl Live {

@@ -156,16 +156,11 @@ impl Web {
         }
         match self.app.identity.request_reset(&self.app.db, email, ask.address, Some(&ask.request_id)) {
             Ok(mail) => {
-<<<<<<< HEAD
                 let send = mail.map(|mail| -> AfterAnswer {
-                    Box::new(move |web: &Web| web.send_letter(Letter::Reset, &mail.email, &mail.name, "reset", &mail.token))
-=======
-                let send = mail.map(|mail| -> Box<dyn FnOnce(&Web) + Send> {
                     Box::new(move |web: &Web| {
                         // Whoever asked was answered already; a failure stands in the log.
                         web.send_letter(Letter::Reset, &mail.email, &mail.name, "reset", &mail.token);
                     })
->>>>>>> admin
                 });
                 (form(200, true, None), send)
             }
