@@ -42,7 +42,9 @@ fn walk(server: &Server) -> BTreeMap<String, String> {
             let page = actor.open(&href);
             assert_eq!(page.status, 200, "{key}");
             seen.insert(key, text(&page));
-            deeper.extend(links(&page).into_iter().find(|link| link.contains('?') && !link.contains("=w") && !link.contains(".sort")));
+            deeper.extend(
+                links(&page).into_iter().find(|link| link.contains('?') && !link.contains("=w") && !link.contains(".sort")),
+            );
             if todo.is_empty() {
                 todo.append(&mut deeper);
             }
@@ -54,7 +56,10 @@ fn walk(server: &Server) -> BTreeMap<String, String> {
 fn links(page: &Page) -> Vec<String> {
     let body = &page.answer.body;
     let found = body.split("href=\"/p/").skip(1).filter_map(|rest| rest.split('"').next());
-    let mut all: Vec<String> = found.map(|rest| format!("/p/{}", rest.replace("&amp;", "&"))).filter(|href| !href.contains("?w") && !href.contains("&w")).collect();
+    let mut all: Vec<String> = found
+        .map(|rest| format!("/p/{}", rest.replace("&amp;", "&")))
+        .filter(|href| !href.contains("?w") && !href.contains("&w"))
+        .collect();
     all.dedup();
     all
 }

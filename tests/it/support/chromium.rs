@@ -264,11 +264,12 @@ impl Browser {
     pub fn fill(&self, label: &str, value: &str) {
         self.until(&format!("looks for the field {label:?}"), || {
             let field = self.displayed(&Self::field(label)).into_iter().next()?;
-            self.runtime.block_on(async {
-                field.clear().await?;
-                field.send_keys(value).await
-            })
-            .ok()
+            self.runtime
+                .block_on(async {
+                    field.clear().await?;
+                    field.send_keys(value).await
+                })
+                .ok()
         });
     }
 
@@ -297,10 +298,12 @@ impl Browser {
     pub fn complaints(&self) -> Vec<String> {
         let address = format!("{}/session/{}/se/log", self.driver, self.session);
         let body = json!({"type": "browser"}).to_string();
-        let answer = ureq::post(address).content_type("application/json").send(body).unwrap().body_mut().read_to_string().unwrap();
+        let answer =
+            ureq::post(address).content_type("application/json").send(body).unwrap().body_mut().read_to_string().unwrap();
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let entries = answer["value"].as_array().unwrap().iter();
-        let bad = entries.filter(|entry| entry["source"] != "network" && (entry["level"] == "SEVERE" || entry["source"] == "security"));
+        let bad =
+            entries.filter(|entry| entry["source"] != "network" && (entry["level"] == "SEVERE" || entry["source"] == "security"));
         bad.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
