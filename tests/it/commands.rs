@@ -84,7 +84,8 @@ fn demo_mode_listens_on_this_machine_only() {
 #[test]
 fn the_strict_server_names_every_gap_and_does_not_start() {
     let data = tempfile::tempdir().unwrap();
-    let refused = portcullis(&["serve", "--listen", "127.0.0.1:0", "--app", "tests/apps/library", "--data", data.path().to_str().unwrap()]);
+    let refused =
+        portcullis(&["serve", "--listen", "127.0.0.1:0", "--app", "tests/apps/library", "--data", data.path().to_str().unwrap()]);
     assert!(!refused.status.success());
     for gap in ["prototype", "lending.Donation has no access rule", "mail.target", "secret.key"] {
         assert!(err(&refused).contains(gap), "{gap} is not named:\n{}", err(&refused));
@@ -176,7 +177,9 @@ fn an_account_made_on_the_command_line_is_opened_by_its_link_and_unknown_roles_a
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().to_str().unwrap();
     assert!(portcullis(&["secret", "create", "--data", folder]).status.success());
-    let create = |role: &str| portcullis(&["account", "create", "--email", "bo@people.example", "--name", "Bo Lind", "--role", role, "--data", folder]);
+    let create = |role: &str| {
+        portcullis(&["account", "create", "--email", "bo@people.example", "--name", "Bo Lind", "--role", role, "--data", folder])
+    };
     let refused = create("Administratr");
     assert!(!refused.status.success() && err(&refused).contains("Administrator"), "{}", err(&refused));
     assert!(!create("Visitor").status.success(), "the anonymous role is nobody's to hold");
@@ -193,9 +196,14 @@ fn migrate_shows_its_plan_and_loses_nothing_unnamed() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().to_str().unwrap();
     let app = |member: &str| {
-        let domain = format!("entities:\n  Thing:\n    attributes:\n      {member}: {{type: string}}\n    access:\n      - {{roles: [User], read: [{member}]}}\n");
+        let domain = format!(
+            "entities:\n  Thing:\n    attributes:\n      {member}: {{type: string}}\n    access:\n      - {{roles: [User], read: [{member}]}}\n"
+        );
         written(&[
-            ("app.yaml", "app: things\ntitle: Things\nlevel: production\nlanguage: en\nmodules: [main]\nuserRoles:\n  User: {moduleRoles: [main.User]}\nadministration: {users: [User]}\n"),
+            (
+                "app.yaml",
+                "app: things\ntitle: Things\nlevel: production\nlanguage: en\nmodules: [main]\nuserRoles:\n  User: {moduleRoles: [main.User]}\nadministration: {users: [User]}\n",
+            ),
             ("main/module.yaml", "roles: {User: Uses it}\n"),
             ("main/domain.yaml", &domain),
         ])

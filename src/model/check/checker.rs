@@ -74,7 +74,15 @@ impl<'f> Checker<'f> {
             schedule: Vec::new(),
             snapshots: IndexMap::new(),
         };
-        Self { files, findings: Vec::new(), model, pending: HashSet::new(), uses: Vec::new(), broken: BTreeSet::new(), used_flows: BTreeSet::new() }
+        Self {
+            files,
+            findings: Vec::new(),
+            model,
+            pending: HashSet::new(),
+            uses: Vec::new(),
+            broken: BTreeSet::new(),
+            used_flows: BTreeSet::new(),
+        }
     }
 
     pub fn findings(self) -> Findings {
