@@ -77,7 +77,10 @@ fn no_container_is_root_or_writes_outside_its_volumes_or_has_a_secret_in_its_env
         }
     }
     let proxy = &services["proxy"]["networks"]["edge"]["ipv4_address"];
-    assert_eq!(*proxy, services["app"]["environment"]["PORTCULLIS_TRUSTED_PROXIES"], "the proxy that is trusted is the one there is");
+    assert_eq!(
+        *proxy, services["app"]["environment"]["PORTCULLIS_TRUSTED_PROXIES"],
+        "the proxy that is trusted is the one there is"
+    );
 }
 
 /// The table of settings in docs/OPERATIONS.md: key and variable of each row.
