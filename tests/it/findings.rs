@@ -35,7 +35,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("a tree that is none", "lending/domain.yaml", "    display: title\n", "    display: title\n    tree: authors\n"),
     ("a rule that the database cannot compute", "lending/domain.yaml", "where: \"!exists(this.books)\"", "where: \"this.born / 2 > 3\""),
     ("a rule that could overflow", "lending/domain.yaml", "where: \"!exists(this.books)\"", "where: \"this.born * this.born > 3\""),
-    ("a handler for another entity", "lending/domain.yaml", "{on: after create, run: ClearReservation}", "{on: after create, run: Renew}"),
+    ("a handler for another entity", "lending/domain.yaml", "{on: after create, run: ClearReservation}", "{on: after create, run: Lend}"),
     ("a handler of an unknown event", "lending/domain.yaml", "{on: after create, run: ClearReservation}", "{on: after midnight, run: ClearReservation}"),
     ("a visitor who would reach stored data", "lending/domain.yaml", "roles: [Member, Desk], read: [name, born]", "roles: [Member, Desk, Guest], read: [name, born]"),
     ("a public page over stored data", "lending/pages/Books.yaml", "roles: [Member, Desk]", "roles: [Member, Desk, Guest]"),

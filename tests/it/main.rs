@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+mod admin;
+mod commands;
 mod compile_fail;
 mod compose;
 mod crash;
