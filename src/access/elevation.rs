@@ -37,6 +37,7 @@ impl Elevation {
     }
 }
 
+impl super::rights::sealed::Sealed for Elevation {}
 impl Authority for Elevation {
     fn rights(&self) -> &Arc<Rights> {
         &self.rights

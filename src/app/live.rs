@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// How many role sets are kept compiled; beyond that the oldest go, whatever they cost to make again.
 const MOST_ROLE_SETS: usize = 500;
 
+/// User roles, and whether their holder is signed in.
+type RoleSet = (BTreeSet<Name>, bool);
+
 /// A model that runs.
 pub struct Live {
     /// The model.
@@ -23,7 +26,7 @@ pub struct Live {
     /// Gaps and warnings of the model.
     pub findings: Findings,
     matrix: OnceLock<Matrix>,
-    grants: Mutex<HashMap<(BTreeSet<Name>, bool), Arc<Grants>>>,
+    grants: Mutex<HashMap<RoleSet, Arc<Grants>>>,
 }
 
 impl Live {
