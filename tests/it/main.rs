@@ -8,3 +8,4 @@ mod layers;
 mod matrix;
 mod support;
 mod two_databases;
+mod walk;
