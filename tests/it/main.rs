@@ -14,3 +14,4 @@ mod matrix;
 mod support;
 mod tutorial;
 mod two_databases;
+mod walk;
