@@ -104,8 +104,10 @@ fn write(address: SocketAddr, name: &str, saved: &Mutex<Vec<String>>) {
     let (pairs, action) = (page.payload(&button), page.action(&button));
     for number in 0.. {
         let text = format!("{name}-{number}");
-        let pairs: Vec<(&str, &str)> =
-            pairs.iter().map(|(key, value)| (key.as_str(), if value == "FIRST" { text.as_str() } else { value.as_str() })).collect();
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(key, value)| (key.as_str(), if value == "FIRST" { text.as_str() } else { value.as_str() }))
+            .collect();
         let body = encoded(&pairs);
         match raw(address, &actor.head("POST", &action, &[], body.len()), body.as_bytes()) {
             Some(answer) if answer.status == 303 => saved.lock().unwrap().push(text),
@@ -125,7 +127,12 @@ fn texts(db: &Db, sql: &'static str) -> Vec<String> {
 
 #[test]
 fn a_killed_process_loses_no_acknowledged_write_and_leaves_a_trail_that_verifies() {
-    let app = written(&[("app.yaml", APP), ("notes/module.yaml", "roles: {Writer: Writes}\n"), ("notes/domain.yaml", DOMAIN), ("notes/pages/New.yaml", PAGE)]);
+    let app = written(&[
+        ("app.yaml", APP),
+        ("notes/module.yaml", "roles: {Writer: Writes}\n"),
+        ("notes/domain.yaml", DOMAIN),
+        ("notes/pages/New.yaml", PAGE),
+    ]);
     let data = tempfile::tempdir().unwrap();
     let saved = Arc::new(Mutex::new(Vec::new()));
     let started = AtomicUsize::new(0);
@@ -147,7 +154,8 @@ fn a_killed_process_loses_no_acknowledged_write_and_leaves_a_trail_that_verifies
         server.kill();
         writers.into_iter().for_each(|writer| writer.join().unwrap());
 
-        let verified = Command::new(env!("CARGO_BIN_EXE_portcullis")).args(["audit", "verify", "--data"]).arg(data.path()).output().unwrap();
+        let verified =
+            Command::new(env!("CARGO_BIN_EXE_portcullis")).args(["audit", "verify", "--data"]).arg(data.path()).output().unwrap();
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
         let db = Db::open(&DbTarget::Sqlite(data.path().join("portcullis.db")), 1).unwrap();
         let kept: BTreeSet<String> = texts(&db, "SELECT text FROM notes_note").into_iter().collect();

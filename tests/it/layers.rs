@@ -244,7 +244,10 @@ fn flows_and_pages_see_the_contract_of_objects_and_no_maker_of_them() {
     for (file, code) in sources() {
         if matches!(room(&file), "flow" | "page") {
             for import in imports(&code) {
-                assert!(!matches!(import.as_str(), "db" | "store" | "workspace" | "audit" | "identity"), "{file} imports {import}");
+                assert!(
+                    !matches!(import.as_str(), "db" | "store" | "workspace" | "audit" | "identity"),
+                    "{file} imports {import}"
+                );
             }
         }
         if room(&file) == "workspace" {
@@ -284,7 +287,8 @@ fn forbidden_lines_are_seen_and_words_about_them_are_not() {
     let text = "//! diesel\nuse crate::{db::Db, web::{self, Web}};\nfn f<'a>(x: &'a str) -> char { let _ = \"Utc::now\"; let _ = r#\"tera \"x\" \"#; '\"' }\n#[cfg(test)]\nmod tests { use crate::server; fn g() { Utc::now() } }\nfn h() { SystemTime::now(); x.release(y) }";
     let code = code(text);
     assert_eq!(imports(&code), ["db", "web"]);
-    for (name, seen) in [("diesel", false), ("Utc::now", false), ("tera", false), ("SystemTime::now", true), (".release(", true)] {
+    for (name, seen) in [("diesel", false), ("Utc::now", false), ("tera", false), ("SystemTime::now", true), (".release(", true)]
+    {
         assert_eq!(mentions(&code, name), seen, "{name}");
     }
     assert!(!mentions("let interadministrative = 1;", "tera") && mentions("tera::Context", "tera"));
