@@ -1,8 +1,10 @@
 //! The walk of the access matrix: what the matrix says, the server does, and nothing besides.
 
 mod oracle;
+mod places;
 mod probe;
 mod reading;
+mod writing;
 
 use crate::support::server::{Server, Setup};
 use crate::support::{app, project};

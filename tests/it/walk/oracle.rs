@@ -28,42 +28,28 @@ pub struct Who {
 }
 
 impl Oracle {
-    /// Reads everything, through the one flow of the probing app that may.
+    /// Reads everything.
     pub fn read(web: &Web) -> Self {
         let live = web.app.live();
-        let flow = live.model.microflows[&QName::parse("probe.Everything").unwrap()].clone();
-        let authority = Elevation::of(&flow, &Grants::none(&live.model));
-        let recorder = Recorder {
-            keys: web.app.keys.clone(),
-            node: "probe".into(),
-            clock: web.app.clock.clone(),
-            who: None,
-            request_id: None,
-        };
-        let mut rows = BTreeMap::new();
-        for entity in live.model.entities.values().filter(|entity| entity.persistable) {
-            let permit = (&authority as &dyn Authority).load(&entity.name).unwrap();
-            let found = web.app.db.read(|conn| {
-                let caller = Caller { user: None, now: web.app.clock.now() };
-                let mut store = Store::new(conn, &live.statements, caller, &recorder);
-                let loaded = store.load(&permit, &Query { limit: 100_000, ..Query::of(&entity.name, Vec::new()) });
-                Ok::<_, portcullis::db::DbError>(loaded.unwrap())
-            });
-            let all: BTreeMap<ObjectId, Row> = found
-                .unwrap()
-                .into_iter()
-                .map(|object| {
-                    let members = object.members.into_iter().map(|(name, cell)| (name, cell.value().cloned().unwrap()));
-                    (object.id, members.collect())
-                })
-                .collect();
-            rows.insert(entity.name.clone(), all);
-        }
+        let stored = live.model.entities.values().filter(|entity| entity.persistable);
+        let rows: BTreeMap<_, _> = stored.map(|entity| (entity.name.clone(), load(web, &entity.name, None))).collect();
+        let mut oracle = Self { model: live.model.clone(), rows, back: BTreeMap::new() };
+        oracle.index();
+        oracle
+    }
+
+    /// Takes over one row as it is now.
+    pub fn refresh(&mut self, entity: &QName, id: ObjectId, row: Row) {
+        self.rows.entry(entity.clone()).or_default().insert(id, row);
+        self.index();
+    }
+
+    fn index(&mut self) {
         let mut back: BTreeMap<(QName, Name), BTreeMap<ObjectId, Vec<ObjectId>>> = BTreeMap::new();
-        for entity in live.model.entities.values().filter(|entity| entity.persistable) {
+        for entity in self.model.entities.values().filter(|entity| entity.persistable) {
             for name in entity.associations.keys() {
                 let index = back.entry((entity.name.clone(), name.clone())).or_default();
-                for (id, row) in &rows[&entity.name] {
+                for (id, row) in &self.rows[&entity.name] {
                     match &row[name] {
                         Value::Object(to) => index.entry(*to).or_default().push(*id),
                         Value::List(all) => all.iter().for_each(|to| index.entry(*to).or_default().push(*id)),
@@ -72,7 +58,15 @@ impl Oracle {
                 }
             }
         }
-        Self { model: live.model.clone(), rows, back }
+        self.back = back;
+    }
+
+    /// One row as it is now.
+    pub fn reread(&self, web: &Web, entity: &QName, id: ObjectId) -> Row {
+        load(web, entity, Some(id)).remove(&id).unwrap_or_default()
+    }
+    pub fn exists(&self, web: &Web, entity: &QName, id: ObjectId) -> bool {
+        !load(web, entity, Some(id)).is_empty()
     }
 
     /// Rules without rows.
@@ -144,6 +138,27 @@ impl Oracle {
         let rules: Vec<Arc<AccessRule>> = self.rules(&who.role, entity).filter(reads).cloned().collect();
         self.any(who, &rules, id)
     }
+}
+
+/// All rows of an entity, or one, through the one flow of the probing app that may read all.
+fn load(web: &Web, entity: &QName, only: Option<ObjectId>) -> BTreeMap<ObjectId, Row> {
+    let live = web.app.live();
+    let flow = live.model.microflows[&QName::parse("probe.Everything").unwrap()].clone();
+    let authority = Elevation::of(&flow, &Grants::none(&live.model));
+    let permit = (&authority as &dyn Authority).load(entity).unwrap();
+    let (keys, clock) = (web.app.keys.clone(), web.app.clock.clone());
+    let recorder = Recorder { keys, node: "probe".into(), clock, who: None, request_id: None };
+    let found = web.app.db.read(|conn| {
+        let caller = Caller { user: None, now: web.app.clock.now() };
+        let mut store = Store::new(conn, &live.statements, caller, &recorder);
+        let loaded = store.load(&permit, &Query { limit: 100_000, object: only, ..Query::of(entity, Vec::new()) });
+        Ok::<_, portcullis::db::DbError>(loaded.unwrap())
+    });
+    let row = |object: portcullis::access::LoadedObject| {
+        let members = object.members.into_iter().map(|(name, cell)| (name, cell.value().cloned().unwrap()));
+        (object.id, members.collect())
+    };
+    found.unwrap().into_iter().map(row).collect()
 }
 
 struct Everything<'o>(&'o Oracle);
