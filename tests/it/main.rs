@@ -12,6 +12,8 @@ mod findings;
 mod isolation;
 mod layers;
 mod matrix;
+mod routes;
 mod support;
 mod tutorial;
 mod two_databases;
+mod walk;

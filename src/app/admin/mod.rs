@@ -173,11 +173,6 @@ impl Administrator<'_> {
         let app = self.app;
         crate::audit::record(conn, &app.keys, &app.settings.node, &app.clock, &event).map_err(super::act::fault)
     }
-
-    /// The model that runs.
-    pub fn live(&self) -> &Arc<Live> {
-        self.live
-    }
 }
 
 /// A door that stays shut, with the reason for the trail.

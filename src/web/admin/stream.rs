@@ -19,7 +19,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// Readers of the live log at once.
 pub(in crate::web) const MOST_STREAMS: usize = 20;
@@ -48,7 +48,8 @@ pub(super) async fn follow(request: HttpRequest, state: Data<Web>, session: Sess
     let seen = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let after = seen.unwrap_or(asked.parameter("after")).parse().ok();
     let feed = state.app.logs.subscribe(log::filter(&asked), after);
-    let mut pulse = interval_at(Instant::now() + state.pulse, state.pulse);
+    let mut pulse = interval(state.pulse);
+    pulse.reset();
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let follower = Follower { feed, state, ask: asked.ask, pulse, stop: Box::pin(stopping()), greeted: false, _place: place };
     let events = stream::unfold(follower, |mut follower| async move {
