@@ -57,7 +57,12 @@ mod tests {
 
     #[test]
     fn a_guardrail_beats_an_elevation_for_the_roles_it_names_and_for_no_other() {
-        let files = [("app.yaml", APP), ("m/module.yaml", "roles: {R: Works}\n"), ("m/domain.yaml", DOMAIN), ("m/microflows/F.yaml", FLOW)];
+        let files = [
+            ("app.yaml", APP),
+            ("m/module.yaml", "roles: {R: Works}\n"),
+            ("m/domain.yaml", DOMAIN),
+            ("m/microflows/F.yaml", FLOW),
+        ];
         let model = Arc::new(load(&Files::of(files)).0.unwrap());
         let flow = &model.microflows[&QName::new("m", "F")];
         let may = |role: &str, member: &str| {

@@ -8,6 +8,7 @@ mod compile_fail;
 mod compose;
 mod crash;
 mod documents;
+mod failures;
 mod findings;
 mod isolation;
 mod layers;
