@@ -35,7 +35,9 @@ fn without_the_database_people_are_told_and_afterwards_go_on_where_they_were() {
     let before = page.control("Phone").unwrap().value.clone();
     let db = &people.web().app.db;
     db.close();
-    for answer in [page.actor.get("/p/hr.EmployeeHome"), page.actor.get("/"), page.actor.get("/account"), page.actor.get("/admin/users")] {
+    for answer in
+        [page.actor.get("/p/hr.EmployeeHome"), page.actor.get("/"), page.actor.get("/account"), page.actor.get("/admin/users")]
+    {
         assert_eq!(answer.status, 503, "{}", answer.body);
         assert!(answer.header("retry-after").is_some() && answer.body.contains("try again"), "{}", answer.body);
         assert!(!answer.body.contains("the database is closed"), "details stand in the log only");
@@ -87,7 +89,8 @@ fn a_mail_server_that_is_not_there_is_told_truthfully() {
     // A forgotten password is answered alike for everybody, and the failure stands in the log.
     let form = people.visitor().open("/forgot");
     let sent = form.fill("E-mail", "nadia.okafor@people.example");
-    let button = sent.html.buttons.iter().find(|button| button.name.is_empty() && sent.action(button) == "/forgot").unwrap().clone();
+    let button =
+        sent.html.buttons.iter().find(|button| button.name.is_empty() && sent.action(button) == "/forgot").unwrap().clone();
     assert_eq!(sent.send(&button).status, 200);
 }
 
@@ -150,7 +153,8 @@ fn handles_of_other_things_open_nothing() {
     let true_one = people.handle("hr.Employee", 1);
     let mut altered = true_one.clone();
     altered.replace_range(3..4, if true_one.as_bytes()[3] == b'A' { "B" } else { "A" });
-    let swapped = [people.handle("hr.Department", 1), people.handle("system.User", 1), people.handle("hiring.Candidate", 1), altered];
+    let swapped =
+        [people.handle("hr.Department", 1), people.handle("system.User", 1), people.handle("hiring.Candidate", 1), altered];
     let own = ["1", "-1", "~", "~x", "", "%00", "../1", &"A".repeat(5_000)].map(str::to_owned);
     for handle in swapped.iter().chain(&own) {
         let answer = nadia.get(&format!("/p/hr.EmployeeDetail?Employee={handle}"));

@@ -79,7 +79,10 @@ fn declared() -> BTreeSet<(String, String)> {
         }
     }
     fn read(text: &str, into: &mut BTreeSet<(String, String)>) {
-        assert!(!text.contains("web::scope(") && !text.contains("#[get(") && !text.contains("#[post("), "routes this test cannot read");
+        assert!(
+            !text.contains("web::scope(") && !text.contains("#[get(") && !text.contains("#[post("),
+            "routes this test cannot read"
+        );
         for line in text.lines().map(str::trim) {
             let start = [".route(\"", ".service(web::resource(\""].iter().find_map(|begin| line.strip_prefix(begin));
             let Some((pattern, rest)) = start.and_then(|rest| rest.split_once('"')) else {
@@ -88,7 +91,8 @@ fn declared() -> BTreeSet<(String, String)> {
             };
             let mut found = false;
             for (sign, method) in [("get(", "GET"), ("post(", "POST"), ("deed(", "POST")] {
-                let word = rest.match_indices(sign).any(|(at, _)| !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+                let word =
+                    rest.match_indices(sign).any(|(at, _)| !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
                 if word {
                     found = true;
                     into.insert((method.to_owned(), pattern.to_owned()));
@@ -104,7 +108,8 @@ fn declared() -> BTreeSet<(String, String)> {
 
 #[test]
 fn every_route_of_the_sources_is_in_the_list_and_no_other() {
-    let listed: BTreeSet<(String, String)> = ROUTES.iter().map(|route| (route.method.to_owned(), route.pattern.to_owned())).collect();
+    let listed: BTreeSet<(String, String)> =
+        ROUTES.iter().map(|route| (route.method.to_owned(), route.pattern.to_owned())).collect();
     let declared = declared();
     assert_eq!(listed, declared, "the list of routes and the sources differ");
     assert_eq!(listed.len(), ROUTES.len());
@@ -181,9 +186,19 @@ fn attacks(csrf: &str) -> Vec<Attack> {
         attack("bad UTF-8", &[], "?a=%ff%fe%c0%80", b"_csrf=%ff%fe&a=%c0%80"),
         attack("raw bytes", &[], "", &[b'_', b'c', b'=', 0xff, 0xfe, 0x00, 0x80]),
         attack("fields twice", &[], "?a=1&a=2", &own(&format!("_csrf={csrf}&_do=w1&_do=w2&_state=x&_state=y&email=a&email=b"))),
-        attack("unknown fields", &[], "?nothing=1&salary=1", &own("salary=1&isAdmin=true&__proto__=x&_unknown=1&roles=Administrator")),
+        attack(
+            "unknown fields",
+            &[],
+            "?nothing=1&salary=1",
+            &own("salary=1&isAdmin=true&__proto__=x&_unknown=1&roles=Administrator"),
+        ),
         attack("JSON", &[("Content-Type", "application/json")], "", br#"{"_csrf": "x", "email": {"$ne": null}}"#),
-        attack("multipart", &[("Content-Type", "multipart/form-data; boundary=x")], "", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--"),
+        attack(
+            "multipart",
+            &[("Content-Type", "multipart/form-data; boundary=x")],
+            "",
+            b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--",
+        ),
         attack("XML", &[("Content-Type", "text/xml")], "", b"<!DOCTYPE x [<!ENTITY y SYSTEM 'file:///etc/passwd'>]><x>&y;</x>"),
         attack("no content type", &[("Content-Type", "")], "", &own("a=1")),
         attack("no token", &[], "", &form(&[("a", "1")])),
@@ -193,11 +208,21 @@ fn attacks(csrf: &str) -> Vec<Attack> {
         attack("a cross-site form", &[("Sec-Fetch-Site", "cross-site")], "", &own("")),
         attack("a foreign host", &[("Host", "evil.example")], "", &own("")),
         attack("an impossible host", &[("Host", "a b\\c")], "", &own("")),
-        attack("a broken session", &[("Cookie", "portcullis_session=garbage; portcullis_visitor=%ff; portcullis_flash=x")], "", &own("")),
+        attack(
+            "a broken session",
+            &[("Cookie", "portcullis_session=garbage; portcullis_visitor=%ff; portcullis_flash=x")],
+            "",
+            &own(""),
+        ),
         attack("many cookies", &[("Cookie", &(0..300).map(|n| format!("c{n}=1")).collect::<Vec<_>>().join("; "))], "", &own("")),
         attack("a hostile language", &[("Accept-Language", "../../etc, ';--, \u{1f}")], "", &own("")),
         attack("a forwarded address", &[("X-Forwarded-For", "127.0.0.1, ::1, x"), ("Forwarded", "for=x")], "", &own("")),
-        attack("SQL and templates", &[], "?w1.q='%20OR%201=1--&w1.sort=salary'", &own("email='%20OR%201=1--&next={{7*7}}&id=1;DROP%20TABLE%20account")),
+        attack(
+            "SQL and templates",
+            &[],
+            "?w1.q='%20OR%201=1--&w1.sort=salary'",
+            &own("email='%20OR%201=1--&next={{7*7}}&id=1;DROP%20TABLE%20account"),
+        ),
     ]
 }
 
@@ -205,8 +230,19 @@ fn attacks(csrf: &str) -> Vec<Attack> {
 const ALWAYS_REFUSED: &[&str] = &["an endless address", "a foreign host", "an impossible host"];
 /// What must be refused of a form.
 const REFUSED_OF_FORMS: &[&str] = &[
-    "a huge body", "a huge field", "a thousand fields", "broken escapes", "bad UTF-8", "raw bytes", "JSON", "multipart", "XML",
-    "no content type", "a foreign origin", "no origin", "a cross-site form",
+    "a huge body",
+    "a huge field",
+    "a thousand fields",
+    "broken escapes",
+    "bad UTF-8",
+    "raw bytes",
+    "JSON",
+    "multipart",
+    "XML",
+    "no content type",
+    "a foreign origin",
+    "no origin",
+    "a cross-site form",
 ];
 
 #[test]
@@ -231,7 +267,11 @@ fn hostile_requests_to_any_route_are_refused_with_a_plain_sentence_and_break_not
                 if always || route.method == "POST" && REFUSED_OF_FORMS.contains(&attack.what) {
                     assert!((400..500).contains(&answer.status), "{what}: {}", answer.status);
                     let plain = answer.body.is_empty() || answer.body.contains(' ');
-                    assert!(plain && !answer.body.contains("panicked") && !answer.body.contains("src/"), "{what}: {}", answer.body);
+                    assert!(
+                        plain && !answer.body.contains("panicked") && !answer.body.contains("src/"),
+                        "{what}: {}",
+                        answer.body
+                    );
                 }
                 assert!(answer.all("set-cookie").all(|cookie| !cookie.starts_with("x=")), "{what}: a header was injected");
                 let to = answer.header("location").unwrap_or("/");
@@ -260,7 +300,12 @@ fn methods_that_the_server_does_not_know_are_refused_everywhere() {
         let head = actor.ask("HEAD", route.address, &[], b"");
         assert!(head.status < 500 && head.body.is_empty(), "HEAD {}: {}", route.address, head.status);
     }
-    for broken in ["GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"] {
+    for broken in [
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\u{0}\u{1}\u{2}\r\n\r\n",
+        "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+    ] {
         if let Some(answer) = http::raw(actor.address, broken, b"") {
             assert!((400..500).contains(&answer.status), "{broken:?}: {}", answer.status);
         }
@@ -271,7 +316,8 @@ fn methods_that_the_server_does_not_know_are_refused_everywhere() {
 /// After all that: nothing panicked, nothing is a fault, and people still work.
 fn unharmed(people: &Server) {
     let log = people.log();
-    let bad: Vec<&String> = log.iter().filter(|line| line.contains("fault:") || line.contains("panic") || line.starts_with("Critical")).collect();
+    let bad: Vec<&String> =
+        log.iter().filter(|line| line.contains("fault:") || line.contains("panic") || line.starts_with("Critical")).collect();
     assert!(bad.is_empty(), "{bad:?}");
     let home = people.sign_in("tomas").open("/");
     assert_eq!((home.status, home.url.as_str()), (200, "/p/hr.ManagerHome"));

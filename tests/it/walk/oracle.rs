@@ -133,7 +133,9 @@ impl Oracle {
     /// Whether a row is there at all for somebody: a rule that reads something holds.
     pub fn sees(&self, who: &Who, entity: &Entity, id: ObjectId) -> bool {
         let reads = |rule: &&Arc<AccessRule>| {
-            rule.read.iter().any(|name| !self.denied(&who.role, &Deny::Read(Member { entity: entity.name.clone(), name: name.clone() })))
+            rule.read
+                .iter()
+                .any(|name| !self.denied(&who.role, &Deny::Read(Member { entity: entity.name.clone(), name: name.clone() })))
         };
         let rules: Vec<Arc<AccessRule>> = self.rules(&who.role, entity).filter(reads).cloned().collect();
         self.any(who, &rules, id)

@@ -57,7 +57,9 @@ fn addresses(server: &Server, oracle: &Oracle, who: &Who, page: &QName) -> Vec<(
             })
             .collect();
     }
-    all.into_iter().map(|(pairs, there)| (format!("/p/{page}{}{}", if pairs.is_empty() { "" } else { "?" }, pairs.join("&")), there)).collect()
+    all.into_iter()
+        .map(|(pairs, there)| (format!("/p/{page}{}{}", if pairs.is_empty() { "" } else { "?" }, pairs.join("&")), there))
+        .collect()
 }
 
 /// The page that a link of ours leads to.
@@ -126,8 +128,21 @@ fn closed(oracle: &Oracle, role: &Name, page: &QName) -> bool {
 }
 
 const KINDS: [&str; 15] = [
-    "alert", "badge", "button", "columns", "container", "data grid", "data view", "heading", "input", "list view", "reference",
-    "snippet", "stat", "tabs", "text",
+    "alert",
+    "badge",
+    "button",
+    "columns",
+    "container",
+    "data grid",
+    "data view",
+    "heading",
+    "input",
+    "list view",
+    "reference",
+    "snippet",
+    "stat",
+    "tabs",
+    "text",
 ];
 
 /// The kinds of widget on a page. A kind that is added to the language must be added here, and then be walked.
@@ -221,10 +236,15 @@ fn a_microflow_is_offered_to_exactly_the_roles_of_the_matrix_and_runs_for_nobody
                 offered_at_all.insert(flow.name.clone());
                 continue;
             }
-            let ids = acts.iter().filter(|(_, action)| matches!(action, Action::Run { microflow, .. } if *microflow == flow.name));
+            let ids =
+                acts.iter().filter(|(_, action)| matches!(action, Action::Run { microflow, .. } if *microflow == flow.name));
             for (id, _) in ids {
                 let entity = object.map_or("hr.Employee".to_owned(), ToString::to_string);
-                let object = object.and_then(|name| oracle.rows.get(name)).and_then(|rows| rows.keys().next()).copied().unwrap_or(ObjectId(1));
+                let object = object
+                    .and_then(|name| oracle.rows.get(name))
+                    .and_then(|rows| rows.keys().next())
+                    .copied()
+                    .unwrap_or(ObjectId(1));
                 for act in [id.clone(), format!("{id}:{}:1", server.handle(&entity, object.0))] {
                     let status = forge(&visitor, &page, &act);
                     forged += 1;
@@ -236,7 +256,8 @@ fn a_microflow_is_offered_to_exactly_the_roles_of_the_matrix_and_runs_for_nobody
         }
     }
     assert!(wrong.is_empty(), "{} differences, among them\n{}", wrong.len(), wrong[..wrong.len().min(30)].join("\n"));
-    let never: Vec<_> = model.microflows.values().filter(|flow| !flow.roles.is_empty() && !offered_at_all.contains(&flow.name)).collect();
+    let never: Vec<_> =
+        model.microflows.values().filter(|flow| !flow.roles.is_empty() && !offered_at_all.contains(&flow.name)).collect();
     assert!(never.is_empty(), "never offered: {:?}", never.iter().map(|flow| &flow.name).collect::<Vec<_>>());
     assert!(forged > 200, "{forged}");
     assert!(!server.log().iter().any(|line| line.contains("Fault") || line.contains("panic")), "{:?}", server.log());
@@ -254,7 +275,8 @@ fn on_every_page_the_buttons_are_the_callers_and_forged_ones_are_refused() {
         for name in model.pages.keys().filter(|name| &*name.module != "probe" && oracle.opens(&role, name)) {
             for (url, _) in addresses(&server, &oracle, &visitor.who, name).into_iter().filter(|(_, there)| *there) {
                 let page = visitor.actor.look(&url);
-                let there: BTreeSet<String> = page.html.buttons.iter().map(|b| b.value.split(':').next().unwrap().to_owned()).collect();
+                let there: BTreeSet<String> =
+                    page.html.buttons.iter().map(|b| b.value.split(':').next().unwrap().to_owned()).collect();
                 for (id, action) in senders(&model, name) {
                     let granted = match &action {
                         Action::Run { microflow, .. } => oracle.runs(&role, microflow),

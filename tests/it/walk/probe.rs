@@ -86,6 +86,7 @@ fn pages(oracle: &Oracle, role: &Name) -> BTreeMap<String, String> {
         }
     }
     all.insert(format!("Flows{role}"), flows(oracle, role, anonymous));
+    all.insert(format!("Snapshots{role}"), snapshots(oracle, role));
     all
 }
 
@@ -96,7 +97,12 @@ fn head(role: &Name) -> String {
 fn list(role: &Name, entity: &Entity, members: &[Name]) -> String {
     let mut text = head(role);
     if members.is_empty() {
-        write!(text, "content:\n  - listView:\n      source: {{entity: {}}}\n      content: [{{text: {{value: A row}}}}]\n", entity.name).unwrap();
+        write!(
+            text,
+            "content:\n  - listView:\n      source: {{entity: {}}}\n      content: [{{text: {{value: A row}}}}]\n",
+            entity.name
+        )
+        .unwrap();
         return text;
     }
     write!(text, "content:\n  - dataGrid:\n      source: {{entity: {}}}\n      pageSize: 100\n", entity.name).unwrap();
@@ -139,7 +145,12 @@ fn inputs(oracle: &Oracle, role: &Name, entity: &Entity, members: &[Name], inden
 
 fn edit(oracle: &Oracle, role: &Name, entity: &Entity, members: &[Name]) -> String {
     let mut text = head(role);
-    write!(text, "parameters: {{Object: {}}}\ncontent:\n  - dataView:\n      source: {{parameter: Object}}\n      content:\n", entity.name).unwrap();
+    write!(
+        text,
+        "parameters: {{Object: {}}}\ncontent:\n  - dataView:\n      source: {{parameter: Object}}\n      content:\n",
+        entity.name
+    )
+    .unwrap();
     text.push_str(&inputs(oracle, role, entity, members, "        "));
     text.push_str("        - text: {value: An object}\n");
     if entity.system {
@@ -174,17 +185,41 @@ fn flows(oracle: &Oracle, role: &Name, anonymous: bool) -> String {
                 other => panic!("{}: a parameter of kind {other:?} needs a value here", flow.name),
             })
             .collect();
-        let button = format!("button: {{caption: \"Run {}\", run: {{microflow: {}, with: {{{}}}}}}}", flow.name, flow.name, with.join(", "));
+        let button = format!(
+            "button: {{caption: \"Run {}\", run: {{microflow: {}, with: {{{}}}}}}}",
+            flow.name,
+            flow.name,
+            with.join(", ")
+        );
         match object.map(|name| &oracle.model.entities[name]) {
             None => writeln!(text, "  - {button}").unwrap(),
             Some(entity) if entity.persistable && anonymous => {}
             Some(entity) if entity.persistable => {
-                write!(text, "  - listView:\n      source: {{entity: {}}}\n      pageSize: 1\n      content: [{{{button}}}]\n", entity.name).unwrap();
+                write!(
+                    text,
+                    "  - listView:\n      source: {{entity: {}}}\n      pageSize: 1\n      content: [{{{button}}}]\n",
+                    entity.name
+                )
+                .unwrap();
             }
             Some(entity) => {
-                write!(text, "  - dataView:\n      source: {{new: {}, set: {{}}}}\n      content: [{{{button}}}]\n", entity.name).unwrap();
+                write!(text, "  - dataView:\n      source: {{new: {}, set: {{}}}}\n      content: [{{{button}}}]\n", entity.name)
+                    .unwrap();
             }
         }
+    }
+    text
+}
+
+/// A list for every public snapshot.
+fn snapshots(oracle: &Oracle, role: &Name) -> String {
+    let mut text = head(role) + "content:\n  - text: {value: Snapshots}\n";
+    for name in oracle.model.snapshots.keys() {
+        write!(
+            text,
+            "  - listView:\n      source: {{snapshot: {name}}}\n      content: [{{text: {{value: \"One of {name}\"}}}}]\n"
+        )
+        .unwrap();
     }
     text
 }

@@ -75,12 +75,19 @@ fn every_row_and_member_is_shown_to_exactly_the_roles_that_the_rules_name() {
                     let (plain, text) = &cells[member];
                     *(if *plain { &mut shown } else { &mut withheld }) += 1;
                     if *plain != expected {
-                        wrong.push(format!("{role}: {}#{}.{member} is {}", entity.name, id.0, if *plain { "shown" } else { "withheld" }));
+                        wrong.push(format!(
+                            "{role}: {}#{}.{member} is {}",
+                            entity.name,
+                            id.0,
+                            if *plain { "shown" } else { "withheld" }
+                        ));
                     }
                     if !plain && !text.is_empty() {
                         wrong.push(format!("{role}: {}#{}.{member} is withheld and says {text:?}", entity.name, id.0));
                     }
-                    let value = row[member].as_text().filter(|_| matches!(entity.member_kind(member), Some(portcullis::domain::Kind::Text)));
+                    let value = row[member]
+                        .as_text()
+                        .filter(|_| matches!(entity.member_kind(member), Some(portcullis::domain::Kind::Text)));
                     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
                     if let (true, Some(value)) = (*plain, value)
                         && words(value) != words(text)
@@ -101,7 +108,8 @@ fn every_row_and_member_is_shown_to_exactly_the_roles_that_the_rules_name() {
                 let said = cell(&matrix, &role, LineKind::Member, &format!("{}.{member}", entity.name), "read");
                 let ruled = of(&oracle.by(&role, entity, member, false));
                 if said != ruled {
-                    wrong.push(format!("the matrix says {said:?} where the rules say {ruled:?}: {role} {}.{member}", entity.name));
+                    wrong
+                        .push(format!("the matrix says {said:?} where the rules say {ruled:?}: {role} {}.{member}", entity.name));
                 }
                 if said == State::Yes && seen.len() != oracle.rows[&entity.name].len() {
                     wrong.push(format!("{role} reads {}.{member} in any case but not every row is there", entity.name));

@@ -49,7 +49,8 @@ fn inputs(oracle: &Oracle, page: &QName) -> BTreeMap<Name, String> {
 /// Other values that a field might take.
 fn candidates(control: &Control, kind: &Kind) -> Vec<String> {
     let now = control.value.as_str();
-    let others: Vec<String> = control.options.iter().map(|(value, _)| value.clone()).filter(|value| value != now && !value.is_empty()).collect();
+    let others: Vec<String> =
+        control.options.iter().map(|(value, _)| value.clone()).filter(|value| value != now && !value.is_empty()).collect();
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).filter(|text| text != now).collect();
     match kind {
         _ if !control.options.is_empty() => others,
@@ -94,7 +95,12 @@ fn every_member_is_written_by_exactly_the_roles_that_the_rules_name() {
     let mut wrong = Vec::new();
     let (mut written, mut could, mut forged, mut refused) = (BTreeSet::new(), BTreeSet::new(), 0, 0);
     for (role, key) in everybody(&server).into_iter().filter_map(|(role, key)| Some((role, key?))) {
-        let writer = Writer { server: &server, actor: server.sign_in(&key), who: who(&oracle, &server, &role, Some(&key)), role: role.clone() };
+        let writer = Writer {
+            server: &server,
+            actor: server.sign_in(&key),
+            who: who(&oracle, &server, &role, Some(&key)),
+            role: role.clone(),
+        };
         for entity in model.entities.values().filter(|entity| entity.persistable) {
             for member in entity.members() {
                 let rules = oracle.by(&role, entity, member, true);
@@ -132,7 +138,11 @@ fn every_member_is_written_by_exactly_the_roles_that_the_rules_name() {
                         let status = send(&page, field, &value);
                         let after = oracle.reread(server.web(), &entity.name, id);
                         let before = &oracle.rows[&entity.name][&id];
-                        let changed: Vec<&Name> = after.iter().filter(|(name, value)| before[*name] != **value && !kept(entity, name)).map(|(name, _)| name).collect();
+                        let changed: Vec<&Name> = after
+                            .iter()
+                            .filter(|(name, value)| before[*name] != **value && !kept(entity, name))
+                            .map(|(name, _)| name)
+                            .collect();
                         match (holds, status) {
                             (_, 500..) => wrong.push(format!("{what} := {value:?}: {status}")),
                             (true, 303) if changed == [member] => {
@@ -159,7 +169,8 @@ fn every_member_is_written_by_exactly_the_roles_that_the_rules_name() {
         }
     }
     assert!(wrong.is_empty(), "{} differences, among them\n{}", wrong.len(), wrong[..wrong.len().min(30)].join("\n"));
-    let never: Vec<String> = could.difference(&written).map(|(role, entity, member)| format!("{role} {entity}.{member}")).collect();
+    let never: Vec<String> =
+        could.difference(&written).map(|(role, entity, member)| format!("{role} {entity}.{member}")).collect();
     assert_eq!(never, NEVER, "what a rule lets be written was never written");
     assert!(written.len() > 30 && forged > 200 && refused > 20, "{} {forged} {refused}", written.len());
 }
@@ -246,7 +257,14 @@ fn objects_are_created_and_deleted_by_exactly_the_roles_that_the_rules_name() {
     assert!(created.len() >= 8 && deleted.len() >= 4, "created {:?}, deleted {:?}", names(&created), names(&deleted));
 }
 
-fn create(writer: &Writer<'_>, oracle: &mut Oracle, entity: &Entity, page: &Page, done: &mut BTreeSet<(Name, QName)>, wrong: &mut Vec<String>) {
+fn create(
+    writer: &Writer<'_>,
+    oracle: &mut Oracle,
+    entity: &Entity,
+    page: &Page,
+    done: &mut BTreeSet<(Name, QName)>,
+    wrong: &mut Vec<String>,
+) {
     let button = page.button("Save");
     let (role, name) = (&writer.role, &entity.name);
     let own = writer.own(oracle);
@@ -257,7 +275,9 @@ fn create(writer: &Writer<'_>, oracle: &mut Oracle, entity: &Entity, page: &Page
             let kind = entity.member_kind(&member).unwrap();
             let all = candidates(control, &kind);
             let mine = |value: &&String| match &kind {
-                Kind::Object(target) => writer.server.web().app.keys.object(target, value).is_some_and(|id| own.contains(&(target.clone(), id))),
+                Kind::Object(target) => {
+                    writer.server.web().app.keys.object(target, value).is_some_and(|id| own.contains(&(target.clone(), id)))
+                }
                 _ => false,
             };
             let value = all.iter().find(mine).or_else(|| all.get(round % all.len().max(1))).cloned();
@@ -304,7 +324,13 @@ impl Writer<'_> {
     }
 }
 
-fn delete(writer: &Writer<'_>, oracle: &mut Oracle, entity: &Entity, done: &mut BTreeSet<(Name, QName)>, wrong: &mut Vec<String>) {
+fn delete(
+    writer: &Writer<'_>,
+    oracle: &mut Oracle,
+    entity: &Entity,
+    done: &mut BTreeSet<(Name, QName)>,
+    wrong: &mut Vec<String>,
+) {
     let (role, name) = (&writer.role, &entity.name);
     for id in telling_rows(oracle, &writer.who, entity) {
         let holds = oracle.any(&writer.who, &oracle.deleting(role, entity), id);
