@@ -3,6 +3,7 @@
 
 mod admin;
 mod advisories;
+mod browser;
 mod closure;
 mod commands;
 mod compile_fail;
