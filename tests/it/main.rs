@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod admin;
+mod advisories;
 mod browser;
+mod closure;
 mod commands;
 mod compile_fail;
 mod compose;

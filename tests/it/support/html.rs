@@ -42,7 +42,6 @@ pub struct Button {
 pub struct Form {
     pub key: String,
     pub action: String,
-    pub post: bool,
 }
 
 /// A cell of a table, or the value of a field that cannot be edited.
@@ -246,7 +245,7 @@ impl Scan {
             "form" => {
                 self.forms += 1;
                 let key = attributes.get("id").cloned().unwrap_or_else(|| format!("#{}", self.forms));
-                self.page.forms.push(Form { key: key.clone(), action: take("action"), post: take("method") == "post" });
+                self.page.forms.push(Form { key: key.clone(), action: take("action") });
                 self.form = Some(key);
             }
             "input" => {

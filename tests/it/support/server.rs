@@ -159,9 +159,6 @@ impl Server {
     pub fn web(&self) -> &Arc<Web> {
         &self.running().web
     }
-    pub fn data(&self) -> &Path {
-        self.data.as_ref().unwrap().path()
-    }
     /// Stops it; its data stays for another.
     pub fn stop(mut self) -> TempDir {
         self.web().app.db.close();

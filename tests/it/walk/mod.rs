@@ -1,5 +1,6 @@
 //! The walk of the access matrix: what the matrix says, the server does, and nothing besides.
 
+mod kinds;
 mod oracle;
 mod places;
 mod probe;

@@ -86,6 +86,7 @@ fn pages(oracle: &Oracle, role: &Name) -> BTreeMap<String, String> {
         }
     }
     all.insert(format!("Flows{role}"), flows(oracle, role, anonymous));
+    all.insert(format!("Snapshots{role}"), snapshots(oracle, role));
     all
 }
 
@@ -206,6 +207,19 @@ fn flows(oracle: &Oracle, role: &Name, anonymous: bool) -> String {
                     .unwrap();
             }
         }
+    }
+    text
+}
+
+/// A list for every public snapshot.
+fn snapshots(oracle: &Oracle, role: &Name) -> String {
+    let mut text = head(role) + "content:\n  - text: {value: Snapshots}\n";
+    for name in oracle.model.snapshots.keys() {
+        write!(
+            text,
+            "  - listView:\n      source: {{snapshot: {name}}}\n      content: [{{text: {{value: \"One of {name}\"}}}}]\n"
+        )
+        .unwrap();
     }
     text
 }
