@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex};
 /// How many role sets are kept compiled; beyond that the oldest go, whatever they cost to make again.
 const MOST_ROLE_SETS: usize = 500;
 
+/// User roles, and whether their holder is signed in.
+type RoleSet = (BTreeSet<Name>, bool);
+
 /// A model that runs.
 pub struct Live {
     /// The model.
@@ -21,7 +24,7 @@ pub struct Live {
     pub snapshots: Arc<Snapshots>,
     /// Gaps and warnings of the model.
     pub findings: Findings,
-    grants: Mutex<HashMap<(BTreeSet<Name>, bool), Arc<Grants>>>,
+    grants: Mutex<HashMap<RoleSet, Arc<Grants>>>,
 }
 
 impl Live {

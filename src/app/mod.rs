@@ -15,6 +15,7 @@ mod post;
 mod recording;
 mod refusal;
 mod registration;
+pub mod seed;
 mod show;
 mod visit;
 mod visitor;

@@ -272,7 +272,11 @@ impl App {
             effects: &mut effects,
             budget: Budget::start(&self.clock),
         };
-        flow::run(&permit, arguments, &mut context)?;
+        // The person was promised an account: a flow that may not do its part is the app's fault, not theirs.
+        flow::run(&permit, arguments, &mut context).map_err(|error| match Refusal::from(error) {
+            Refusal::Denied(denied) => Refusal::Fault(format!("{after}: {}", denied.summary())),
+            other => other,
+        })?;
         self.enqueue(store.conn(), &effects)?;
         store.finish()?;
         for event in super::act::elevated(&effects) {

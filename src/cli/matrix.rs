@@ -35,10 +35,7 @@ pub(super) struct Rights {
 impl Rights {
     pub(super) fn run(self) -> ExitCode {
         match self.text() {
-            Ok(text) => {
-                println!("{}", text.trim_end());
-                ExitCode::SUCCESS
-            }
+            Ok(text) => super::out(&text),
             Err(why) => {
                 eprintln!("{}", why.trim_end());
                 ExitCode::FAILURE

@@ -11,6 +11,7 @@ mod upkeep;
 
 use crate::server::Mode;
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A low-code business-app server that falls shut.
@@ -45,6 +46,14 @@ enum Command {
     Settings(upkeep::Show),
     /// Print the JSON Schema of the model files
     Schema(check::Schema),
+}
+
+/// Prints what was asked for. A reader that has gone (`| head`) has what it wanted.
+fn out(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// Runs the command line.

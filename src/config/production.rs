@@ -82,10 +82,9 @@ fn is_costly(argon2: &Argon2) -> bool {
 fn secret_gap(path: &Path) -> Option<Gap> {
     let shown = path.display();
     let (what, mend) = match std::fs::metadata(path) {
-        Err(error) => (
-            format!("{shown}: {error}"),
-            format!("make one: (umask 077; head -c 32 /dev/urandom > {shown}), and keep a copy in a safe place"),
-        ),
+        Err(error) => {
+            (format!("{shown}: {error}"), "make one with `portcullis secret create`, and keep a copy in a safe place".into())
+        }
         Ok(file) if !file.is_file() || file.len() != 32 => {
             (format!("{shown} does not hold exactly 32 bytes"), "put back the secret this installation began with".into())
         }

@@ -79,7 +79,7 @@ impl Gate {
         if !request.path().starts_with("/health/") && !self.host_is_ours(request) {
             return Err(Stopped::Host);
         }
-        if *request.method() == Method::POST && !self.from_here(request) {
+        if *request.method() == Method::POST && !self.is_from_here(request) {
             return Err(Stopped::Origin);
         }
         Ok(())
@@ -96,7 +96,7 @@ impl Gate {
     }
 
     // SECURITY: a browser names the origin of a form; a foreign one is refused before any token is looked at.
-    fn from_here(&self, request: &HttpRequest) -> bool {
+    fn is_from_here(&self, request: &HttpRequest) -> bool {
         let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
         if site.is_some_and(|site| !matches!(site, "same-origin" | "none")) {
             return false;

@@ -62,6 +62,10 @@ impl DemoUsers {
     pub fn iter(&self) -> impl Iterator<Item = &SignIn> {
         self.by_key.values()
     }
+    /// The account of the demo user with this key.
+    pub fn account(&self, key: &str) -> Option<AccountId> {
+        self.by_key.get(key).map(|user| user.account)
+    }
     /// The proof of demo mode.
     pub fn mode(&self) -> DemoMode {
         self.mode

@@ -1,5 +1,6 @@
 //! From settings to a server that is ready to listen.
 
+use crate::app::seed::{self, Seeded};
 use crate::app::{App, Demo, Live};
 use crate::audit::{Event, EventKind};
 use crate::clock::Clock;
@@ -113,6 +114,13 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
             None
         }
     };
+    if let Some(demo) = &demo {
+        let seeded =
+            seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
+        if let Seeded::Rows(rows) = seeded {
+            logs.write("portcullis.seed", crate::config::Level::Info, &format!("demo data: {rows} rows"), None);
+        }
+    }
     let mailer = Mailer::configured(&settings.mail)?;
     let model = Arc::new(model);
     let (snapshots, problems) = Snapshots::open(model.clone(), &settings.data.join("public"));

@@ -20,6 +20,9 @@ use std::time::Duration;
 /// The name of the session cookie.
 const COOKIE: &str = "portcullis_session";
 
+/// Threads per worker that may work on requests: more would only wait for the database.
+const MOST_THREADS: usize = 32;
+
 /// Builds the HTTP server of a web.
 fn listen(web: Data<Web>, workers: usize, signals: bool) -> std::io::Result<(Server, SocketAddr)> {
     let address = web.app.settings.listen;
@@ -37,6 +40,7 @@ fn listen(web: Data<Web>, workers: usize, signals: bool) -> std::io::Result<(Ser
         App::new().app_data(web.clone()).wrap(session).wrap(from_fn(web::guard)).configure(web::routes)
     })
     .workers(workers)
+    .worker_max_blocking_threads(MOST_THREADS)
     .client_request_timeout(Duration::from_secs(10))
     .keep_alive(Duration::from_secs(30))
     .max_connections(2_000)

@@ -1,9 +1,11 @@
 //! The trusted reader of members, for validations and calculated members. Nothing it reads is shown
 //! as such; each row is read once.
 
+use super::error::{fault, wire};
 use super::links;
 use super::statements::Statements;
 use super::tables::Hop;
+use crate::access::ObjectError;
 use crate::db::Conn;
 use crate::db::sql::{Params, Sql, fetch};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
@@ -16,17 +18,30 @@ pub struct SystemData<'a> {
     statements: &'a Statements,
     params: &'a Params,
     rows: HashMap<(QName, ObjectId), HashMap<Name, Value>>,
+    failure: Option<ObjectError>,
 }
 
 impl<'a> SystemData<'a> {
     pub(super) fn new(conn: &'a mut Conn, statements: &'a Statements, params: &'a Params) -> Self {
-        Self { conn, statements, params, rows: HashMap::new() }
+        Self { conn, statements, params, rows: HashMap::new(), failure: None }
+    }
+
+    /// Why an evaluation ended: the database's own failure where there was one.
+    pub(super) fn failed(self, error: EvalError) -> ObjectError {
+        self.failure.unwrap_or_else(|| ObjectError::Fault(error.into()))
+    }
+
+    fn fails(&mut self, error: ObjectError) -> EvalError {
+        let told = EvalError::Data(error.to_string());
+        self.failure.get_or_insert(error);
+        told
     }
 
     fn row(&mut self, entity: &QName, object: ObjectId) -> Result<&HashMap<Name, Value>, EvalError> {
         let key = (entity.clone(), object);
         if !self.rows.contains_key(&key) {
-            let values = row(self.conn, self.statements, self.params, entity, object)?.unwrap_or_default();
+            let values = row(self.conn, self.statements, self.params, entity, object);
+            let values = values.map_err(|error| self.fails(error))?.unwrap_or_default();
             self.rows.insert(key.clone(), values);
         }
         self.rows.get(&key).ok_or_else(|| EvalError::Data("a row is missing".into()))
@@ -40,8 +55,8 @@ fn row(
     params: &Params,
     entity: &QName,
     object: ObjectId,
-) -> Result<Option<HashMap<Name, Value>>, EvalError> {
-    let table = statements.tables.get(entity).ok_or_else(|| EvalError::Data(format!("{entity} is not stored")))?;
+) -> Result<Option<HashMap<Name, Value>>, ObjectError> {
+    let table = statements.tables.get(entity).ok_or_else(|| fault("this entity is not stored"))?;
     let (mut sql, mut kinds, mut names) = (Sql::new(), vec![Kind::Object(entity.clone())], Vec::new());
     sql.raw("SELECT ").ident("id");
     for (name, column, kind) in table.columns() {
@@ -51,7 +66,7 @@ fn row(
     }
     sql.raw(" FROM ").ident(&table.name).raw(" WHERE ").ident("id").raw(" = ");
     sql.bind(&Value::Object(object), &Kind::Object(entity.clone()));
-    let found = fetch(conn, &sql, params, &kinds).map_err(|error| EvalError::Data(error.to_string()))?;
+    let found = fetch(conn, &sql, params, &kinds).map_err(wire)?;
     Ok(found.into_iter().next().map(|row| names.into_iter().zip(row.into_iter().skip(1)).collect()))
 }
 
@@ -66,7 +81,7 @@ impl Data for SystemData<'_> {
 
     fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError> {
         let lists = links::lists(self.conn, &self.statements.tables, self.params, entity, name, &[object]);
-        let mut lists = lists.map_err(|error| EvalError::Data(error.to_string()))?;
+        let mut lists = lists.map_err(|error| self.fails(error))?;
         Ok(lists.remove(&object).unwrap_or_default())
     }
 }

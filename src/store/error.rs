@@ -3,7 +3,6 @@
 use super::lower::LowerError;
 use crate::access::{ObjectError, WriteError};
 use crate::db::DbError;
-use crate::expr::EvalError;
 
 /// A fault of ours.
 pub(super) fn fault(what: &'static str) -> ObjectError {
@@ -18,11 +17,6 @@ pub(super) fn lowering(error: LowerError) -> ObjectError {
 /// What the database said.
 pub(super) fn wire(error: DbError) -> ObjectError {
     if error.is_passing() { ObjectError::Unavailable(error.into()) } else { ObjectError::Fault(error.into()) }
-}
-
-/// An expression without a value is a refusal to go on.
-pub(super) fn evaluation(error: EvalError) -> ObjectError {
-    ObjectError::Fault(error.into())
 }
 
 /// The same for a write.

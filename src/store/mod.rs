@@ -7,6 +7,7 @@
 //! Deliberately not here: deciding who may do what (the permit brings the rules), beginning and
 //! ending transactions (the caller owns them), and objects that are not stored.
 
+mod bulk;
 mod data;
 mod error;
 mod inside;
@@ -21,6 +22,7 @@ mod tables;
 mod tests;
 mod write;
 
+pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, plan};
@@ -36,7 +38,7 @@ use crate::crypto::Keys;
 use crate::db::Conn;
 use crate::db::sql::Params;
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::{Data, Environment, EvalError};
+use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
 use crate::model::Model;
 use chrono::NaiveDateTime;
 use std::collections::BTreeMap;
@@ -108,18 +110,19 @@ impl<'c> Store<'c> {
         SystemData::new(self.conn, self.statements, &self.params)
     }
 
+    /// Computes an expression over stored members, whoever may see them: for deciding, or for a
+    /// calculated member that the reader may see.
+    fn compute(&mut self, expression: &Typed, this: Option<ObjectId>, rights: &Rights) -> Result<Value, ObjectError> {
+        let none = BTreeMap::new();
+        let environment =
+            Environment { this, user: self.caller.user, roles: &rights.roles, now: self.caller.now, variables: &none };
+        let mut data = self.system_data();
+        evaluate(expression, &environment, &mut data).map_err(|error| data.failed(error))
+    }
+
     /// The connection, for other work in the same transaction.
     pub fn conn(&mut self) -> &mut Conn {
         self.conn
-    }
-
-    fn environment<'e>(
-        &self,
-        this: Option<ObjectId>,
-        rights: &'e Rights,
-        variables: &'e BTreeMap<Name, Value>,
-    ) -> Environment<'e> {
-        Environment { this, user: self.caller.user, roles: &rights.roles, now: self.caller.now, variables }
     }
 
     /// A write that failed after it began leaves something behind: then nothing may stay.

@@ -13,8 +13,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
-    compiled: RwLock<HashMap<(Arc<str>, QName), Arc<Compiled>>>,
+    compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
 }
+
+/// Which rights, and about which entity.
+type Key = (Arc<str>, QName);
 
 /// Sets of rights are made of role sets and elevated flows, so their number is bounded; this is far beyond it.
 const MOST: usize = 10_000;

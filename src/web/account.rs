@@ -3,9 +3,10 @@
 use super::reply::{Reply, SessionAct};
 use super::request::Request;
 use super::state::Web;
-use crate::app::{Asker, Refusal, Shell};
+use crate::app::{Asker, Refusal, Shell, binding_of_session};
 use crate::identity::password::Password;
 use crate::identity::{Actor, Caller, ChangeError, SessionId, User};
+use crate::model::Tone;
 use chrono::NaiveDateTime;
 use serde_json::json;
 
@@ -78,14 +79,7 @@ impl Web {
             let ask = &request.ask;
             let done = self.app.identity.change_password(&self.app.db, user, &current, &new, ask.address, Some(&ask.request_id));
             match done {
-                Ok(()) => self.account(
-                    request,
-                    shell,
-                    user,
-                    200,
-                    &[],
-                    Some("Your password is changed. Your other sessions have ended."),
-                ),
+                Ok(()) => self.password_changed(request, shell, user),
                 Err(ChangeError::Problems(problems)) => {
                     let errors: Vec<String> = problems.iter().map(|problem| crate::app::sentence(&problem.to_string())).collect();
                     self.account(request, shell, user, 422, &errors, None)
@@ -101,6 +95,19 @@ impl Web {
                 Err(ChangeError::Db(error)) => self.refused(request, shell, &error.into()),
             }
         })
+    }
+
+    /// The session gets a new id, so that one somebody may have seen before is worth nothing (ASVS 7.2.4).
+    fn password_changed(&self, request: &Request, shell: &Shell, user: &User) -> Reply {
+        match self.app.db.write(|conn| self.app.identity.rotate_session(conn, user)) {
+            Ok(Some(token)) => {
+                let said = [(Tone::Success, "Your password is changed. Your other sessions have ended.".to_owned())];
+                let reply = Reply::redirect("/account").session(SessionAct::Begin(token.expose().to_owned()));
+                self.flash(&binding_of_session(token.expose()), &said, reply)
+            }
+            Ok(None) => Reply::redirect("/sign-in").session(SessionAct::End),
+            Err(error) => self.refused(request, shell, &error.into()),
+        }
     }
 
     /// `POST /account/sessions/end`

@@ -81,8 +81,8 @@ impl Web {
 
     fn link_refused(&self, request: &Request, shell: &Shell, refusal: LinkRefusal) -> Reply {
         let error = match refusal {
-            LinkRefusal::Link(LinkError::Db(error)) => return self.refused(request, shell, &error.into()),
-            LinkRefusal::Other(refusal) => return self.refused(request, shell, &refusal),
+            LinkRefusal::Link(LinkError::Db(error)) => return self.link_broken(request, shell, &error.into()),
+            LinkRefusal::Other(refusal) => return self.link_broken(request, shell, &refusal),
             LinkRefusal::Password(_) => LinkError::Altered,
             LinkRefusal::Link(error) => error,
         };
@@ -117,5 +117,12 @@ impl Web {
         };
         let values = json!({"text": text, "action_href": href, "action_text": caption});
         self.system(request, shell, 410, "system/link_problem.html", title, &values)
+    }
+
+    /// Not the link but something else is in the way: noted, so that an administrator finds it.
+    fn link_broken(&self, request: &Request, shell: &Shell, refusal: &crate::app::Refusal) -> Reply {
+        let (_, asker, _) = self.as_visitor(request);
+        self.app.record_refusal(&request.ask, &asker, refusal);
+        self.refused(request, shell, refusal)
     }
 }

@@ -13,6 +13,9 @@ use crate::page;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Work for after the answer.
+pub type AfterAnswer = Box<dyn FnOnce(&Web) + Send>;
+
 impl Web {
     /// The caller as a visitor, whatever cookie came along.
     pub(super) fn as_visitor(&self, request: &Request) -> (Arc<Live>, Asker, Shell) {
@@ -138,7 +141,7 @@ impl Web {
     }
 
     /// `POST /forgot`: the same answer whether or not the address is known. The letter, if there is one, is for after the answer.
-    pub fn forgot(&self, request: &Request) -> (Reply, Option<Box<dyn FnOnce(&Web) + Send>>) {
+    pub fn forgot(&self, request: &Request) -> (Reply, Option<AfterAnswer>) {
         let (_, asker, shell) = self.as_visitor(request);
         if let Err(refusal) = asker.check_csrf(request.field("_csrf")) {
             return (self.refused(request, &shell, &refusal), None);
@@ -153,7 +156,7 @@ impl Web {
         }
         match self.app.identity.request_reset(&self.app.db, email, ask.address, Some(&ask.request_id)) {
             Ok(mail) => {
-                let send = mail.map(|mail| -> Box<dyn FnOnce(&Web) + Send> {
+                let send = mail.map(|mail| -> AfterAnswer {
                     Box::new(move |web: &Web| web.send_letter(Letter::Reset, &mail.email, &mail.name, "reset", &mail.token))
                 });
                 (form(200, true, None), send)

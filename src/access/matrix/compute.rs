@@ -104,7 +104,7 @@ impl<'m> Asked<'m> {
     }
 
     fn denied(&self, grants: &Grants, deny: &Deny) -> Verdict {
-        no(guardrail(self.model, grants.roles(), deny).map(|rail| format!("guardrail: {}", rail.doc)).unwrap_or_default())
+        no(guardrail(self.model, grants.roles(), deny).map(|rail| guarded(&rail.doc)).unwrap_or_default())
     }
 
     /// Every rule with a condition, of all entities.
@@ -116,12 +116,18 @@ impl<'m> Asked<'m> {
             for (number, rule) in rules {
                 let Some(condition) = &rule.condition_text else { continue };
                 let doc = entity.rules.iter().find(|written| written.number == number).map(|written| written.doc.clone());
-                let (entity, condition) = (name.to_string(), condition.to_string());
-                found.push(RuleLine { entity, number, condition, doc: doc.unwrap_or_default() });
+                let (entity, condition) = (name.to_string(), one_line(condition));
+                let doc = one_line(&doc.unwrap_or_default());
+                found.push(RuleLine { entity, number, condition, doc });
             }
         }
         found
     }
+}
+
+/// A text of the model on one line, however it was written there.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn number(rule: &Rule) -> usize {
@@ -138,13 +144,17 @@ fn no(note: String) -> Verdict {
     Verdict { state: State::No, rules: Vec::new(), note }
 }
 
+fn guarded(doc: &str) -> String {
+    format!("guardrail: {}", one_line(doc))
+}
+
 fn place<A: Act>(answer: Result<Permit<A>, Denied>) -> Verdict {
     answer.map_or_else(|denied| refused(&denied), |_| yes())
 }
 
 fn refused(denied: &Denied) -> Verdict {
     no(match &denied.reason {
-        Reason::Guardrail(doc) => format!("guardrail: {doc}"),
+        Reason::Guardrail(doc) => guarded(doc),
         _ => String::new(),
     })
 }
@@ -160,7 +170,8 @@ fn granted(rules: &[Arc<Rule>]) -> Verdict {
     if rules.iter().any(|rule| rule.condition.is_none()) {
         return yes();
     }
-    let told = |rule: &Arc<Rule>| format!("rule {}: {}", number(rule), rule.condition_text.as_deref().unwrap_or_default());
+    let told =
+        |rule: &Arc<Rule>| format!("rule {}: {}", number(rule), rule.condition_text.as_deref().map(one_line).unwrap_or_default());
     let note = rules.iter().map(told).collect::<Vec<_>>().join("; or ");
     Verdict { state: State::Conditional, rules: rules.iter().map(|rule| number(rule)).collect(), note }
 }
@@ -186,7 +197,7 @@ fn gives(rule: &Rule) -> String {
         rule.delete.then(|| "delete".to_owned()),
         names("read", &rule.read),
         names("write", &rule.write),
-        rule.condition_text.as_ref().map(|condition| format!("where {condition}")),
+        rule.condition_text.as_ref().map(|condition| format!("where {}", one_line(condition))),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

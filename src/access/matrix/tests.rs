@@ -136,6 +136,14 @@ fn everything_in_the_model_has_its_rows_and_what_is_added_is_closed() {
 }
 
 #[test]
+fn a_condition_over_several_lines_stays_one_row() {
+    let domain = DOMAIN.replace("where: \"this.price < 100\"", "where: \"this.price\\n <\\t100\"");
+    let matrix = Matrix::of(&loaded(&[("shop/domain.yaml", &domain)]));
+    assert_eq!(matrix.rules[0].condition, "this.price < 100");
+    assert_eq!(matrix.csv().lines().count(), 1 + matrix.rows.len() + matrix.rules.len());
+}
+
+#[test]
 fn a_part_of_the_matrix_keeps_only_the_rules_it_refers_to() {
     let matrix = matrix();
     assert_eq!(matrix.rules.iter().map(|rule| rule.number).collect::<Vec<_>>(), [1, 2]);

@@ -24,10 +24,7 @@ pub(super) struct New {
 impl New {
     pub(super) fn run(self) -> ExitCode {
         match write(&self.dir) {
-            Ok(()) => {
-                print!("{}", next(&self.dir));
-                ExitCode::SUCCESS
-            }
+            Ok(()) => crate::cli::out(&next(&self.dir)),
             Err(error) => {
                 eprintln!("{}: {error}", self.dir.display());
                 ExitCode::FAILURE

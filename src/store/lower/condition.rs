@@ -216,7 +216,9 @@ pub(super) fn rescaled(value: Sql, kind: &Kind, scale: u32) -> Sql {
         Some(at) => FACTORS.get(at).copied().unwrap_or(" * NULL)"),
     };
     let mut out = Sql::new();
-    out.raw_by("(", "").append(&value).raw_by(factor, "");
+    // PostgreSQL would give a whole number where a decimal is expected.
+    let exact = if number.scale == 0 { ("(", ")::numeric") } else { ("", "") };
+    out.raw_by("(", exact.0).append(&value).raw_by(factor, exact.1);
     out
 }
 

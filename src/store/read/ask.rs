@@ -6,13 +6,11 @@ use super::{not_there, outside};
 use crate::access::{Cell, LoadedObject, ObjectError, Query, Rights, Row, Rows, Total};
 use crate::db::sql::{Sql, fetch};
 use crate::domain::{Kind, Name, Number, ObjectId, Value};
-use crate::expr::evaluate;
 use crate::model::Path;
-use crate::store::error::{evaluation, fault, wire};
+use crate::store::error::{fault, wire};
 use crate::store::lower::Condition;
 use crate::store::statements::Source;
 use crate::store::{Store, inside, links};
-use std::collections::BTreeMap;
 
 /// The rows a reader gets.
 pub(in crate::store) fn view(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Rows, ObjectError> {
@@ -73,28 +71,47 @@ pub(in crate::store) fn figure(
     Ok(Cell::Shown(value.ok_or_else(|| fault("a figure has no row"))?))
 }
 
-fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<Rows, ObjectError> {
+/// A question for rows, ready to be asked.
+pub(in crate::store) struct Question<'a> {
+    frame: Frame<'a>,
+    ends: Vec<End>,
+    pub sql: Sql,
+    kinds: Vec<Kind>,
+}
+
+/// Writes the one statement of a query.
+pub(in crate::store) fn compose<'a>(
+    store: &Store<'a>,
+    rights: &'a Rights,
+    query: &Query,
+    paths: &[Path],
+) -> Result<Question<'a>, ObjectError> {
     let mut frame = Frame::new(store.statements, rights, &query.entity)?;
     let ends = paths.iter().map(|path| frame.locate(path, true)).collect::<Result<Vec<_>, _>>()?;
     let outside = outside::conditions(&mut frame, query)?;
     let order = outside::order(&mut frame, &query.sort)?;
     let mut kinds = vec![Kind::Object(query.entity.clone()), Kind::INTEGER];
     let columns = frame.columns(&mut kinds)?;
-    let mut out = Sql::new();
-    out.raw("SELECT ").ident("o").raw(".").ident("id").raw(", ").ident("o").raw(".").ident("version").append(&columns);
-    out.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
+    let mut sql = Sql::new();
+    sql.raw("SELECT ").ident("o").raw(".").ident("id").raw(", ").ident("o").raw(".").ident("version").append(&columns);
+    sql.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
     if !matches!(outside, Condition::Always) {
-        out.raw(" WHERE ").append(&outside.sql());
+        sql.raw(" WHERE ").append(&outside.sql());
     }
-    out.append(&order).raw(" LIMIT ").int(i64::from(query.limit).saturating_add(1));
+    sql.append(&order).raw(" LIMIT ").int(i64::from(query.limit).saturating_add(1));
     if query.offset > 0 {
-        out.raw(" OFFSET ").int(i64::from(query.offset));
+        sql.raw(" OFFSET ").int(i64::from(query.offset));
     }
-    let mut found = fetch(store.conn, &out, &store.params, &kinds).map_err(wire)?;
+    Ok(Question { frame, ends, sql, kinds })
+}
+
+fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<Rows, ObjectError> {
+    let question = compose(store, rights, query, paths)?;
+    let mut found = fetch(store.conn, &question.sql, &store.params, &question.kinds).map_err(wire)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = found.len() > limit;
     found.truncate(limit);
-    Ok(Rows { rows: read(store, rights, &frame, &ends, found)?, more, total: None })
+    Ok(Rows { rows: read(store, rights, &question.frame, &question.ends, found)?, more, total: None })
 }
 
 fn read(
@@ -118,28 +135,14 @@ fn read(
                     linked.push((at, n));
                     Cell::Withheld
                 }
-                Found::Memory(expression, entity, object) => {
-                    let _ = entity;
-                    Cell::Shown(calculate(store, rights, &expression, object)?)
-                }
+                // The right to a calculated member is the right to what it shows.
+                Found::Memory(expression, object) => Cell::Shown(store.compute(&expression, Some(object), rights)?),
             });
         }
         out.push(Row { id: *id, version: *version, cells });
     }
     fill(store, rights, frame, ends, &linked, &mut out)?;
     Ok(out)
-}
-
-/// A calculated member that the database cannot compute; the right to it is the right to what it shows.
-fn calculate(
-    store: &mut Store<'_>,
-    rights: &Rights,
-    expression: &crate::expr::Typed,
-    object: ObjectId,
-) -> Result<Value, ObjectError> {
-    let none = BTreeMap::new();
-    let environment = store.environment(Some(object), rights, &none);
-    evaluate(expression, &environment, &mut store.system_data()).map_err(evaluation)
 }
 
 /// Many-to-many members, one statement for each.

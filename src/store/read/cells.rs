@@ -2,7 +2,7 @@
 
 use super::frame::{End, Frame, Via};
 use crate::access::{Cell, ObjectError};
-use crate::domain::{ObjectId, QName, Value};
+use crate::domain::{ObjectId, Value};
 use crate::expr::Typed;
 use crate::store::error::fault;
 use crate::store::lower::Condition;
@@ -15,16 +15,24 @@ pub(super) enum Found {
     /// The objects linked to this one by the member at the end.
     Linked,
     /// To be calculated in memory, for this object.
-    Memory(Arc<Typed>, QName, ObjectId),
+    Memory(Arc<Typed>, ObjectId),
 }
 
 impl Frame<'_> {
     /// What the reader may have of a row at the end of a path.
     pub(super) fn cell(&self, end: &End, id: ObjectId, row: &[Value]) -> Result<Found, ObjectError> {
-        let End::Member(source, member) = end else { return Ok(Found::Cell(Cell::Withheld)) };
+        let (End::Member(source, _) | End::Beyond(source, _)) = end;
         if let Some(stop) = self.way(*source, row)? {
             return Ok(Found::Cell(stop));
         }
+        let member = match end {
+            End::Member(_, member) => member,
+            End::Beyond(_, Some(reference)) => {
+                let stop = self.reference(*source, *reference, row)?;
+                return Ok(Found::Cell(stop.unwrap_or(Cell::Withheld)));
+            }
+            End::Beyond(_, None) => return Ok(Found::Cell(Cell::Withheld)),
+        };
         let joined = self.sources.get(*source).ok_or_else(|| fault("a source is missing"))?;
         let (_, readable) = self.readable(*source, *member)?;
         if !self.is_shown(*source, *member, row)? {
@@ -35,8 +43,7 @@ impl Frame<'_> {
             Source::Link => Found::Linked,
             Source::Memory(expression) => {
                 let object = if *source == 0 { Some(id) } else { value(row, Some(joined.key_at))?.as_object() };
-                let entity = joined.compiled.table.entity.name.clone();
-                Found::Memory(expression.clone(), entity, object.ok_or_else(|| fault("a key is missing"))?)
+                Found::Memory(expression.clone(), object.ok_or_else(|| fault("a key is missing"))?)
             }
         })
     }
@@ -51,15 +58,21 @@ impl Frame<'_> {
         if *via == Via::Own {
             let of = self.sources.get(*parent).ok_or_else(|| fault("a source is missing"))?;
             let member = of.member_at(by).ok_or_else(|| fault("a member is missing"))?;
-            if !self.is_shown(*parent, member, row)? {
-                return Ok(Some(Cell::Withheld));
-            }
-            if value(row, of.value_at.get(member).copied().flatten())?.is_empty() {
-                return Ok(Some(Cell::Shown(Value::Empty)));
+            if let Some(stop) = self.reference(*parent, member, row)? {
+                return Ok(Some(stop));
             }
         }
         let there = !value(row, Some(joined.key_at))?.is_empty();
         Ok((!there).then_some(Cell::Withheld))
+    }
+
+    /// What a reference shows when it leads nowhere: that it is empty, or nothing at all.
+    fn reference(&self, source: usize, member: usize, row: &[Value]) -> Result<Option<Cell>, ObjectError> {
+        if !self.is_shown(source, member, row)? {
+            return Ok(Some(Cell::Withheld));
+        }
+        let at = self.sources.get(source).and_then(|s| s.value_at.get(member).copied().flatten());
+        Ok(value(row, at)?.is_empty().then_some(Cell::Shown(Value::Empty)))
     }
 
     fn is_shown(&self, source: usize, member: usize, row: &[Value]) -> Result<bool, ObjectError> {

@@ -46,8 +46,8 @@ pub(super) enum Via {
 pub(super) enum End {
     /// At this member of this source.
     Member(usize, usize),
-    /// Beyond what the reader may see.
-    Beyond,
+    /// Beyond what the reader may see: after this source, and after this reference of it.
+    Beyond(usize, Option<usize>),
 }
 
 impl<'a> Frame<'a> {
@@ -75,14 +75,17 @@ impl<'a> Frame<'a> {
             let back = depth < last && !there && entity.inverses.contains_key(name);
             if !there && !back {
                 let shut = to_show && known && depth > 0;
-                return if shut { Ok(End::Beyond) } else { Err(not_there(self.rights, &entity.name, name)) };
+                return if shut { Ok(End::Beyond(at, None)) } else { Err(not_there(self.rights, &entity.name, name)) };
             }
             if depth == last {
                 return Ok(End::Member(at, self.source_mut(at)?.member(name)));
             }
             match self.join(at, name)? {
                 Some(next) => at = next,
-                None if to_show => return Ok(End::Beyond),
+                None if to_show => {
+                    let reference = there.then(|| self.source_mut(at).map(|source| source.member(name))).transpose()?;
+                    return Ok(End::Beyond(at, reference));
+                }
                 None => return Err(not_there(self.rights, &entity.name, name)),
             }
         }

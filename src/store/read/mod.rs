@@ -8,6 +8,8 @@ mod cells;
 mod frame;
 mod outside;
 
+#[cfg(test)]
+pub(super) use ask::compose;
 pub(super) use ask::{figure, load, view};
 
 use crate::access::{Denied, Layer, ObjectError, Reason, Rights};

@@ -86,15 +86,16 @@ entities:
       boss: {to: Employee, inverse: team, onDelete: clear}
       account: {to: system.User, kind: one-to-one, inverse: employee, onDelete: clear}
       skills: {to: Skill, kind: many-to-many, inverse: people}
+      main: {to: Skill, onDelete: clear}
     unique: [[email]]
     validations:
       - {member: left, rule: \"this.left == empty || this.born == empty || this.left >= this.born\", message: The end lies before the beginning}
     access:
-      - {roles: [User], read: [name, nick, department, label], where: \"this.active\"}
+      - {roles: [User], read: [name, nick, department, label, main], where: \"this.active\"}
       - {roles: [User], read: [salary, boss], where: \"this.department == user.employee.department\"}
       - roles: [User]
-        read: [name, nick, notes, salary, age, account, skills, worked]
-        write: [nick, notes, skills]
+        read: [name, nick, notes, salary, age, account, skills, worked, boss]
+        write: [nick, notes, skills, boss]
         where: \"this.account == user\"
       - roles: [Manager]
         create: true
@@ -105,14 +106,14 @@ entities:
       - roles: [Administrator]
         create: true
         delete: true
-        read: [number, name, nick, notes, email, code, age, salary, factor, born, left, seen, status, active, label, yearly, worked, department, boss, account, skills, created, changed, owner, changedBy]
-        write: [name, nick, notes, email, code, age, salary, factor, born, left, seen, status, active, department, boss, account, skills]
+        read: [number, name, nick, notes, email, code, age, salary, factor, born, left, seen, status, active, label, yearly, worked, department, boss, account, skills, main, created, changed, owner, changedBy]
+        write: [name, nick, notes, email, code, age, salary, factor, born, left, seen, status, active, department, boss, account, skills, main]
   Skill:
     attributes:
       name: {type: string, length: 40}
       level: {type: integer}
     access:
-      - {roles: [User], read: [name]}
+      - {roles: [User], read: [name], where: \"this.level == empty || this.level < 10\"}
       - roles: [Administrator]
         create: true
         delete: true

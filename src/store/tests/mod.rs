@@ -1,6 +1,7 @@
 //! The store, on both databases.
 
 mod agree;
+mod apps;
 mod fixture;
 mod golden;
 mod reader;

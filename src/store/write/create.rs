@@ -5,10 +5,10 @@ use crate::access::{Create, ObjectError, Permit, Rights, WriteError};
 use crate::audit::EventKind;
 use crate::db::sql::{Sql, fetch};
 use crate::domain::{Kind, Name, ObjectId, Value};
-use crate::expr::{Typed, evaluate};
+use crate::expr::Typed;
 use crate::model::{AttributeKind, Entity};
 use crate::store::Store;
-use crate::store::error::{evaluation, fault, wire};
+use crate::store::error::{fault, wire};
 use std::collections::BTreeMap;
 
 pub(in crate::store) fn create(store: &mut Store<'_>, permit: &Permit<Create>, given: &Values) -> Result<ObjectId, WriteError> {
@@ -42,14 +42,10 @@ fn defaults(store: &mut Store<'_>, rights: &Rights, entity: &Entity, given: &Val
         .filter(|(name, _, _)| !given.contains_key(*name))
         .map(|(name, default, kind)| (name.clone(), default.cloned(), kind))
         .collect();
-    let none = BTreeMap::new();
     let mut all = Values::new();
     for (name, default, kind) in wanted {
         let value = match default {
-            Some(expression) => {
-                let environment = store.environment(None, rights, &none);
-                evaluate(&expression, &environment, &mut store.system_data()).map_err(evaluation)?
-            }
+            Some(expression) => store.compute(&expression, None, rights)?,
             None if kind == Kind::Boolean && !entity.server_kept(&name) => Value::Boolean(false),
             None => continue,
         };

@@ -10,9 +10,11 @@ mod values;
 pub(super) use change::change;
 pub(super) use create::create;
 pub(super) use delete::delete;
+pub(super) use row::{inserted, linked};
+pub(super) use values::check;
 
 use super::Store;
-use super::error::{evaluation, lowering, wire};
+use super::error::{lowering, wire};
 use super::inside::rows_of;
 use super::lower::Condition;
 use super::statements::{Compiled, ROW};
@@ -20,7 +22,6 @@ use crate::access::{Act, Denied, Layer, ObjectError, Permit, Reason, Rights, Wri
 use crate::audit::{Event, EventKind};
 use crate::db::sql::{Sql, fetch};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
-use crate::expr::holds;
 use crate::model::Model;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -95,12 +96,9 @@ fn settle(
         let reason = Reason::NewRow(compiled.table.entity.name.clone());
         return Err(Denied::new(Layer::EntityAccess, reason).into());
     }
-    let none = BTreeMap::new();
-    let environment = store.environment(Some(object), rights, &none);
     let mut wrong = Vec::new();
-    let mut data = store.system_data();
     for validation in &compiled.table.entity.validations {
-        if !holds(&validation.rule, &environment, &mut data).map_err(evaluation)? {
+        if !store.compute(&validation.rule, Some(object), rights)?.holds() {
             wrong.push(feedback::of(validation.member.clone(), validation.message.clone()));
         }
     }

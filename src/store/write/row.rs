@@ -2,7 +2,8 @@
 
 use super::{Values, feedback, key_is};
 use crate::access::{ObjectError, WriteError};
-use crate::db::sql::{Sql, execute, fetch};
+use crate::db::sql::{Params, Sql, execute, fetch};
+use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::model::{Entity, Model};
 use crate::store::error::{fault, wire};
@@ -55,6 +56,17 @@ pub(super) fn stored(
 }
 
 pub(super) fn insert(store: &mut Store<'_>, table: &Table, values: &Values) -> Result<ObjectId, WriteError> {
+    let found = inserted(store.conn, &store.params, table, values).map_err(|error| feedback::of_write(error, table))?;
+    Ok(found.ok_or_else(|| fault("a new row has no key"))?)
+}
+
+/// Inserts a row as it is and tells its key.
+pub(in crate::store) fn inserted(
+    conn: &mut Conn,
+    params: &Params,
+    table: &Table,
+    values: &Values,
+) -> Result<Option<ObjectId>, DbError> {
     let mut sql = Sql::new();
     sql.raw("INSERT INTO ").ident(&table.name).raw(" (").ident("version");
     let columns: Vec<_> = table.columns().collect();
@@ -67,9 +79,8 @@ pub(super) fn insert(store: &mut Store<'_>, table: &Table, values: &Values) -> R
     }
     sql.raw(") RETURNING ").ident("id");
     let kinds = [Kind::Object(table.entity.name.clone())];
-    let found = fetch(store.conn, &sql, &store.params, &kinds).map_err(|error| feedback::of_write(error, table))?;
-    let id = found.first().and_then(|row| row.first()).and_then(Value::as_object);
-    Ok(id.ok_or_else(|| fault("a new row has no key"))?)
+    let found = fetch(conn, &sql, params, &kinds)?;
+    Ok(found.first().and_then(|row| row.first()).and_then(Value::as_object))
 }
 
 /// Changes a row of this version if the conditions still hold; tells whether it was there.
@@ -134,10 +145,21 @@ pub(super) fn write_links(
 }
 
 fn add_link(store: &mut Store<'_>, link: &Link, owner: ObjectId, target: ObjectId) -> Result<(), WriteError> {
+    linked(store.conn, &store.params, link, owner, target).map_err(|error| WriteError::Object(wire(error)))
+}
+
+/// Inserts a link as it is.
+pub(in crate::store) fn linked(
+    conn: &mut Conn,
+    params: &Params,
+    link: &Link,
+    owner: ObjectId,
+    target: ObjectId,
+) -> Result<(), DbError> {
     let mut sql = Sql::new();
     sql.raw("INSERT INTO ").ident(&link.table).raw(" (").raw(OWNER).raw(", ").raw(TARGET).raw(") VALUES (");
     sql.append(&bound(owner)).raw(", ").append(&bound(target)).raw(")");
-    execute(store.conn, &sql, &store.params).map(drop).map_err(|error| WriteError::Object(wire(error)))
+    execute(conn, &sql, params).map(drop)
 }
 
 pub(super) fn bound(object: ObjectId) -> Sql {

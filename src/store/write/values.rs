@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 const LONGEST_TEXT: usize = 1_000_000;
 
 /// What is wrong with the written members of an object; required ones are looked at in `all`.
-pub(super) fn check(model: &Model, entity: &Entity, written: &Values, all: &Values) -> Vec<Feedback> {
+pub(in crate::store) fn check(model: &Model, entity: &Entity, written: &Values, all: &Values) -> Vec<Feedback> {
     let mut wrong = Vec::new();
     for (name, value) in written {
         let fault = match entity.attributes.get(name) {

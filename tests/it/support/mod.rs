@@ -1,6 +1,10 @@
 //! What several subjects need.
 
+pub mod actor;
 pub mod golden;
+pub mod html;
+pub mod http;
+pub mod server;
 
 use portcullis::model::{self, Files, Model};
 use std::path::PathBuf;

@@ -1,0 +1,67 @@
+//! Every app that comes with the server can be stored and asked, by every role.
+
+use super::fixture::now;
+use crate::access::{Authority, Elevation, Grants, Objects, Query};
+use crate::clock::Clock;
+use crate::crypto::Keys;
+use crate::db::{DbError, testing};
+use crate::domain::ObjectId;
+use crate::model::{Files, Model, load};
+use crate::store::{Caller, Recorder, Statements, Store, apply};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+fn apps() -> Vec<Arc<Model>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps");
+    let Ok(found) = std::fs::read_dir(folder) else { return Vec::new() };
+    let read = |path: &Path| {
+        let (model, findings) = load(&Files::read(path).unwrap());
+        Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())))
+    };
+    found.map(|entry| read(&entry.unwrap().path())).collect()
+}
+
+#[test]
+fn every_rule_of_every_app_can_be_asked_on_both_databases() {
+    for model in apps() {
+        testing::each(|db| {
+            apply(db, &model, &BTreeSet::new(), now()).unwrap();
+            assert!(apply(db, &model, &BTreeSet::new(), now()).unwrap().is_empty());
+            let statements = Statements::new(&model).unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let keys = Keys::load_or_create(dir.path()).unwrap();
+            let recorder = Recorder { keys, node: "n".into(), clock: Clock::fixed(now()), who: None, request_id: None };
+            let mut asked = 0;
+            for role in model.user_roles.keys() {
+                let grants = Grants::compile(&model, &BTreeSet::from([role.clone()]), true);
+                db.read(|conn| {
+                    let caller = Caller { user: Some(ObjectId(1)), now: now() };
+                    let mut store = Store::new(conn, &statements, caller, &recorder);
+                    for entity in model.entities.values().filter(|e| e.persistable) {
+                        let Ok(permit) = grants.view(&entity.name) else { continue };
+                        let readable = permit.entity_rights().unwrap().readable.keys();
+                        let paths = readable.map(|name| vec![name.clone()]).collect();
+                        store
+                            .view(&permit, &Query::of(&entity.name, paths))
+                            .unwrap_or_else(|e| panic!("{role} {}: {e:?}", entity.name));
+                        asked += 1;
+                    }
+                    for flow in model.microflows.values() {
+                        let elevation = Elevation::of(flow, &grants);
+                        for entity in flow.elevation.keys().filter(|e| model.entities[*e].persistable) {
+                            let Ok(permit) = (&elevation as &dyn Authority).load(entity) else { continue };
+                            store
+                                .load(&permit, &Query::of(entity, Vec::new()))
+                                .unwrap_or_else(|e| panic!("{}: {e:?}", flow.name));
+                            asked += 1;
+                        }
+                    }
+                    Ok::<_, DbError>(())
+                })
+                .unwrap();
+            }
+            assert!(asked > 10);
+        });
+    }
+}
