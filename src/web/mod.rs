@@ -6,6 +6,7 @@
 
 mod account;
 pub mod assets;
+mod cells;
 mod dev;
 mod handlers;
 mod links;

@@ -5,7 +5,8 @@
 //! template decides nothing: what stands in a [`View`] was decided before.
 
 use super::assets::Assets;
-use crate::page::{ColumnNode, Form, ItemNode, MenuEntry, Node, TabNode, View};
+use super::cells::{self, Words};
+use crate::page::{ButtonNode, ColumnNode, DataGridNode, Form, ItemNode, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -32,8 +33,14 @@ pub enum RenderError {
 
 /// Renders; made once per model.
 pub struct Renderer {
-    plain: Tera,
-    languages: HashMap<String, Tera>,
+    plain: Spoken,
+    languages: HashMap<String, Spoken>,
+}
+
+/// What renders in one language.
+struct Spoken {
+    tera: Tera,
+    words: Words,
 }
 
 /// What stands around a page.
@@ -108,23 +115,28 @@ impl Renderer {
             .filter(|path| path.ends_with(".html"))
             .filter_map(|path| Some((path.to_string(), String::from_utf8_lossy(&Templates::get(&path)?.data).into_owned())))
             .collect();
-        let assets = assets.clone();
+        plain.set_escape_fn(cells::escape);
+        let files_of = assets.clone();
         plain.register_function("asset", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
-            Ok(assets.url(given.must_get::<&str>("path")?))
+            Ok(files_of.url(given.must_get::<&str>("path")?))
         });
         speak(&mut plain, BTreeMap::new());
         plain.add_raw_templates(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))?;
         let spoken = |texts: &BTreeMap<String, String>| {
             let mut tera = plain.clone();
             speak(&mut tera, texts.clone());
-            tera
+            Spoken { tera, words: Words::new(assets, |text| texts.get(text).map_or(text, String::as_str).to_owned()) }
         };
         let languages = texts.iter().map(|(language, texts)| (language.clone(), spoken(texts))).collect();
-        Ok(Self { plain, languages })
+        Ok(Self { plain: spoken(&BTreeMap::new()), languages })
+    }
+
+    fn spoken(&self, language: &str) -> &Spoken {
+        self.languages.get(language).unwrap_or(&self.plain)
     }
 
     fn tera(&self, language: &str) -> &Tera {
-        self.languages.get(language).unwrap_or(&self.plain)
+        &self.spoken(language).tera
     }
 
     /// A page of the app.
@@ -175,7 +187,7 @@ impl Renderer {
             Node::Text(node) => context(node)?,
             Node::Badge(node) => context(node)?,
             Node::Alert(node) => context(node)?,
-            Node::DataGrid(node) => context(node)?,
+            Node::DataGrid(node) => with_rows(node, &self.spoken(language).words)?,
             Node::Input(node) | Node::Reference(node) => context(node)?,
             Node::Stat(node) => context(node)?,
             Node::Button(node) => context(node)?,
@@ -220,6 +232,25 @@ fn parts<P: Part>(
         values.push(value);
     }
     context.insert(name, &values);
+    Ok(context)
+}
+
+/// A row of a grid: its cells are HTML already.
+#[derive(Serialize)]
+struct Row<'a> {
+    opens: bool,
+    cells: String,
+    buttons: &'a [ButtonNode],
+}
+
+fn with_rows(node: &DataGridNode, words: &Words) -> Result<Context, RenderError> {
+    let rows = node.rows.iter().enumerate().map(|(at, row)| Row {
+        opens: row.href.is_some(),
+        cells: words.row(&node.id, &node.columns, at + 1, row),
+        buttons: &row.buttons,
+    });
+    let mut context = context(node)?;
+    context.insert("rows", &rows.collect::<Vec<_>>());
     Ok(context)
 }
 

@@ -7,6 +7,7 @@ mod over_rusqlite;
 pub use over_diesel::Diesel;
 pub use over_rusqlite::Rusqlite;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form, Path, Query, ServiceConfig, block, get, post};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::{Deserialize, Serialize};
@@ -53,20 +54,33 @@ struct ListQuery {
     total: bool,
 }
 
-type State = Data<Arc<dyn Queries>>;
-
-/// One hop to the blocking pool, as in the server that is compared.
-async fn hop(state: State, act: impl FnOnce(&dyn Queries) -> anyhow::Result<HttpResponse> + Send + 'static) -> HttpResponse {
-    let done = block(move || act(&***state).map_err(|error| error.to_string())).await;
-    match done {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => HttpResponse::InternalServerError().body(error),
-        Err(_) => HttpResponse::InternalServerError().finish(),
-    }
+#[derive(Serialize)]
+struct Listed {
+    rows: Vec<Person>,
+    more: bool,
+    total: Option<i64>,
 }
 
-fn page(html: String) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html)
+type State = Data<dyn Queries>;
+
+enum Answer {
+    Html(u16, String),
+    Json(String),
+    Elsewhere(String),
+}
+
+/// One hop to the blocking pool, as in the server that is compared.
+async fn hop(state: State, act: impl FnOnce(&dyn Queries) -> anyhow::Result<Answer> + Send + 'static) -> HttpResponse {
+    match block(move || act(&**state)).await {
+        Ok(Ok(Answer::Html(status, html))) => {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html)
+        }
+        Ok(Ok(Answer::Json(json))) => HttpResponse::Ok().content_type("application/json").body(json),
+        Ok(Ok(Answer::Elsewhere(to))) => HttpResponse::SeeOther().insert_header(("location", to)).finish(),
+        Ok(Err(error)) => HttpResponse::InternalServerError().body(error.to_string()),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
 }
 
 const PAGE: i64 = 20;
@@ -88,7 +102,7 @@ fn routes(config: &mut ServiceConfig) {
             get().to(|state: State, asked: Query<ListQuery>| {
                 hop(state, move |queries| {
                     let (rows, more, total) = rows(queries, &asked)?;
-                    Ok(page(html::list(&rows, more, total)))
+                    Ok(Answer::Html(200, html::list(&rows, more, total)))
                 })
             }),
         )
@@ -97,7 +111,7 @@ fn routes(config: &mut ServiceConfig) {
             get().to(|state: State, asked: Query<ListQuery>| {
                 hop(state, move |queries| {
                     let (rows, more, total) = rows(queries, &asked)?;
-                    Ok(HttpResponse::Ok().json(serde_json::json!({"rows": rows, "more": more, "total": total})))
+                    Ok(Answer::Json(serde_json::to_string(&Listed { rows, more, total })?))
                 })
             }),
         )
@@ -106,8 +120,8 @@ fn routes(config: &mut ServiceConfig) {
             get().to(|state: State, id: Path<i64>| {
                 hop(state, move |queries| {
                     Ok(match queries.one(*id)? {
-                        Some(person) => page(html::record(&person)),
-                        None => HttpResponse::NotFound().content_type("text/html; charset=utf-8").body(html::gone()),
+                        Some(person) => Answer::Html(200, html::record(&person)),
+                        None => Answer::Html(404, html::gone()),
                     })
                 })
             }),
@@ -117,7 +131,7 @@ fn routes(config: &mut ServiceConfig) {
             post().to(|state: State, sent: Form<Sent>| {
                 hop(state, move |queries| {
                     queries.create(1, &sent)?;
-                    Ok(HttpResponse::SeeOther().insert_header(("location", "/list?department=1")).finish())
+                    Ok(Answer::Elsewhere("/list?department=1".to_owned()))
                 })
             }),
         )
@@ -126,7 +140,7 @@ fn routes(config: &mut ServiceConfig) {
             post().to(|state: State, id: Path<i64>, sent: Form<Sent>| {
                 hop(state, move |queries| {
                     queries.change(*id, &sent)?;
-                    Ok(HttpResponse::SeeOther().insert_header(("location", format!("/record/{id}"))).finish())
+                    Ok(Answer::Elsewhere(format!("/record/{id}")))
                 })
             }),
         );
@@ -134,7 +148,7 @@ fn routes(config: &mut ServiceConfig) {
 
 /// Serves with as many workers as the server that is compared.
 pub fn serve(listen: SocketAddr, queries: impl Queries) -> anyhow::Result<()> {
-    let state: State = Data::new(Arc::new(queries));
+    let state: State = Data::from(Arc::new(queries) as Arc<dyn Queries>);
     actix_web::rt::System::new().block_on(async move {
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let server = HttpServer::new(move || App::new().app_data(state.clone()).configure(routes)).workers(workers).bind(listen)?;
