@@ -26,7 +26,8 @@ use std::hint::black_box;
 use std::net::IpAddr;
 
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/http/app");
-const RULE: &str = "this.department == user.employee.department && (this.status in ['Active', 'Leave'] || this.salary * 12 < 60000.00)";
+const RULE: &str =
+    "this.department == user.employee.department && (this.status in ['Active', 'Leave'] || this.salary * 12 < 60000.00)";
 /// 10,000 employees in fifty departments; employee 1 is the reader, and leads one in ten of the department.
 const FILL: &str = "
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
@@ -92,8 +93,7 @@ fn expressions(c: &mut Criterion) {
     let scope = Scope::new(&One, name("staff")).with_this(&staff("Employee"));
     let typed = expr::check_condition(RULE, &scope).unwrap_or_else(|fault| panic!("{fault:?}"));
     let (roles, variables, now) = (BTreeSet::new(), BTreeMap::new(), Clock::system().now());
-    let environment =
-        Environment { this: Some(ObjectId(1)), user: Some(ObjectId(2)), roles: &roles, now, variables: &variables };
+    let environment = Environment { this: Some(ObjectId(1)), user: Some(ObjectId(2)), roles: &roles, now, variables: &variables };
     c.bench_function("expression: parse", |b| b.iter(|| expr::parse(black_box(RULE))));
     c.bench_function("expression: parse and check", |b| b.iter(|| expr::check_condition(black_box(RULE), &scope)));
     c.bench_function("expression: evaluate", |b| b.iter(|| expr::evaluate(black_box(&typed), &environment, &mut One)));
@@ -182,16 +182,8 @@ fn by_hand(db: &Db) -> Result<Vec<Found>, DbError> {
     use staff_employee::dsl;
     db.read(|conn| {
         let Conn::Sqlite(conn) = conn else { panic!("SQLite") };
-        let columns = (
-            dsl::id,
-            dsl::version,
-            dsl::number,
-            dsl::first_name,
-            dsl::last_name,
-            dsl::job_title,
-            dsl::joined,
-            dsl::salary,
-        );
+        let columns =
+            (dsl::id, dsl::version, dsl::number, dsl::first_name, dsl::last_name, dsl::job_title, dsl::joined, dsl::salary);
         let asked = staff_employee::table.filter(dsl::department_id.eq(1)).order((dsl::last_name, dsl::id)).limit(21);
         Ok(asked.select(columns).load(conn)?)
     })
@@ -207,8 +199,7 @@ fn store(c: &mut Criterion) {
     c.bench_function("grants: permit to view", |b| b.iter(|| grants.view(black_box(&staff("Employee")))));
 
     let statements = Statements::new(&live.model).unwrap();
-    let recorder =
-        Recorder { keys: app.keys.clone(), node: "n1".into(), clock: app.clock.clone(), who: None, request_id: None };
+    let recorder = Recorder { keys: app.keys.clone(), node: "n1".into(), clock: app.clock.clone(), who: None, request_id: None };
     let caller = Caller { user: Some(desk.account), now: app.clock.now() };
     let permit = grants.view(&staff("Employee")).unwrap();
     let view = |query: &Query| {

@@ -24,10 +24,8 @@ impl Words {
             text("You may not see this value"),
             text("Withheld")
         );
-        let empty = format!(
-            "<span class=\"nil\"><span aria-hidden=\"true\">–</span><span class=\"vh\">{}</span></span>",
-            text("empty")
-        );
+        let empty =
+            format!("<span class=\"nil\"><span aria-hidden=\"true\">–</span><span class=\"vh\">{}</span></span>", text("empty"));
         Self { withheld, empty }
     }
 
@@ -115,7 +113,8 @@ fn escape_into(text: &str, out: &mut String) {
     });
 }
 
-fn escaped(text: &str) -> String {
+/// A text as it may stand in HTML.
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape_into(text, &mut out);
     out
@@ -124,6 +123,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn everything_that_means_something_in_html_is_escaped_and_nothing_else_changes() {
@@ -134,5 +134,37 @@ mod tests {
         let mut written = Vec::new();
         escape("'é<'", &mut written).unwrap();
         assert_eq!(written, "&#39;é&lt;&#39;".as_bytes());
+    }
+
+    /// A cell as the component of the templates writes it.
+    fn by_template(assets: &Arc<Assets>, cell: &CellView) -> String {
+        let mut tera = tera::Tera::new();
+        tera.set_escape_fn(escape);
+        let of = assets.clone();
+        tera.register_function("asset", move |given: tera::Kwargs, _: &tera::State<'_>| -> tera::TeraResult<String> {
+            Ok(of.url(given.must_get::<&str>("path")?))
+        });
+        tera.register_function("t", |given: tera::Kwargs, _: &tera::State<'_>| -> tera::TeraResult<String> {
+            Ok(given.must_get::<&str>("text")?.to_owned())
+        });
+        let components = include_str!("../../templates/parts/components.html");
+        tera.add_raw_templates([("parts.html", components), ("one.html", "{{ <cell c={c} /> }}")]).unwrap();
+        let mut context = tera::Context::new();
+        context.insert("c", cell);
+        tera.render("one.html", &context).unwrap()
+    }
+
+    #[test]
+    fn a_cell_is_what_the_component_of_the_templates_makes_of_it() {
+        let assets = Arc::new(Assets::load().unwrap());
+        let words = Words::new(&assets, str::to_owned);
+        for state in [CellState::Plain, CellState::Empty, CellState::Withheld] {
+            for tone in [None, Some("danger")] {
+                let cell = CellView { state, text: "<b>'x'</b>".into(), tone, align: "right", kind: "number" };
+                let mut out = String::new();
+                words.cell(&cell, true, &mut out);
+                assert_eq!(out, by_template(&assets, &cell));
+            }
+        }
     }
 }

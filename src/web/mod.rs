@@ -16,6 +16,7 @@ pub mod render;
 mod reply;
 mod request;
 mod sign_in;
+mod spoken;
 mod state;
 
 pub use handlers::{guard, routes};

@@ -5,17 +5,13 @@
 //! template decides nothing: what stands in a [`View`] was decided before.
 
 use super::assets::Assets;
-use super::cells::{self, Words};
+use super::cells::Words;
+use super::spoken::{self, Spoken};
 use crate::page::{ButtonNode, ColumnNode, DataGridNode, Form, ItemNode, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use tera::{Context, Kwargs, State, Tera};
-
-#[derive(rust_embed::RustEmbed)]
-#[folder = "templates/"]
-struct Templates;
+use tera::{Context, Tera};
 
 /// Translations: language → source text → text.
 pub type Texts = BTreeMap<String, BTreeMap<String, String>>;
@@ -35,12 +31,6 @@ pub enum RenderError {
 pub struct Renderer {
     plain: Spoken,
     languages: HashMap<String, Spoken>,
-}
-
-/// What renders in one language.
-struct Spoken {
-    tera: Tera,
-    words: Words,
 }
 
 /// What stands around a page.
@@ -110,25 +100,11 @@ pub struct Message {
 impl Renderer {
     /// Loads all templates, for each language that has texts.
     pub fn new(assets: &Arc<Assets>, texts: &Texts) -> Result<Self, RenderError> {
-        let mut plain = Tera::new();
-        let files: Vec<(String, String)> = Templates::iter()
-            .filter(|path| path.ends_with(".html"))
-            .filter_map(|path| Some((path.to_string(), String::from_utf8_lossy(&Templates::get(&path)?.data).into_owned())))
-            .collect();
-        plain.set_escape_fn(cells::escape);
-        let files_of = assets.clone();
-        plain.register_function("asset", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
-            Ok(files_of.url(given.must_get::<&str>("path")?))
-        });
-        speak(&mut plain, BTreeMap::new());
-        plain.add_raw_templates(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))?;
-        let spoken = |texts: &BTreeMap<String, String>| {
-            let mut tera = plain.clone();
-            speak(&mut tera, texts.clone());
-            Spoken { tera, words: Words::new(assets, |text| texts.get(text).map_or(text, String::as_str).to_owned()) }
-        };
-        let languages = texts.iter().map(|(language, texts)| (language.clone(), spoken(texts))).collect();
-        Ok(Self { plain: spoken(&BTreeMap::new()), languages })
+        let files = spoken::files();
+        let none = BTreeMap::new();
+        let spoken = |(language, texts): (&String, _)| Ok((language.clone(), Spoken::new(&files, assets, texts)?));
+        let languages = texts.iter().map(spoken).collect::<Result<_, RenderError>>()?;
+        Ok(Self { plain: Spoken::new(&files, assets, &none)?, languages })
     }
 
     fn spoken(&self, language: &str) -> &Spoken {
@@ -262,12 +238,4 @@ fn with_children(node: &impl Serialize, children: String) -> Result<Context, Ren
 
 fn context(value: &impl Serialize) -> Result<Context, RenderError> {
     Ok(Context::from_serialize(value)?)
-}
-
-/// Registers `t(text=…)` for a language.
-fn speak(tera: &mut Tera, texts: BTreeMap<String, String>) {
-    tera.register_function("t", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
-        let text: Cow<'_, str> = given.must_get::<&str>("text")?.into();
-        Ok(texts.get(text.as_ref()).cloned().unwrap_or_else(|| text.into_owned()))
-    });
 }

@@ -23,14 +23,24 @@ fn public_pages_are_answered_with_the_database_closed_and_nothing_else_is() {
     let people = people();
     people.web().app.db.close();
     let visitor = people.visitor();
-    for path in ["/", "/p/hiring.PublicVacancies", "/p/hiring.RegistrationForm", "/p/hiring.RegistrationSent", "/sign-in", "/forgot"] {
+    for path in
+        ["/", "/p/hiring.PublicVacancies", "/p/hiring.RegistrationForm", "/p/hiring.RegistrationSent", "/sign-in", "/forgot"]
+    {
         let page = visitor.open(path);
         assert_eq!(page.status, 200, "{path}: {}", page.html.text);
         assert!(!page.shows("Not available"), "{path}");
     }
     assert_eq!(visitor.get("/health/live").status, 200);
     assert_eq!(visitor.get("/health/ready").status, 503);
-    for page in people.web().app.live().model.pages.keys().filter(|page| !page.name.starts_with("Public") && !page.name.starts_with("Registration")) {
+    for page in people
+        .web()
+        .app
+        .live()
+        .model
+        .pages
+        .keys()
+        .filter(|page| !page.name.starts_with("Public") && !page.name.starts_with("Registration"))
+    {
         let answer = visitor.get(&format!("/p/{page}"));
         assert_eq!(answer.status, 303, "{page} sends a visitor to sign in");
         assert!(answer.header("location").unwrap().starts_with("/sign-in"), "{page}");
@@ -163,7 +173,10 @@ fn a_used_link_works_no_second_time() {
     let fresh = stranger.open("/sign-in");
     let csrf = fresh.hidden("_csrf").unwrap();
     let token = link.rsplit('/').next().unwrap();
-    let taken = stranger.post("/link/register", &[("_csrf", csrf), ("token", token), ("password", "quite another phrase"), ("password2", "quite another phrase")]);
+    let taken = stranger.post(
+        "/link/register",
+        &[("_csrf", csrf), ("token", token), ("password", "quite another phrase"), ("password2", "quite another phrase")],
+    );
     assert_eq!(taken.status, 410);
     assert!(taken.header("set-cookie").is_none_or(|cookie| !cookie.starts_with("portcullis_session")));
     assert_eq!(people.password_sign_in("vera.quist@example.org", "quite another phrase").1, 422);

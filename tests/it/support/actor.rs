@@ -67,7 +67,9 @@ impl Actor {
         if (method == "POST" || length > 0) && !named("content-length") {
             head.push_str(&format!("Content-Length: {length}\r\n"));
         }
-        more.iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        more.iter()
+            .filter(|(_, value)| !value.is_empty())
+            .for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         head + "\r\n"
     }
 
@@ -166,7 +168,8 @@ impl Page {
     /// Types into, ticks or chooses from the field with this label.
     #[must_use]
     pub fn fill(mut self, label: &str, value: &str) -> Self {
-        let control = self.control(label).unwrap_or_else(|| panic!("{}: no field {label:?}: {}", self.url, self.html.text)).clone();
+        let control =
+            self.control(label).unwrap_or_else(|| panic!("{}: no field {label:?}: {}", self.url, self.html.text)).clone();
         let value = match control.options.iter().find(|(_, caption)| caption == value) {
             Some((chosen, _)) => chosen.clone(),
             None => value.to_owned(),

@@ -337,7 +337,9 @@ impl Scan {
         let Some(at) = self.open.iter().rposition(|(open, _)| open == name) else { return };
         self.open.truncate(at);
         let caption = match &self.caption {
-            Some((depth, _)) if at <= *depth => self.caption.take().map(|(_, text)| text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            Some((depth, _)) if at <= *depth => {
+                self.caption.take().map(|(_, text)| text.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
             _ => None,
         };
         match name {

@@ -215,7 +215,11 @@ impl Server {
     }
     /// Texts of the log, newest last.
     pub fn log(&self) -> Vec<String> {
-        self.logs.recent(&Default::default()).iter().map(|entry| format!("{:?} {} {}", entry.level, entry.node, entry.text)).collect()
+        self.logs
+            .recent(&Default::default())
+            .iter()
+            .map(|entry| format!("{:?} {} {}", entry.level, entry.node, entry.text))
+            .collect()
     }
 }
 
