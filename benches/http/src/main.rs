@@ -1,6 +1,6 @@
 //! Portcullis over HTTP, beside hand-written actix handlers that ask the same without any security.
 //!
-//! Every server is a process of its own, so that its CPU time per request can be read from `/proc`. `drive` prepares the
+//! Every server is a process of its own, so that its CPU time per request can be read. `drive` prepares the
 //! data, starts the servers, loads them in turn and prints a Markdown table. See `docs/PERFORMANCE.md`.
 
 mod baseline;
