@@ -263,7 +263,8 @@
         else if (waiting.push(entry) > LINES) waiting.shift();
       };
     };
-    filter.addEventListener("change", () => { list.replaceChildren(); open(); });
+    // With another choice the list is filled anew from what the server still keeps.
+    filter.addEventListener("change", () => { list.replaceChildren(); filter.elements.after.value = "0"; open(); });
     filter.addEventListener("submit", (event) => event.preventDefault());
     button.addEventListener("click", () => {
       paused = !paused;

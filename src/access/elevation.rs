@@ -16,7 +16,8 @@ pub struct Elevation {
 impl Elevation {
     /// The authority a microflow runs under: the caller's grants, or those elevated.
     ///
-    /// Guardrails are meant for people; an elevated flow is reviewed text, and its grants stand.
+    /// Guardrails hold here too: what no grant beats, no elevation beats. A person who must never touch
+    /// something cannot have a flow touch it for them; the flow ends as refused.
     pub fn of(flow: &Microflow, grants: &Grants) -> Self {
         let base = grants.rights();
         if flow.apply_entity_access {
@@ -26,9 +27,8 @@ impl Elevation {
         for (entity, rules) in &flow.elevation {
             let Some(found) = grants.model().entities.get(entity) else { continue };
             let mut all = entities.get(entity).map(|e| e.rules.clone()).unwrap_or_default();
-            let none = Default::default();
             let origin = |_, number| RuleOrigin::Elevation(flow.name.clone(), number);
-            all.extend(rules.iter().filter_map(|rule| narrowed(grants.model(), &none, entity, rule, origin)));
+            all.extend(rules.iter().filter_map(|rule| narrowed(grants.model(), &base.roles, entity, rule, origin)));
             entities.insert(entity.clone(), Arc::new(EntityRights::new(found.clone(), all)));
         }
         let key = Arc::from(format!("{}|{}", base.key, flow.name));
@@ -37,8 +37,40 @@ impl Elevation {
     }
 }
 
+impl super::rights::sealed::Sealed for Elevation {}
 impl Authority for Elevation {
     fn rights(&self) -> &Arc<Rights> {
         &self.rights
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Name, QName};
+    use crate::model::{Files, load};
+
+    const APP: &str = "app: x\ntitle: X\nlevel: prototype\nlanguage: en\nmodules: [m]\nuserRoles:\n  A: {moduleRoles: [m.R]}\n  B: {moduleRoles: [m.R]}\n\
+        guardrails:\n  - {deny: write, of: [m.Thing.pay], userRoles: [B], doc: B never touches pay}\n";
+    const DOMAIN: &str = "entities:\n  Thing:\n    attributes: {pay: {type: integer}, note: {type: string}}\n    access:\n      - {roles: [R], read: [note]}\n";
+    const FLOW: &str = "roles: [R]\napplyEntityAccess: false\nelevation:\n  - {entity: Thing, create: true, read: [pay, note], write: [pay, note]}\ndo: []\n";
+
+    #[test]
+    fn a_guardrail_beats_an_elevation_for_the_roles_it_names_and_for_no_other() {
+        let files = [
+            ("app.yaml", APP),
+            ("m/module.yaml", "roles: {R: Works}\n"),
+            ("m/domain.yaml", DOMAIN),
+            ("m/microflows/F.yaml", FLOW),
+        ];
+        let model = Arc::new(load(&Files::of(files)).0.unwrap());
+        let flow = &model.microflows[&QName::new("m", "F")];
+        let may = |role: &str, member: &str| {
+            let elevation = Elevation::of(flow, &Grants::compile(&model, &[Name::new(role)].into(), true));
+            let authority: &dyn Authority = &elevation;
+            authority.create(&QName::new("m", "Thing"), [&Name::new(member)]).is_ok()
+        };
+        assert!(may("A", "pay") && may("A", "note"));
+        assert!(may("B", "note") && !may("B", "pay"));
     }
 }

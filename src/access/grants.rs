@@ -127,6 +127,7 @@ impl Grants {
     }
 }
 
+impl super::rights::sealed::Sealed for Grants {}
 impl Authority for Grants {
     fn rights(&self) -> &Arc<Rights> {
         &self.rights

@@ -94,6 +94,11 @@ impl<A: Act> Permit<A> {
 }
 
 impl Permit<View> {
+    /// Whether the caller may read the member in every object there is: by a rule without a condition.
+    pub fn reads_everywhere(&self, member: &str) -> bool {
+        let Some(rights) = &self.entity else { return false };
+        rights.readable.get(member).is_some_and(|rules| rights.at(rules).any(|rule| rule.condition.is_none()))
+    }
     /// The same permit, for the objects of a public snapshot.
     pub(super) fn of_snapshot(self, name: &QName) -> Self {
         Self { snapshot: Some(name.clone()), ..self }

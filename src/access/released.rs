@@ -10,7 +10,7 @@ pub struct Released<T>(T);
 impl Permit<View> {
     /// Releases what was read under this permit. Called only where data is read (store,
     /// workspace); a test of the module layers holds that.
-    pub fn release<T>(&self, value: T) -> Released<T> {
+    pub(crate) fn release<T>(&self, value: T) -> Released<T> {
         Released(value)
     }
 }

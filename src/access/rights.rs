@@ -19,32 +19,32 @@ pub enum RuleOrigin {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Where it comes from.
-    pub origin: RuleOrigin,
+    pub(crate) origin: RuleOrigin,
     /// May create.
-    pub create: bool,
+    pub(crate) create: bool,
     /// May delete.
-    pub delete: bool,
+    pub(crate) delete: bool,
     /// Members that may be read.
-    pub read: BTreeSet<Name>,
+    pub(crate) read: BTreeSet<Name>,
     /// Members that may be written.
-    pub write: BTreeSet<Name>,
+    pub(crate) write: BTreeSet<Name>,
     /// Which rows; `None` for all.
-    pub condition: Option<Arc<Typed>>,
+    pub(crate) condition: Option<Arc<Typed>>,
     /// The condition as its author wrote it, for explanations.
-    pub condition_text: Option<Arc<str>>,
+    pub(crate) condition_text: Option<Arc<str>>,
 }
 
 /// All rules that concern one entity, with the members each gives.
 #[derive(Clone, Debug)]
 pub struct EntityRights {
     /// The entity.
-    pub entity: Arc<Entity>,
+    pub(crate) entity: Arc<Entity>,
     /// The rules.
-    pub rules: Vec<Arc<Rule>>,
+    pub(crate) rules: Vec<Arc<Rule>>,
     /// Member → indexes of the rules that let it be read.
-    pub readable: BTreeMap<Name, Vec<usize>>,
+    pub(crate) readable: BTreeMap<Name, Vec<usize>>,
     /// Member → indexes of the rules that let it be written.
-    pub writable: BTreeMap<Name, Vec<usize>>,
+    pub(crate) writable: BTreeMap<Name, Vec<usize>>,
 }
 
 impl EntityRights {
@@ -74,18 +74,26 @@ impl EntityRights {
 #[derive(Clone, Debug, Default)]
 pub struct Rights {
     /// What a compiled statement is cached under: the same key means the same rules.
-    pub key: Arc<str>,
+    pub(crate) key: Arc<str>,
     /// The caller's user roles.
-    pub roles: Arc<BTreeSet<Name>>,
+    pub(crate) roles: Arc<BTreeSet<Name>>,
     /// Whether the caller is signed in (folds `signedIn()` in rules).
-    pub signed_in: bool,
+    pub(crate) signed_in: bool,
     /// Entity → rules.
-    pub entities: HashMap<QName, Arc<EntityRights>>,
+    pub(crate) entities: HashMap<QName, Arc<EntityRights>>,
 }
 
 /// Whoever can hand out permits to load, create, change and delete: the caller's own grants, or
 /// an elevation. (Viewing is not among them: only [`super::Grants`] can.)
-pub trait Authority {
+///
+// SECURITY: sealed, so that no other module can hand out permits on rights of its own making
+// (`forgeries_do_not_compile`).
+pub trait Authority: sealed::Sealed {
     /// The rights it stands on.
     fn rights(&self) -> &Arc<Rights>;
+}
+
+pub(super) mod sealed {
+    /// Only what `access` says is an authority is one.
+    pub trait Sealed {}
 }

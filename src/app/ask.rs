@@ -5,7 +5,7 @@ use crate::access::Grants;
 use crate::config::Level;
 use crate::crypto::constant_time_eq;
 use crate::db::Conn;
-use crate::domain::{Name, ObjectId};
+use crate::domain::ObjectId;
 use crate::identity::{Actor, Caller, Session, SessionId, VisitorId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -94,10 +94,6 @@ impl Asker {
             Caller::User(user) => (user.name(), user.email()),
             _ => ("", ""),
         }
-    }
-    /// Whether any of the caller's user roles is among these.
-    pub fn has_any(&self, roles: &std::collections::BTreeSet<Name>) -> bool {
-        self.account().is_some() && !self.grants.roles().is_disjoint(roles)
     }
 
     /// Refuses a form that this caller's own page did not make (ASVS 3.5.1).

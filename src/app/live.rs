@@ -1,12 +1,13 @@
 //! A model that runs, with everything compiled from it.
 
 use crate::access::Grants;
+use crate::access::matrix::Matrix;
 use crate::domain::Name;
 use crate::model::{Findings, Model};
 use crate::store::{Collision, Statements};
 use crate::workspace::Snapshots;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// How many role sets are kept compiled; beyond that the oldest go, whatever they cost to make again.
 const MOST_ROLE_SETS: usize = 500;
@@ -24,6 +25,7 @@ pub struct Live {
     pub snapshots: Arc<Snapshots>,
     /// Gaps and warnings of the model.
     pub findings: Findings,
+    matrix: OnceLock<Matrix>,
     grants: Mutex<HashMap<RoleSet, Arc<Grants>>>,
 }
 
@@ -31,12 +33,17 @@ impl Live {
     /// Prepares a checked model.
     pub fn new(model: Arc<Model>, snapshots: Arc<Snapshots>, findings: Findings) -> Result<Self, Collision> {
         let statements = Statements::new(&model)?;
-        Ok(Self { model, statements, snapshots, findings, grants: Mutex::new(HashMap::new()) })
+        Ok(Self { model, statements, snapshots, findings, matrix: OnceLock::new(), grants: Mutex::new(HashMap::new()) })
     }
 
     /// The grants of a signed-in person's user roles, as they are now.
     pub fn grants_of(&self, user_roles: &BTreeSet<Name>) -> Arc<Grants> {
         self.compiled(user_roles.clone(), true)
+    }
+
+    /// The effective rights of every user role; computed when it is first asked for.
+    pub fn matrix(&self) -> &Matrix {
+        self.matrix.get_or_init(|| Matrix::of(&self.model))
     }
 
     /// The grants of visitors.

@@ -5,6 +5,7 @@
 //! is one [`Refusal`], recorded in one place. The module deliberately knows nothing of HTTP.
 
 mod act;
+pub mod admin;
 mod ask;
 mod context;
 mod demo;
@@ -37,7 +38,7 @@ use crate::identity::Identity;
 use crate::log::Logs;
 use crate::mail::Mailer;
 use crate::model::Findings;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 /// A running server's parts.
 pub struct App {
@@ -62,6 +63,8 @@ pub struct App {
     rejected: RwLock<Option<Arc<Findings>>>,
     registrations: registration::Meter,
     waiting: recording::Waiting,
+    /// Held while the trail is walked.
+    verifying: Mutex<()>,
 }
 
 impl App {
@@ -91,6 +94,7 @@ impl App {
             rejected: RwLock::new(None),
             registrations: registration::Meter::default(),
             waiting: recording::Waiting::default(),
+            verifying: Mutex::new(()),
         }
     }
 

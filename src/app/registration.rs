@@ -93,7 +93,8 @@ fn mail_said(error: MailError) -> Refusal {
     }
 }
 
-fn said(error: LinkError) -> Refusal {
+/// Why there is no link, in words for a person.
+pub(super) fn said(error: LinkError) -> Refusal {
     match error {
         LinkError::Db(error) => error.into(),
         other => Refusal::Said(sentence(&other.to_string())),

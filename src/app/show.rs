@@ -2,14 +2,13 @@
 
 use super::visit::{Refilled, Visit};
 use super::{App, Ask, Asker, Live, Refusal};
-use crate::access::ObjectError;
+use crate::access::{ObjectError, Part};
 use crate::db::Conn;
-use crate::domain::{Name, QName};
+use crate::domain::QName;
 use crate::model::{Level, Severity};
 use crate::page::{self, ClientQuery, MenuEntry, View};
 use crate::store;
 use crate::workspace::Closed;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The signed-in person, for the frame of a page.
@@ -34,8 +33,8 @@ pub struct Shell {
     pub csrf: String,
     /// The menu.
     pub menu: Vec<MenuEntry>,
-    /// Whether there is something to administer.
-    pub admin: bool,
+    /// The parts of the administration that are open to the person.
+    pub parts: Vec<Part>,
     /// The title of the app.
     pub app_title: String,
     /// How many gaps a prototype has.
@@ -59,13 +58,11 @@ impl Shell {
         let user =
             asker.account().map(|_| Who { name: name.to_owned(), initials: initials(name), email: email.to_owned(), roles });
         let gaps = live.findings.count(Severity::Gap);
-        let parts =
-            [&model.administration.users, &model.administration.matrix, &model.administration.audit, &model.administration.log];
         Self {
             user,
             csrf: asker.csrf.clone(),
             menu: page::menu(&asker.grants, language, page),
-            admin: parts.iter().any(|roles: &&BTreeSet<Name>| asker.has_any(roles)),
+            parts: App::parts_of(asker),
             app_title: model.title.clone(),
             gaps: (model.level == Level::Prototype).then_some(gaps),
             new_visitor: asker.new_visitor.clone(),
@@ -137,7 +134,7 @@ impl App {
     }
 
     /// Notes that the session is in use, at most once a minute.
-    fn keep_alive(&self, ask: &Ask) {
+    pub(super) fn keep_alive(&self, ask: &Ask) {
         if let Some(token) = &ask.session
             && self.session_is_due(token)
         {

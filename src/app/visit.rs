@@ -221,7 +221,11 @@ fn address(page: &Page, arguments: &BTreeMap<Name, Value>, handles: &dyn page::H
 }
 
 /// What was typed, with what is wrong: an object that was made and taken back counts as new.
-fn again(pairs: &[(String, String)], mut feedback: Vec<crate::access::Feedback>, made: &BTreeMap<String, ObjectId>) -> Posted {
+pub(super) fn again(
+    pairs: &[(String, String)],
+    mut feedback: Vec<crate::access::Feedback>,
+    made: &BTreeMap<String, ObjectId>,
+) -> Posted {
     for found in &mut feedback {
         if found.object.is_some_and(|object| made.values().any(|id| *id == object)) {
             found.object = None;

@@ -68,6 +68,8 @@ kinds! {
     ModelReloaded = "model.reloaded", Warning;
     /// A log level was changed while running.
     LevelChanged = "log.level", Info;
+    /// Somebody opened the log, which may tell more than their own rights.
+    LogOpened = "log.opened", Info;
     /// A mail could not be handed over.
     MailFailed = "mail.failed", Error;
     /// A microflow ended in an error.

@@ -4,7 +4,7 @@ use super::typed::{Arithmetic, Comparison, Function, Node, Root, Typed};
 use super::{Fault, Span};
 use crate::domain::{Kind, Number};
 
-/// The first part of a condition that cannot be lowered to SQL exactly on both databases.
+/// The innermost part of a condition that cannot be lowered to SQL exactly on both databases.
 ///
 /// Rows are decided by the database, so a rule or constraint must be wholly computable there;
 /// arithmetic that could exceed 18 digits is refused here, not while a row is read
@@ -12,19 +12,15 @@ use crate::domain::{Kind, Number};
 pub fn sql_gap(expression: &Typed) -> Option<Fault> {
     let mut gap = None;
     expression.visit(&mut |node| {
-        if gap.is_none() {
-            gap = node_gap(node).map(|message| Fault::new(node.span, message));
+        // The innermost cause is the one to mend.
+        if let Some(message) = node_gap(node) {
+            gap = Some(Fault::new(node.span, message));
         }
     });
     gap
 }
 
 fn node_gap(node: &Typed) -> Option<String> {
-    if let Kind::Number(n) = node.kind
-        && n.digits > Number::MOST_DIGITS
-    {
-        return Some(format!("this can have {} digits; a database number has at most 18", n.digits));
-    }
     match &node.node {
         Node::Arithmetic(Arithmetic::Divide, ..) => Some("division is not exact in the database; use it in a microflow".into()),
         Node::Call(Function::Round | Function::Text | Function::WorkdaysBetween, _) => {

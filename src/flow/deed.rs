@@ -87,6 +87,7 @@ impl Interpreter<'_, '_> {
         self.ready_to_write(entity)?;
         let permit = authority.change(entity, values.keys())?;
         reading::note(&mut self.used, &permit);
+        let version = version.or_else(|| self.memory.seen(entity, object));
         self.context.objects.change(&permit, object, version, values)?;
         self.memory.changed(entity, object);
         self.handle(entity, object, Moment::Before, Deed::Commit)?;
@@ -104,6 +105,7 @@ impl Interpreter<'_, '_> {
         let permit = authority.delete(entity)?;
         reading::note(&mut self.used, &permit);
         self.handle(entity, object, Moment::Before, Deed::Delete)?;
+        let version = version.or_else(|| self.memory.seen(entity, object));
         let farewells = self.farewells(entity, object)?;
         self.context.objects.delete(&permit, object, version)?;
         self.memory.deleted();

@@ -40,6 +40,13 @@ impl Memory {
         self.known.insert((rights.clone(), entity.clone(), id), (self.written, object.map(Arc::new)));
     }
 
+    /// The version of a stored object as this run saw it, so that a write over it is refused when
+    /// somebody else was faster (lost update).
+    pub(super) fn seen(&self, entity: &QName, id: ObjectId) -> Option<i64> {
+        let mut found = self.known.iter().filter(|((_, of, object), _)| id.0 > 0 && of == entity && *object == id);
+        found.find_map(|(_, (_, object))| object.as_ref().map(|object| object.version))
+    }
+
     /// An object was created or changed: whoever looks again reads it anew.
     pub(super) fn changed(&mut self, entity: &QName, id: ObjectId) {
         self.written += 1;

@@ -129,7 +129,7 @@ impl Identity {
         })
         .map_err(DbError::from)?;
         account::set_last_seen(conn, id, now)?;
-        self.end_surplus(conn, id)?;
+        self.end_surplus(conn, id, &SessionId::new(&hash_token(&token)))?;
         Ok(SessionToken(token))
     }
 
@@ -292,10 +292,10 @@ impl Identity {
         Ok(rows.into_iter().map(info).collect())
     }
 
-    /// Ends the sessions unused for longest when there are more than an account may have.
-    fn end_surplus(&self, conn: &mut Conn, account: AccountId) -> Result<(), DbError> {
-        let most = self.settings.sessions_per_account.max(1);
-        for surplus in self.sessions_of(conn, account)?.iter().skip(most) {
+    /// Ends the sessions unused for longest when there are more than an account may have; never the one just begun.
+    fn end_surplus(&self, conn: &mut Conn, account: AccountId, begun: &SessionId) -> Result<(), DbError> {
+        let others = self.settings.sessions_per_account.max(1) - 1;
+        for surplus in self.sessions_of(conn, account)?.iter().filter(|one| one.id != *begun).skip(others) {
             self.end_session(conn, &Actor::system("too many sessions"), account, &surplus.id)?;
         }
         Ok(())

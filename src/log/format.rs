@@ -49,16 +49,22 @@ impl Entry {
         self.at.format(DATETIME_FORMAT).to_string()
     }
 
-    /// For a terminal: time, level, node, text, then `name=value`.
-    pub fn pretty(&self, colour: bool) -> String {
-        let (on, off) = if colour { (paint(self.level), "\x1b[0m") } else { ("", "") };
-        let mut line = format!("{} {on}{:<8}{off} {} {}", self.time(), self.level.id().to_uppercase(), self.node, self.text);
+    /// The text, then `name=value` for each field.
+    pub fn told(&self) -> String {
+        let mut told = self.text.clone();
         for (name, value) in &self.fields {
-            line.push_str(&match value {
+            told.push_str(&match value {
                 Value::String(text) if bare(text) => format!(" {name}={text}"),
                 other => format!(" {name}={other}"),
             });
         }
+        told
+    }
+
+    /// For a terminal: time, level, node, text, then `name=value`.
+    pub fn pretty(&self, colour: bool) -> String {
+        let (on, off) = if colour { (paint(self.level), "\x1b[0m") } else { ("", "") };
+        let mut line = format!("{} {on}{:<8}{off} {} {}", self.time(), self.level.id().to_uppercase(), self.node, self.told());
         if let Some(id) = &self.request_id {
             line.push_str(&format!(" request={id}"));
         }

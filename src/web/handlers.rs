@@ -1,4 +1,4 @@
-//! Addresses → functions of [`Web`]: the only file of this module that speaks HTTP.
+//! Addresses → functions of [`Web`]: here, and for `/admin` in `admin`, HTTP is spoken.
 
 use super::links::purpose;
 use super::reply::{Body, Reply, SessionAct};
@@ -43,6 +43,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/dev/outbox", get(Web::outbox))
         .route("/dev/outbox/{id}", web::get().to(outbox_mail))
         .route("/dev/findings", get(Web::findings))
+        .configure(super::admin::routes)
         .default_service(web::route().to(|request, state, session| simple(request, state, session, Web::nowhere)));
 }
 
@@ -175,7 +176,12 @@ pub(super) fn respond(state: &Web, session: Option<&Session>, reply: Reply) -> H
     }
 }
 
-async fn simple(request: HttpRequest, state: Data<Web>, session: Session, act: fn(&Web, &Request) -> Reply) -> HttpResponse {
+pub(super) async fn simple(
+    request: HttpRequest,
+    state: Data<Web>,
+    session: Session,
+    act: fn(&Web, &Request) -> Reply,
+) -> HttpResponse {
     let read = read(&request, &state, &session);
     hop(state, Some(session), move |web| act(web, &read)).await
 }
@@ -196,7 +202,7 @@ pub(super) async fn formed(
     hop(state, Some(session), move |web| act(web, &read)).await
 }
 
-async fn with_form(
+pub(super) async fn with_form(
     request: HttpRequest,
     state: Data<Web>,
     session: Session,

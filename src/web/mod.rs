@@ -5,6 +5,7 @@
 //! answered in one place (`refused`). The module decides nothing about rights.
 
 mod account;
+mod admin;
 pub mod assets;
 mod cells;
 mod dev;

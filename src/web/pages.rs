@@ -85,7 +85,7 @@ impl Web {
             }
             (None, None) => self.with_cookies(request, &shell, Reply::redirect("/sign-in")),
             (None, Some(_)) => {
-                let admin = shell.admin.then(|| json!({"href": "/admin", "caption": "Administration"}));
+                let admin = (!shell.parts.is_empty()).then(|| json!({"href": "/admin", "caption": "Administration"}));
                 let text = "Your account has no start page yet. Somebody who administers users can give you a role.";
                 let values = json!({"text": text, "actions": admin.into_iter().collect::<Vec<_>>()});
                 self.system(request, &shell, 200, "system/welcome.html", "Welcome", &values)

@@ -157,7 +157,10 @@ impl Web {
         match self.app.identity.request_reset(&self.app.db, email, ask.address, Some(&ask.request_id)) {
             Ok(mail) => {
                 let send = mail.map(|mail| -> AfterAnswer {
-                    Box::new(move |web: &Web| web.send_letter(Letter::Reset, &mail.email, &mail.name, "reset", &mail.token))
+                    Box::new(move |web: &Web| {
+                        // Whoever asked was answered already; a failure stands in the log.
+                        web.send_letter(Letter::Reset, &mail.email, &mail.name, "reset", &mail.token);
+                    })
                 });
                 (form(200, true, None), send)
             }
@@ -167,15 +170,15 @@ impl Web {
         }
     }
 
-    /// Mails one of the product's own letters; a failure stands in the log.
-    pub(super) fn send_letter(&self, letter: Letter, email: &str, name: &str, purpose: &str, token: &str) {
+    /// Mails one of the product's own letters; says whether it left. A failure stands in the log.
+    pub(super) fn send_letter(&self, letter: Letter, email: &str, name: &str, purpose: &str, token: &str) -> bool {
         let app = &self.app;
         let link = format!("{}/link/{purpose}/{}", app.settings.base_url, percent(token));
         let title = app.live().model.title.clone();
         let sent = letter
             .write(&title, email, name, &link, "it is used, for a limited time")
             .and_then(|mail| app.mailer.send(&mail, app.clock.now()));
-        if let Err(error) = sent {
+        if let Err(error) = &sent {
             app.logs.write(
                 "portcullis.mail",
                 crate::config::Level::Error,
@@ -183,6 +186,7 @@ impl Web {
                 None,
             );
         }
+        sent.is_ok()
     }
 
     /// `POST /theme`

@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use super::admin;
 use super::assets::Assets;
 use super::render::{Banner, Message, RenderError, Renderer, Shell, ShellUser};
 use super::reply::Reply;
@@ -10,6 +11,7 @@ use crate::gate::Gate;
 use crate::model::Tone;
 use serde::Serialize;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Everything that answers need.
@@ -22,6 +24,10 @@ pub struct Web {
     pub assets: Arc<Assets>,
     /// Places in the blocking pool's queue; whoever finds none is told at once.
     pub places: Arc<Semaphore>,
+    /// Places for readers of the live log.
+    pub streams: Arc<Semaphore>,
+    /// How often a reader of the live log is proved anew.
+    pub pulse: Duration,
     renderer: RwLock<Arc<Renderer>>,
 }
 
@@ -36,7 +42,15 @@ impl Web {
     /// Puts the parts together.
     pub fn new(app: Arc<App>, gate: Gate, assets: Arc<Assets>) -> Result<Self, RenderError> {
         let renderer = Renderer::new(&assets, &app.live().model.texts)?;
-        Ok(Self { app, gate, assets, places: Arc::new(Semaphore::new(MOST_WAITING)), renderer: RwLock::new(Arc::new(renderer)) })
+        Ok(Self {
+            app,
+            gate,
+            assets,
+            places: Arc::new(Semaphore::new(MOST_WAITING)),
+            streams: Arc::new(Semaphore::new(admin::MOST_STREAMS)),
+            pulse: admin::PULSE,
+            renderer: RwLock::new(Arc::new(renderer)),
+        })
     }
 
     /// Takes the texts of the model that runs now.
@@ -65,7 +79,7 @@ impl Web {
                 roles: who.roles.clone(),
             }),
             menu: shell.menu.clone(),
-            admin: shell.admin,
+            admin: !shell.parts.is_empty(),
             csrf: shell.csrf.clone(),
             banner: self.banner(shell),
             messages: flash.unwrap_or_default(),

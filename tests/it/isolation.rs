@@ -1,7 +1,7 @@
 //! Visitors touch no database, up to the opened link.
 
 use crate::support::actor::{Actor, Page};
-use crate::support::server::{Server, people};
+use crate::support::server::{Server, library, people};
 use std::time::Duration;
 
 const SECRET: &str = "violet harbour lantern";
@@ -199,4 +199,21 @@ fn of_two_browsers_that_use_a_link_at_once_exactly_one_wins() {
         assert_eq!((won, lost), (1, 3), "{:?}", ended.iter().map(|p| (p.status, p.url.clone())).collect::<Vec<_>>());
         people.clock.advance(Duration::from_secs(3_600));
     }
+}
+
+#[test]
+fn guests_of_another_app_touch_no_database_either() {
+    let library = library();
+    let guest = library.visitor();
+    let (page, statements) = library.statements(|| {
+        assert_eq!(guest.open("/").status, 200);
+        guest.open("/p/lending.JoinForm")
+    });
+    assert_eq!((page.status, statements), (200, 0), "{}", page.html.text);
+    let (again, statements) =
+        library.statements(|| page.press(&page.html.buttons.iter().find(|b| b.name == "_do").unwrap().clone()));
+    assert!(matches!(again.status, 200 | 422) && statements == 0, "{statements}");
+    library.web().app.db.close();
+    assert_eq!(guest.open("/p/lending.Catalogue").status, 200);
+    assert_eq!(guest.get("/p/lending.Readers").status, 303, "what is not for guests stays closed");
 }

@@ -1,6 +1,22 @@
 //! The integration tests: one binary, a module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+mod admin;
+mod advisories;
+mod browser;
+mod closure;
+mod commands;
+mod compile_fail;
+mod compose;
+mod crash;
+mod documents;
+mod failures;
+mod findings;
 mod isolation;
+mod layers;
 mod matrix;
+mod routes;
 mod support;
+mod tutorial;
+mod two_databases;
+mod walk;

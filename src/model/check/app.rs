@@ -156,6 +156,7 @@ impl Checker<'_> {
                 self.error(here, at, "unknown-name", format!("{entity} has no member `{member}`"), near);
                 None
             }
+            None if self.broken.contains(&format!("{}/domain.yaml", entity.module)) => None,
             None => {
                 self.error(here, at, "unknown-name", format!("there is no entity `{entity}`"), None);
                 None

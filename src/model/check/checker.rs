@@ -43,6 +43,8 @@ pub(super) struct Checker<'f> {
     /// Calculated attributes whose expression is not checked yet.
     pub pending: HashSet<Member>,
     pub uses: Vec<Use>,
+    /// Files that could not be read; what they would have declared is not reported as missing.
+    pub broken: BTreeSet<String>,
     /// Microflows that something calls, schedules or handles.
     pub used_flows: BTreeSet<QName>,
 }
@@ -72,7 +74,15 @@ impl<'f> Checker<'f> {
             schedule: Vec::new(),
             snapshots: IndexMap::new(),
         };
-        Self { files, findings: Vec::new(), model, pending: HashSet::new(), uses: Vec::new(), used_flows: BTreeSet::new() }
+        Self {
+            files,
+            findings: Vec::new(),
+            model,
+            pending: HashSet::new(),
+            uses: Vec::new(),
+            broken: BTreeSet::new(),
+            used_flows: BTreeSet::new(),
+        }
     }
 
     pub fn findings(self) -> Findings {
@@ -137,8 +147,24 @@ impl<'f> Checker<'f> {
 
     /// An unknown name, with a suggestion.
     pub fn unknown<'n>(&mut self, here: &Here, at: &Text, what: &str, candidates: impl IntoIterator<Item = &'n str>) {
+        if self.is_lost(&here.resolve(&at.value), what) {
+            return;
+        }
         let near = did_you_mean(&at.value, candidates).map(|near| format!("did you mean `{near}`?"));
         self.error(here, at, "unknown-name", format!("there is no {what} `{}`", at.value), near);
+    }
+
+    /// Whether the file that would declare a name could not be read: that is the finding, not its echo.
+    fn is_lost(&self, name: &QName, what: &str) -> bool {
+        let file = match what {
+            "page" => format!("{}/pages/{}.yaml", name.module, name.name),
+            "microflow" => format!("{}/microflows/{}.yaml", name.module, name.name),
+            "snippet" => format!("{}/snippets/{}.yaml", name.module, name.name),
+            "entity" | "enumeration" => format!("{}/domain.yaml", name.module),
+            "module role" | "snapshot" => format!("{}/module.yaml", name.module),
+            _ => return false,
+        };
+        self.broken.contains(&file)
     }
 
     // ---- names ----

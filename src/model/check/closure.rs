@@ -194,7 +194,8 @@ impl Checker<'_> {
         let idle = self.model.microflows.values().filter(|f| f.roles.is_empty());
         let idle: Vec<Arc<Microflow>> = idle.filter(|f| !self.used_flows.contains(&f.name)).cloned().collect();
         for flow in idle {
-            let message = format!("microflows: {} names no role and nothing calls it; nobody can run it", flow.name);
+            let message =
+                format!("microflows: {} names no role, and no flow, event or handler calls it; nobody can run it", flow.name);
             self.gap(&flow.place, 1, "no-microflow-role", message, Some("add `roles:`, or remove the flow"));
         }
         if self.model.administration.users.is_empty() {

@@ -112,9 +112,9 @@ impl Checker<'_> {
             if ["id", "version"].contains(&&*member) {
                 self.error(here, at, "bad-name", format!("`{member}` is kept by the server"), None);
             }
-            if let Some(kind) = self.attribute_kind(here, attribute) {
-                attributes.insert(member.clone(), skeleton_attribute(here, at, member, kind, attribute));
-            }
+            // A type that is none was reported; the member exists all the same, so that its uses are not reported too.
+            let kind = self.attribute_kind(here, attribute).unwrap_or(AttributeKind::Text);
+            attributes.insert(member.clone(), skeleton_attribute(here, at, member, kind, attribute));
         }
         let mut associations = IndexMap::new();
         for (at, association) in &entity.associations.0 {

@@ -122,6 +122,7 @@ impl Checker<'_> {
             Ok(read) => return Some(read),
             Err(error) => error,
         };
+        self.broken.insert(path.to_owned());
         let location = error.location();
         let message = error.without_snippet().to_string();
         let message = plain(&message);
@@ -149,13 +150,14 @@ fn plain(message: &str) -> String {
     cut.trim_end_matches([',', ':', ' ']).to_owned()
 }
 
-/// A suggestion for `unknown field `x`, expected one of `a`, `b``.
+/// A suggestion for ``unknown field `x`, expected one of a, b``.
 fn unknown_key(message: &str) -> (&'static str, Option<String>, usize) {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match quoted.split_first() {
-        Some((wrong, known)) if message.contains("unknown field") || message.contains("unknown variant") => {
-            let near = did_you_mean(wrong, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            ("unknown-key", near.or_else(|| Some(format!("known here: {}", known.join(", ")))), wrong.chars().count())
+    let wrong = message.split('`').nth(1).unwrap_or_default();
+    let known = message.split_once("expected ").map(|(_, list)| list.trim_start_matches("one of ").replace('`', ""));
+    match known {
+        Some(known) if message.contains("unknown field") || message.contains("unknown variant") => {
+            let near = did_you_mean(wrong, known.split(", ").map(str::trim)).map(|near| format!("did you mean `{near}`?"));
+            ("unknown-key", near, wrong.chars().count())
         }
         _ => ("yaml", None, 1),
     }

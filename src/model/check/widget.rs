@@ -416,7 +416,6 @@ impl Checker<'_> {
             let flow = self.flow(&spot.here, &run.microflow)?;
             let parameters: IndexMap<Name, Kind> = flow.parameters.clone();
             let with = self.arguments(&spot.here, &run.microflow, &parameters, &run.with, &spot.context);
-            self.used_flows.insert(flow.name.clone());
             return Some(Action::Run { microflow: flow.name.clone(), with });
         }
         if let Some(save) = &button.save {

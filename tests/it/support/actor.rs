@@ -1,6 +1,6 @@
 //! Somebody with a browser: cookies, pages, links and buttons. Nothing is known but what a page says.
 
-use super::html::{self, Button, Html, Shown};
+use super::html::{self, Button, Html};
 use super::http::{self, Answer, encoded};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -35,15 +35,6 @@ impl Actor {
     pub fn cookies(&self) -> String {
         let all = self.cookies.lock().unwrap();
         all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-    pub fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.lock().unwrap().get(name).cloned()
-    }
-    pub fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
-    }
-    pub fn forget(&self, name: &str) {
-        self.cookies.lock().unwrap().remove(name);
     }
     /// Another browser with a copy of these cookies.
     pub fn twin(&self) -> Self {
@@ -136,10 +127,6 @@ impl Page {
     pub fn shows(&self, text: &str) -> bool {
         self.html.text.contains(text)
     }
-    /// A field that is only shown.
-    pub fn field(&self, label: &str) -> Option<&Shown> {
-        self.html.fields.iter().find(|field| field.label == label)
-    }
     pub fn control(&self, label: &str) -> Option<&html::Control> {
         self.html.controls.iter().find(|control| control.label == label && !control.hidden)
     }
@@ -151,11 +138,6 @@ impl Page {
     }
     pub fn link(&self, caption: &str) -> Option<&str> {
         self.html.links.iter().find(|(_, text)| text == caption).map(|(href, _)| href.as_str())
-    }
-    /// The rows of all tables that show a text.
-    pub fn rows_with(&self, text: &str) -> Vec<&html::Row> {
-        let has = |row: &&html::Row| row.cells.iter().any(|cell| cell.text.contains(text));
-        self.html.rows.iter().map(|(_, row)| row).filter(has).collect()
     }
 
     /// Follows a link, telling where it stood.

@@ -42,7 +42,6 @@ pub struct Button {
 pub struct Form {
     pub key: String,
     pub action: String,
-    pub post: bool,
 }
 
 /// A cell of a table, or the value of a field that cannot be edited.
@@ -246,7 +245,7 @@ impl Scan {
             "form" => {
                 self.forms += 1;
                 let key = attributes.get("id").cloned().unwrap_or_else(|| format!("#{}", self.forms));
-                self.page.forms.push(Form { key: key.clone(), action: take("action"), post: take("method") == "post" });
+                self.page.forms.push(Form { key: key.clone(), action: take("action") });
                 self.form = Some(key);
             }
             "input" => {
@@ -337,9 +336,10 @@ impl Scan {
         let Some(at) = self.open.iter().rposition(|(open, _)| open == name) else { return };
         self.open.truncate(at);
         let caption = match &self.caption {
-            Some((depth, _)) if at <= *depth => {
-                self.caption.take().map(|(_, text)| text.split_whitespace().collect::<Vec<_>>().join(" "))
-            }
+            Some((depth, _)) if at <= *depth => self.caption.take().map(|(_, text)| match name {
+                "textarea" => text.strip_prefix('\n').unwrap_or(&text).to_owned(),
+                _ => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            }),
             _ => None,
         };
         match name {

@@ -21,9 +21,9 @@ impl Answer {
     }
 }
 
-/// Sends bytes as they are; the head must ask for `Connection: close`. `None`: the server hung up without an answer.
+/// Sends bytes as they are; the head must ask for `Connection: close`. `None`: there is no server, or it hung up without an answer.
 pub fn raw(address: SocketAddr, head: &str, body: &[u8]) -> Option<Answer> {
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.set_nodelay(true).unwrap();
     let mut message = head.as_bytes().to_vec();

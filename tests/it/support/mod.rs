@@ -1,10 +1,12 @@
 //! What several subjects need.
 
 pub mod actor;
+pub mod chromium;
 pub mod golden;
 pub mod html;
 pub mod http;
 pub mod server;
+pub mod skip;
 
 use portcullis::model::{self, Files, Model};
 use std::path::PathBuf;

@@ -123,7 +123,8 @@ fn template(app: &Path) -> Option<PathBuf> {
         }
     }
     let folder = all.join(format!("seeded-{}-{}", std::process::id(), made.len()));
-    let web = server::assemble(settings(app, &folder), Mode::Demo, Clock::fixed(start()), Logs::detached()).unwrap();
+    let web = server::assemble(settings(app, &folder), Mode::Demo, Clock::fixed(start()), Logs::detached());
+    let web = web.unwrap_or_else(|error| panic!("{}: {error}", app.display()));
     web.app.db.close();
     drop(web);
     made.insert(app.to_owned(), folder.clone());
@@ -157,9 +158,6 @@ impl Server {
     /// The server's parts, to look behind the scenes.
     pub fn web(&self) -> &Arc<Web> {
         &self.running().web
-    }
-    pub fn data(&self) -> &Path {
-        self.data.as_ref().unwrap().path()
     }
     /// Stops it; its data stays for another.
     pub fn stop(mut self) -> TempDir {

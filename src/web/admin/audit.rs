@@ -1,0 +1,120 @@
+//! The record of what happened.
+
+use super::super::reply::Reply;
+use super::super::request::Request;
+use super::super::state::Web;
+use super::{Paging, Place, page_number, path, second, typed};
+use crate::access::Part;
+use crate::app::Shell;
+use crate::app::admin::{ToldDetail, ToldRecord, TrailPage};
+use crate::audit::{EventKind, Filter, Report, Severity};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
+use serde_json::{Value, json};
+
+const PLACE: Place = Place { part: Part::Audit, template: "admin/audit.html" };
+/// The filters of the page, by their names in its address.
+const FILTERS: [&str; 7] = ["q", "who", "event", "severity", "from", "to", "request"];
+
+impl Web {
+    /// `GET /admin/audit`
+    pub(super) fn audit_page(&self, request: &Request) -> Reply {
+        let filter = filter(request);
+        let page = page_number(request);
+        let (shell, found) = self.app.look(&request.ask, Part::Audit, |admin, conn| admin.trail(conn, &filter, page));
+        match found {
+            Ok(found) => self.trail(request, &shell, &found, None),
+            Err(refusal) => self.refused(request, &shell, &refusal),
+        }
+    }
+
+    /// `GET /admin/audit/verify`: a page that was loaded again; nothing is walked for it.
+    pub(super) fn to_audit(&self, _: &Request) -> Reply {
+        Reply::redirect(path(Part::Audit))
+    }
+
+    /// `POST /admin/audit/verify`
+    pub(super) fn verify_audit(&self, request: &Request) -> Reply {
+        let (shell, found) = self.app.verify(&request.ask, request.field("_csrf"));
+        match found {
+            Ok((report, page)) => self.trail(request, &shell, &page, Some(&report)),
+            Err(refusal) => self.refused(request, &shell, &refusal),
+        }
+    }
+
+    fn trail(&self, request: &Request, shell: &Shell, found: &TrailPage, verified: Option<&Report>) -> Reply {
+        let typed: Vec<(&str, Option<String>)> = FILTERS.iter().map(|name| (*name, typed(request, name))).collect();
+        let parameters = typed.iter().map(|(name, value)| (*name, value.as_deref().unwrap_or_default())).collect();
+        let paging = Paging {
+            path: path(Part::Audit),
+            parameters,
+            page: found.page.into(),
+            offset: found.offset.into(),
+            shown: found.records.len(),
+            total: None,
+            more: found.more,
+        };
+        let filters: serde_json::Map<String, Value> = typed.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
+        let events: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.id()).collect();
+        let values = json!({
+            "filters": filters, "events": events, "severities": Severity::ALL.map(Severity::id), "paging": paging.json(),
+            "records": found.records.iter().map(record).collect::<Vec<_>>(), "verified": verified.map(verdict),
+        });
+        self.part(request, shell, 200, &PLACE, values)
+    }
+}
+
+fn filter(request: &Request) -> Filter {
+    let day = |name: &str| typed(request, name).and_then(|text| day(&text));
+    let midnight = |day: NaiveDate| NaiveDateTime::new(day, NaiveTime::MIN);
+    Filter {
+        account: None,
+        who: typed(request, "who"),
+        event: typed(request, "event"),
+        severity: typed(request, "severity").and_then(|word| Severity::parse(&word)),
+        from: day("from").map(midnight),
+        // The last day belongs to it.
+        to: day("to").and_then(|day| day.succ_opt()).map(midnight),
+        request: typed(request, "request"),
+        object: None,
+        text: typed(request, "q"),
+    }
+}
+
+/// A date that both databases know; anything else is no filter.
+fn day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| (1..9_999).contains(&day.year()))
+}
+
+fn record(told: &ToldRecord) -> Value {
+    let one = &told.record;
+    json!({
+        "seq": one.seq, "node": one.node, "at": second(one.at), "severity": one.severity.id(), "event": one.event,
+        "who": one.caller.as_ref().map(|who| &who.name), "summary": one.summary, "object": one.object, "request_id": one.request_id,
+        "details": told.details.iter().map(detail).collect::<Vec<_>>(),
+        "withheld": told.details.iter().any(|detail| detail.values.is_none()),
+    })
+}
+
+fn detail(told: &ToldDetail) -> Value {
+    let withheld = json!({"state": "withheld", "text": "", "tone": null, "align": "left", "kind": "text"});
+    match &told.values {
+        Some((old, new)) => json!({"name": told.name, "old": old, "new": new}),
+        None => json!({"name": told.name, "old": withheld, "new": withheld}),
+    }
+}
+
+fn verdict(report: &Report) -> Value {
+    let ok = report.is_whole();
+    let count: i64 = report.nodes.iter().map(|node| node.intact).sum();
+    let text = if ok {
+        let heads: Vec<String> = report.nodes.iter().map(|node| format!("{} {}", node.node, node.last_hash)).collect();
+        format!("The record is whole: {count} records, none altered, removed or added by others. Ends: {}.", heads.join("; "))
+    } else {
+        let broken = report.nodes.iter().filter_map(|node| {
+            let fault = node.fault.as_ref()?;
+            Some(format!("on node {} after {} good records, {fault}", node.node, node.intact))
+        });
+        format!("The record was tampered with: {}.", broken.collect::<Vec<_>>().join("; "))
+    };
+    json!({"ok": ok, "text": text})
+}
