@@ -19,8 +19,26 @@ const FIRST: [&str; 16] = [
     "Oskar", "Priya",
 ];
 const LAST: [&str; 20] = [
-    "Abbott", "Becker", "Castillo", "Dimitrov", "Eriksen", "Fontaine", "Gruber", "Haddad", "Ivanova", "Jansen", "Kowalski",
-    "Lindqvist", "Moreau", "Nakamura", "O'Brien", "Petrov", "Quinn", "Rossi", "Schneider", "Tanaka",
+    "Abbott",
+    "Becker",
+    "Castillo",
+    "Dimitrov",
+    "Eriksen",
+    "Fontaine",
+    "Gruber",
+    "Haddad",
+    "Ivanova",
+    "Jansen",
+    "Kowalski",
+    "Lindqvist",
+    "Moreau",
+    "Nakamura",
+    "O'Brien",
+    "Petrov",
+    "Quinn",
+    "Rossi",
+    "Schneider",
+    "Tanaka",
 ];
 
 /// Makes the schema as the server would, then fills it.
@@ -47,7 +65,8 @@ pub fn prepare(data: &Path, rows: u32) -> anyhow::Result<()> {
             let first = FIRST[of(FIRST.len())];
             let last = format!("{}-{:03}", LAST[(mixed >> 8) as usize % LAST.len()], (mixed >> 16) % 1000);
             // One in ten is led by the department's first.
-            let manager = if (id - 1) / DEPARTMENTS % 10 == 3 { department } else { (id + 3 * DEPARTMENTS - 1) % i64::from(rows) + 1 };
+            let manager =
+                if (id - 1) / DEPARTMENTS % 10 == 3 { department } else { (id + 3 * DEPARTMENTS - 1) % i64::from(rows) + 1 };
             employee.execute(rusqlite::params![
                 id,
                 10_000 + id,

@@ -139,7 +139,8 @@ impl Desk {
         let status = client.send(&self.get(path))?;
         let html = client.body();
         ensure!(status == 200, "{path} answered {status}");
-        let one = |mark: &str, attribute: &str| attributes(&html, mark, attribute).into_iter().next().context("a form is missing");
+        let one =
+            |mark: &str, attribute: &str| attributes(&html, mark, attribute).into_iter().next().context("a form is missing");
         let mut fields: Vec<(String, String)> = vec![
             ("_csrf".into(), one("name=\"_csrf\"", "value")?),
             ("_state".into(), one("name=\"_state\"", "value")?),
@@ -183,9 +184,8 @@ fn reads(servers: &[Server], desk: &Desk, rows: u32) -> Vec<Asked> {
     };
     let page = |path: &str| repeated(vec![desk.get(path)], 200);
     let mine: Vec<i64> = (0..i64::from(rows) / DEPARTMENTS).take(50).map(|k| 1 + k * DEPARTMENTS).collect();
-    let records = |server: &Server| -> Vec<Vec<u8>> {
-        mine.iter().map(|id| get(server.address, &format!("/record/{id}"), "")).collect()
-    };
+    let records =
+        |server: &Server| -> Vec<Vec<u8>> { mine.iter().map(|id| get(server.address, &format!("/record/{id}"), "")).collect() };
     let own = mine.iter().map(|id| desk.get(&desk.about("PersonDetail", *id))).collect();
     let foreign = mine.iter().map(|id| desk.get(&desk.about("PersonDetail", id + 1))).collect();
     vec![
@@ -207,7 +207,8 @@ fn writes(servers: &[Server], desk: &Desk, many: usize, round: usize) -> anyhow:
     let mut client = Client::connect(desk.address)?;
     let title = format!("Clerk {round}");
     let texts = [TEXTS[0], TEXTS[1], TEXTS[2], title.as_str()];
-    let fields: Vec<(String, String)> = ["first_name", "last_name", "email", "job_title"].map(str::to_owned).into_iter().zip(texts.map(str::to_owned)).collect();
+    let fields: Vec<(String, String)> =
+        ["first_name", "last_name", "email", "job_title"].map(str::to_owned).into_iter().zip(texts.map(str::to_owned)).collect();
     let ids: Vec<i64> = (0..many as i64).map(|k| 1 + (k + 10) * DEPARTMENTS).collect();
     let baseline = |at: usize, path: &dyn Fn(i64) -> String| -> Option<Load> {
         once(ids.iter().map(|id| post(servers[at].address, &path(*id), "", &fields)).collect())

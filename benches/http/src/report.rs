@@ -25,7 +25,10 @@ pub fn print(lines: &[Line]) {
     for line in lines {
         let of = |server: &str| {
             let same = |other: &&Line| {
-                other.server == server && other.rows == line.rows && other.load == line.load && other.connections == line.connections
+                other.server == server
+                    && other.rows == line.rows
+                    && other.load == line.load
+                    && other.connections == line.connections
             };
             let found = lines.iter().find(same).filter(|other| other.sample.cpu > 0.0);
             found.map_or("–".to_owned(), |other| format!("{:.2}", line.sample.cpu / other.sample.cpu))

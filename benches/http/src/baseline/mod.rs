@@ -151,7 +151,8 @@ pub fn serve(listen: SocketAddr, queries: impl Queries) -> anyhow::Result<()> {
     let state: State = Data::from(Arc::new(queries) as Arc<dyn Queries>);
     actix_web::rt::System::new().block_on(async move {
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let server = HttpServer::new(move || App::new().app_data(state.clone()).configure(routes)).workers(workers).bind(listen)?;
+        let server =
+            HttpServer::new(move || App::new().app_data(state.clone()).configure(routes)).workers(workers).bind(listen)?;
         println!("{}", serde_json::json!({"address": server.addrs()[0], "passwords": {}}));
         server.run().await?;
         Ok(())

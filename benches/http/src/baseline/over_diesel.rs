@@ -27,8 +27,7 @@ diesel::table! {
 use staff_employee as e;
 
 type Columns = (e::id, e::number, e::first_name, e::last_name, e::email, e::job_title, e::status, e::joined, e::salary);
-const COLUMNS: Columns =
-    (e::id, e::number, e::first_name, e::last_name, e::email, e::job_title, e::status, e::joined, e::salary);
+const COLUMNS: Columns = (e::id, e::number, e::first_name, e::last_name, e::email, e::job_title, e::status, e::joined, e::salary);
 
 type Text = Option<String>;
 type Found = (i64, Option<i64>, String, String, Text, Text, Text, Text, Option<i64>);
@@ -44,8 +43,7 @@ struct Pragmas;
 
 impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Pragmas {
     fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        let pragmas =
-            "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
+        let pragmas = "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;";
         conn.batch_execute(pragmas).map_err(diesel::r2d2::Error::QueryError)
     }
 }
@@ -93,8 +91,7 @@ impl Queries for Diesel {
         let mut conn = self.read.get()?;
         // Diesel's typed queries have no count over a limited subquery.
         let sql = "SELECT count(*) AS many FROM (SELECT 1 FROM staff_employee WHERE department_id = ? LIMIT ?)";
-        let found: Count =
-            diesel::sql_query(sql).bind::<BigInt, _>(department).bind::<BigInt, _>(cap).get_result(&mut conn)?;
+        let found: Count = diesel::sql_query(sql).bind::<BigInt, _>(department).bind::<BigInt, _>(cap).get_result(&mut conn)?;
         Ok(found.many)
     }
     fn one(&self, id: i64) -> anyhow::Result<Option<Person>> {
