@@ -11,8 +11,11 @@ use aws_lc_rs::cipher::DecryptionContext;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::PoisonError;
 
 const TEXT: usize = 22;
+/// Tags that are kept: more than any model has entities.
+const MOST_TAGS: usize = 10_000;
 
 impl Keys {
     /// The handle of an object: 22 characters of base64url.
@@ -40,7 +43,22 @@ impl Keys {
         constant_time_eq(tag, &self.tag(entity)).then(|| ObjectId(i64::from_be_bytes(*id)))
     }
 
+    /// Made once for each entity: names come from the model, so there are few.
     fn tag(&self, entity: &QName) -> [u8; 8] {
+        let tags = self.tags();
+        if let Some(known) = tags.read().unwrap_or_else(PoisonError::into_inner).get(entity) {
+            return *known;
+        }
+        let tag = self.make_tag(entity);
+        let mut tags = tags.write().unwrap_or_else(PoisonError::into_inner);
+        if tags.len() >= MOST_TAGS {
+            tags.clear();
+        }
+        tags.insert(entity.clone(), tag);
+        tag
+    }
+
+    fn make_tag(&self, entity: &QName) -> [u8; 8] {
         let mut context = hmac::Context::with_key(self.handle_tag());
         context.update(entity.module.as_bytes());
         context.update(b".");

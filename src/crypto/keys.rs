@@ -1,10 +1,12 @@
 //! The root secret and the keys made of it.
 
 use super::{random_bytes, require};
+use crate::domain::QName;
 use aws_lc_rs::{cipher, hkdf, hmac};
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use zeroize::Zeroizing;
 
 /// The file in the data folder that holds the root secret.
@@ -42,7 +44,11 @@ struct Inner {
     handle_encrypt: cipher::EncryptingKey,
     handle_decrypt: cipher::DecryptingKey,
     handle_tag: hmac::Key,
+    tags: Tags,
 }
+
+/// The tag of each entity whose handles were asked for.
+pub(super) type Tags = RwLock<HashMap<QName, [u8; 8]>>;
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -95,6 +101,7 @@ impl Keys {
             handle_encrypt: require(cipher::EncryptingKey::ecb(block())),
             handle_decrypt: require(cipher::DecryptingKey::ecb(block())),
             handle_tag: hmac::Key::new(hmac::HMAC_SHA256, derive(&root, &["handle tag"]).as_ref()),
+            tags: Tags::default(),
             root,
         }))
     }
@@ -108,6 +115,9 @@ impl Keys {
     }
     pub(super) fn handle_decrypt(&self) -> &cipher::DecryptingKey {
         &self.0.handle_decrypt
+    }
+    pub(super) fn tags(&self) -> &Tags {
+        &self.0.tags
     }
     pub(super) fn handle_tag(&self) -> &hmac::Key {
         &self.0.handle_tag

@@ -5,6 +5,7 @@ use super::tables::{Collision, Place, Table, Tables};
 use crate::access::{EntityRights, Rights};
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, QName};
+use crate::expr::{Node, Typed};
 use crate::model::Model;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -53,7 +54,7 @@ pub(super) enum Source {
     /// From a link table.
     Link,
     /// Calculated in a way that only memory can.
-    Memory(Arc<crate::expr::Typed>),
+    Memory(Arc<Typed>),
 }
 
 impl Statements {
@@ -96,11 +97,11 @@ impl Compiled {
             });
         }
         let mut made = Self { table, rights: of.clone(), rules, visible: Condition::Never, readable: BTreeMap::new() };
-        let reading = of.rules_where(|rule| !rule.read.is_empty());
+        let reading = made.needed(&of.rules_where(|rule| !rule.read.is_empty()));
         made.visible = made.any(&reading);
         for (name, granting) in &of.readable {
             let Some(place) = made.table.members.get(name) else { continue };
-            let shown = if *granting == reading { Condition::Always } else { made.any(granting) };
+            let shown = if made.needed(granting) == reading { Condition::Always } else { made.any(granting) };
             let readable = match place {
                 Place::Column { column, kind, required } => {
                     let mut value = Sql::new();
@@ -127,9 +128,23 @@ impl Compiled {
         Ok(made)
     }
 
+    /// These rules without those that another of them already admits: `a || (a && b)` is `a`. What
+    /// is left can use an index where the whole could not.
+    fn needed(&self, rules: &[usize]) -> Vec<usize> {
+        let parts = |index: &usize| self.rights.rules.get(*index).map(|rule| conjuncts(rule.condition.as_deref()));
+        let admits = |wide: &usize, narrow: &usize| match (parts(wide), parts(narrow)) {
+            (Some(wide), Some(narrow)) => wide.iter().all(|part| narrow.contains(part)),
+            _ => false,
+        };
+        let superfluous =
+            |one: &usize| rules.iter().any(|other| other != one && admits(other, one) && (other < one || !admits(one, other)));
+        rules.iter().filter(|one| !superfluous(one)).copied().collect()
+    }
+
     /// Any of these rules holds.
     pub(super) fn any(&self, rules: &[usize]) -> Condition {
-        let conditions = rules.iter().filter_map(|index| self.rules.get(*index)).cloned();
+        let needed = self.needed(rules);
+        let conditions = needed.iter().filter_map(|index| self.rules.get(*index)).cloned();
         conditions.fold(Condition::Never, Condition::or)
     }
 
@@ -137,4 +152,16 @@ impl Compiled {
     pub(super) fn shows(&self, member: &str) -> Condition {
         self.rights.readable.get(member).map_or(Condition::Never, |rules| self.any(rules))
     }
+}
+
+/// The parts of a condition that must all hold; none when there is no condition.
+fn conjuncts(condition: Option<&Typed>) -> Vec<&Typed> {
+    let (mut parts, mut todo) = (Vec::new(), Vec::from_iter(condition));
+    while let Some(one) = todo.pop() {
+        match &one.node {
+            Node::And(a, b) => todo.extend([&**a, &**b]),
+            _ => parts.push(one),
+        }
+    }
+    parts
 }

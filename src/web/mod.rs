@@ -7,6 +7,7 @@
 mod account;
 mod admin;
 pub mod assets;
+mod cells;
 mod dev;
 mod handlers;
 mod links;
@@ -16,6 +17,7 @@ pub mod render;
 mod reply;
 mod request;
 mod sign_in;
+mod spoken;
 mod state;
 
 pub use handlers::{guard, routes};

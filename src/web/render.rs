@@ -5,16 +5,13 @@
 //! template decides nothing: what stands in a [`View`] was decided before.
 
 use super::assets::Assets;
-use crate::page::{ColumnNode, Form, ItemNode, MenuEntry, Node, TabNode, View};
+use super::cells::Words;
+use super::spoken::{self, Spoken};
+use crate::page::{ButtonNode, ColumnNode, DataGridNode, Form, ItemNode, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use tera::{Context, Kwargs, State, Tera};
-
-#[derive(rust_embed::RustEmbed)]
-#[folder = "templates/"]
-struct Templates;
+use tera::{Context, Tera};
 
 /// Translations: language → source text → text.
 pub type Texts = BTreeMap<String, BTreeMap<String, String>>;
@@ -32,8 +29,8 @@ pub enum RenderError {
 
 /// Renders; made once per model.
 pub struct Renderer {
-    plain: Tera,
-    languages: HashMap<String, Tera>,
+    plain: Spoken,
+    languages: HashMap<String, Spoken>,
 }
 
 /// What stands around a page.
@@ -103,28 +100,19 @@ pub struct Message {
 impl Renderer {
     /// Loads all templates, for each language that has texts.
     pub fn new(assets: &Arc<Assets>, texts: &Texts) -> Result<Self, RenderError> {
-        let mut plain = Tera::new();
-        let files: Vec<(String, String)> = Templates::iter()
-            .filter(|path| path.ends_with(".html"))
-            .filter_map(|path| Some((path.to_string(), String::from_utf8_lossy(&Templates::get(&path)?.data).into_owned())))
-            .collect();
-        let assets = assets.clone();
-        plain.register_function("asset", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
-            Ok(assets.url(given.must_get::<&str>("path")?))
-        });
-        speak(&mut plain, BTreeMap::new());
-        plain.add_raw_templates(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))?;
-        let spoken = |texts: &BTreeMap<String, String>| {
-            let mut tera = plain.clone();
-            speak(&mut tera, texts.clone());
-            tera
-        };
-        let languages = texts.iter().map(|(language, texts)| (language.clone(), spoken(texts))).collect();
-        Ok(Self { plain, languages })
+        let files = spoken::files();
+        let none = BTreeMap::new();
+        let spoken = |(language, texts): (&String, _)| Ok((language.clone(), Spoken::new(&files, assets, texts)?));
+        let languages = texts.iter().map(spoken).collect::<Result<_, RenderError>>()?;
+        Ok(Self { plain: Spoken::new(&files, assets, &none)?, languages })
+    }
+
+    fn spoken(&self, language: &str) -> &Spoken {
+        self.languages.get(language).unwrap_or(&self.plain)
     }
 
     fn tera(&self, language: &str) -> &Tera {
-        self.languages.get(language).unwrap_or(&self.plain)
+        &self.spoken(language).tera
     }
 
     /// A page of the app.
@@ -175,7 +163,7 @@ impl Renderer {
             Node::Text(node) => context(node)?,
             Node::Badge(node) => context(node)?,
             Node::Alert(node) => context(node)?,
-            Node::DataGrid(node) => context(node)?,
+            Node::DataGrid(node) => with_rows(node, &self.spoken(language).words)?,
             Node::Input(node) | Node::Reference(node) => context(node)?,
             Node::Stat(node) => context(node)?,
             Node::Button(node) => context(node)?,
@@ -223,6 +211,25 @@ fn parts<P: Part>(
     Ok(context)
 }
 
+/// A row of a grid: its cells are HTML already.
+#[derive(Serialize)]
+struct Row<'a> {
+    opens: bool,
+    cells: String,
+    buttons: &'a [ButtonNode],
+}
+
+fn with_rows(node: &DataGridNode, words: &Words) -> Result<Context, RenderError> {
+    let rows = node.rows.iter().enumerate().map(|(at, row)| Row {
+        opens: row.href.is_some(),
+        cells: words.row(&node.id, &node.columns, at + 1, row),
+        buttons: &row.buttons,
+    });
+    let mut context = context(node)?;
+    context.insert("rows", &rows.collect::<Vec<_>>());
+    Ok(context)
+}
+
 fn with_children(node: &impl Serialize, children: String) -> Result<Context, RenderError> {
     let mut context = context(node)?;
     context.insert("children", &children);
@@ -231,12 +238,4 @@ fn with_children(node: &impl Serialize, children: String) -> Result<Context, Ren
 
 fn context(value: &impl Serialize) -> Result<Context, RenderError> {
     Ok(Context::from_serialize(value)?)
-}
-
-/// Registers `t(text=…)` for a language.
-fn speak(tera: &mut Tera, texts: BTreeMap<String, String>) {
-    tera.register_function("t", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
-        let text: Cow<'_, str> = given.must_get::<&str>("text")?.into();
-        Ok(texts.get(text.as_ref()).cloned().unwrap_or_else(|| text.into_owned()))
-    });
 }

@@ -78,7 +78,7 @@ impl Hasher {
     /// Hashes a password with a fresh salt.
     pub fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let _permit = self.permits.acquire().ok_or(HashError::Busy)?;
-        hash_with(&self.params, password.expose().as_bytes())
+        apart(|| hash_with(&self.params, password.expose().as_bytes()))?
     }
 
     /// Hashes a random password at the least cost: nobody can try them all, so slowness adds nothing.
@@ -92,7 +92,7 @@ impl Hasher {
         let _permit = self.permits.acquire().ok_or(HashError::Busy)?;
         let phc = Phc::new(&stored.unwrap_or(&self.dummy).0).map_err(|_| HashError::Broken)?;
         let known = stored.is_some();
-        match Argon2::default().verify_password(password.expose().as_bytes(), &phc) {
+        match apart(|| Argon2::default().verify_password(password.expose().as_bytes(), &phc))? {
             Ok(()) if !known => Ok(Compared::Differs),
             Ok(()) if self.is_current(&phc) => Ok(Compared::Same),
             Ok(()) => Ok(Compared::SameButOutdated),
@@ -119,6 +119,15 @@ impl std::fmt::Debug for Hasher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hasher").field("params", &self.params).finish_non_exhaustive()
     }
+}
+
+/// Hashes on a thread that ends: its memory (19 MiB by default) is then there for the next hash. On
+/// the threads that requests run on, each of them would keep as much.
+fn apart<T: Send>(hash: impl FnOnce() -> T + Send) -> Result<T, HashError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("password".into()).spawn_scoped(scope, hash);
+        thread.map_err(|_| HashError::Busy)?.join().map_err(|_| HashError::Broken)
+    })
 }
 
 fn hash_with(params: &Params, password: &[u8]) -> Result<PasswordHash, HashError> {

@@ -64,7 +64,7 @@ pub struct ColumnHead {
 }
 
 /// A row of a grid.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct RowNode {
     /// Handle of its object.
     pub key: String,
@@ -117,6 +117,7 @@ pub struct DataGridNode {
     /// Headings.
     pub columns: Vec<ColumnHead>,
     /// Rows.
+    #[serde(skip)]
     pub rows: Vec<RowNode>,
     /// Buttons above.
     pub buttons: Vec<ButtonNode>,

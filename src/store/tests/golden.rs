@@ -70,3 +70,34 @@ fn a_statement_cannot_be_blown_up() {
     let many = vec!["this.label + this.label + this.label + this.label == this.label"; 40].join(" || ");
     assert!(lowered(&many).is_ok());
 }
+
+#[test]
+fn a_rule_inside_another_one_neither_widens_the_rows_nor_masks_the_members_of_the_wider_one() {
+    let narrow = "this.salary > 10 && this.department == user.employee.department";
+    let domain = |rules: &str| {
+        let (before, rest) =
+            super::fixture::DOMAIN.split_once("      - {roles: [User], read: [name, nick, department, label, main]").unwrap();
+        let (_, after) = rest.split_once("  Skill:\n").unwrap();
+        super::fixture::model_of(&format!("{before}{rules}  Skill:\n{after}"))
+    };
+    let compiled = |rules: &str| {
+        let model = domain(rules);
+        let grants = Grants::compile(&model, &BTreeSet::from([Name::new("Employee")]), true);
+        let rights = crate::access::Authority::rights(&grants).clone();
+        let made = crate::store::Statements::new(&model).unwrap().compiled(&rights, &hr("Employee")).unwrap().unwrap();
+        let text = |condition: &crate::store::lower::Condition| condition.sql().text(Dialect::Sqlite);
+        let members = ["name", "salary"].map(|name| made.readable.get(name).map_or("none".into(), |r| text(&r.shown)));
+        (text(&made.visible), members)
+    };
+    let wide = "      - {roles: [User], read: [name], where: \"this.department == user.employee.department\"}\n";
+    let inner = format!("      - {{roles: [User], read: [salary], where: \"{narrow}\"}}\n");
+    let other = "      - {roles: [User], read: [salary], where: \"this.account == user\"}\n";
+    let (alone, _) = compiled(wide);
+    let (both, [name, salary]) = compiled(&format!("{wide}{inner}"));
+    assert_eq!((both.as_str(), name.as_str()), (alone.as_str(), "TRUE"));
+    assert!(salary.contains("salary") && salary.contains(" AND "), "{salary}");
+    assert_eq!(compiled(&format!("{inner}{wide}")).0, alone, "in either order");
+    assert_eq!(compiled(&format!("{wide}{wide}")).0, alone, "and for the same rule twice");
+    let (either, [name, _]) = compiled(&format!("{wide}{other}"));
+    assert!(either.contains(" OR ") && name != "TRUE", "rules that do not contain each other stay both: {either}");
+}

@@ -170,11 +170,6 @@ impl Browser {
         self.run(path, self.client.goto(&format!("{}{path}", self.base)));
     }
 
-    /// Loads the page anew.
-    pub fn reload(&self) {
-        self.run("reload", self.client.refresh());
-    }
-
     /// The path of the page and its query.
     pub fn path(&self) -> String {
         let url = self.runtime.block_on(self.client.current_url()).map(|url| url.to_string()).unwrap_or_default();

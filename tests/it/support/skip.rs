@@ -12,5 +12,6 @@ pub fn skipped(requirement: &str, what: &str) {
     let required = std::env::var("PORTCULLIS_REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|part| part.trim() == requirement), "{what} is required but is not there");
     let count = SKIPPED.fetch_add(1, Ordering::SeqCst) + 1;
-    let _ = writeln!(std::io::stderr(), "skipped: no {what} ({count} skipped so far)");
+    let line = format!("skipped: no {what} ({count} skipped so far)\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }

@@ -1,0 +1,92 @@
+//! The templates in one language.
+//!
+//! They are part of the program. What they call with a fixed text (`t`, `asset`) is written into
+//! them once, when they are loaded: a page has a hundred of these, and a call costs a microsecond.
+
+use super::assets::Assets;
+use super::cells::{self, Words};
+use super::render::RenderError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tera::{Kwargs, State, Tera};
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "templates/"]
+struct Templates;
+
+/// What renders in one language.
+pub(super) struct Spoken {
+    pub(super) tera: Tera,
+    pub(super) words: Words,
+}
+
+/// Paths and texts of all templates of pages.
+pub(super) fn files() -> Vec<(String, String)> {
+    Templates::iter()
+        .filter(|path| path.ends_with(".html"))
+        .filter_map(|path| Some((path.to_string(), String::from_utf8_lossy(&Templates::get(&path)?.data).into_owned())))
+        .collect()
+}
+
+impl Spoken {
+    /// Loads templates.
+    pub(super) fn new(
+        files: &[(String, String)],
+        assets: &Arc<Assets>,
+        texts: &BTreeMap<String, String>,
+    ) -> Result<Self, RenderError> {
+        let mut tera = Tera::new();
+        tera.set_escape_fn(cells::escape);
+        let known = assets.clone();
+        tera.register_function("asset", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
+            Ok(known.url(given.must_get::<&str>("path")?))
+        });
+        let say = |text: &str| texts.get(text).map_or(text, String::as_str).to_owned();
+        let known = texts.clone();
+        tera.register_function("t", move |given: Kwargs, _: &State<'_>| -> tera::TeraResult<String> {
+            let text = given.must_get::<&str>("text")?;
+            Ok(known.get(text).map_or(text, String::as_str).to_owned())
+        });
+        let written = files.iter().map(|(path, text)| {
+            let text = written_out(text, "{{ asset(path=\"", |path| assets.url(path));
+            (path.as_str(), written_out(&text, "{{ t(text=\"", say))
+        });
+        tera.add_raw_templates(written.collect::<Vec<_>>())?;
+        Ok(Self { tera, words: Words::new(assets, say) })
+    }
+}
+
+/// Puts the result of each call that begins like this, with one literal text, in its place.
+// SECURITY: a text with a brace stays a call, so a translation is never read as template.
+fn written_out(template: &str, call: &str, make: impl Fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut parts = template.split(call);
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let made = part.split_once("\") }}").map(|(text, rest)| (text, cells::escaped(&make(text)), rest));
+        match made {
+            Some((text, made, rest)) if !text.contains(['"', '\\']) && !made.contains(['{', '}']) && made.trim() == made => {
+                out.push_str(&made);
+                out.push_str(rest);
+            }
+            _ => {
+                out.push_str(call);
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written_out;
+
+    #[test]
+    fn a_fixed_text_is_written_into_the_template_escaped_and_never_as_template() {
+        let say = |text: &str| if text == "A" { "a <b>".to_owned() } else { "{{ 7 * 7 }}".to_owned() };
+        let template = "<p title=\"{{ t(text=\"A\") }}\">{{ t(text=\"B\") }}{{ t(text=name) }}{{ t(text=\"A\" ~ x) }}";
+        let expected = "<p title=\"a &lt;b&gt;\">{{ t(text=\"B\") }}{{ t(text=name) }}{{ t(text=\"A\" ~ x) }}";
+        assert_eq!(written_out(template, "{{ t(text=\"", say), expected);
+    }
+}
