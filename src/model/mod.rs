@@ -6,6 +6,7 @@
 mod check;
 mod files;
 mod finding;
+mod questions;
 pub mod source;
 mod types;
 

@@ -51,10 +51,10 @@ impl Web {
                 json!({"name": one.user.name, "email": one.user.email, "role": roles.join(", "), "key": one.user.key})
             })
             .collect();
-        let home = live.model.registration.as_ref().and(page::home(&live.visitor_grants())).map(|home| page::path(&home));
+        let register = live.model.registration_page().map(page::path);
         let wait = wait.map(|seconds| format!("{seconds} seconds"));
         let values = json!({
-            "error": error, "retry_after": wait, "next": next, "email": email, "demo_users": demo, "registration_href": home,
+            "error": error, "retry_after": wait, "next": next, "email": email, "demo_users": demo, "registration_href": register,
         });
         self.system(request, &shell, status, "system/sign_in.html", "Sign in", &values)
     }

@@ -1,0 +1,44 @@
+//! Questions about a model that more than one layer asks.
+
+use super::check::{each_activity, each_widget};
+use super::types::*;
+use crate::domain::QName;
+
+impl Model {
+    /// The page on which a visitor registers: one that the anonymous role may open, with a button
+    /// that runs a flow which registers.
+    pub fn registration_page(&self) -> Option<&QName> {
+        let role = self.user_roles.get(self.anonymous_role()?)?;
+        let mut open = self.pages.values().filter(|page| !page.roles.is_disjoint(&role.module_roles) && page.parameters.is_empty());
+        open.find(|page| self.registers(page)).map(|page| &page.name)
+    }
+
+    fn registers(&self, page: &Page) -> bool {
+        let mut found = false;
+        each_widget(&page.content, &mut |widget| {
+            if let WidgetKind::Button(Button { action: Action::Run { microflow, .. }, .. }) = &widget.kind {
+                found |= self.microflows.get(microflow).is_some_and(|flow| flow_registers(flow));
+            }
+        });
+        found
+    }
+}
+
+fn flow_registers(flow: &Microflow) -> bool {
+    let mut found = false;
+    each_activity(&flow.body, &mut |activity| found |= matches!(activity.kind, ActivityKind::Register { .. }));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Files, load};
+    use std::path::Path;
+
+    #[test]
+    fn the_page_on_which_a_visitor_registers_is_found_in_the_model() {
+        let read = |app: &str| load(&Files::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(app)).unwrap()).0.unwrap();
+        assert_eq!(read("apps/people").registration_page().map(ToString::to_string).as_deref(), Some("hiring.RegistrationForm"));
+        assert_eq!(read("tests/apps/library").registration_page().map(ToString::to_string).as_deref(), Some("lending.JoinForm"));
+    }
+}
