@@ -9,7 +9,8 @@ impl Model {
     /// that runs a flow which registers.
     pub fn registration_page(&self) -> Option<&QName> {
         let role = self.user_roles.get(self.anonymous_role()?)?;
-        let mut open = self.pages.values().filter(|page| !page.roles.is_disjoint(&role.module_roles) && page.parameters.is_empty());
+        let mut open =
+            self.pages.values().filter(|page| !page.roles.is_disjoint(&role.module_roles) && page.parameters.is_empty());
         open.find(|page| self.registers(page)).map(|page| &page.name)
     }
 

@@ -60,7 +60,7 @@ impl Setup {
             Kind::Sqlite => None,
             Kind::Postgres => Some(DbTarget::Postgres(Secret::new(cluster::shared()?.database()))),
         };
-        let data = TempDir::new().unwrap();
+        let data = room();
         if database.is_none()
             && self.mode == Mode::Demo
             && let Some(seeded) = template(&self.app)
@@ -88,6 +88,13 @@ impl Setup {
         let running = server::start(web, self.scheduled)?;
         Ok(Server { running: Some(running), clock: self.clock, logs, data: Some(data) })
     }
+}
+
+/// A folder for data: in memory where the machine offers that, because tests of a server wait for no disk.
+fn room() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    made.or_else(|_| TempDir::new()).unwrap()
 }
 
 /// Settings of a test: cheap hashes, everything in one folder.

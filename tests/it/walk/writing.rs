@@ -156,6 +156,11 @@ fn every_member_is_written_by_exactly_the_roles_that_the_rules_name() {
                         }
                         if !changed.is_empty() {
                             oracle.refresh(&entity.name, id, after);
+                            if !oracle.any(&writer.who, &oracle.by(&role, entity, member, true), id) {
+                                wrong.push(format!(
+                                    "{what} := {value:?}: the changed row satisfies no rule that lets it be written"
+                                ));
+                            }
                             page = writer.edit(entity, id);
                             break;
                         }
