@@ -48,6 +48,8 @@ impl Refusal {
         match self {
             Self::Denied(denied) => Some(denied.summary()),
             Self::Forged(what) => Some(format!("forged request: {what}")),
+            // A handle that leads nowhere for this caller is how somebody looks for what is not theirs.
+            Self::Gone => Some("an object that is not there for this caller".into()),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@ use crate::support::actor::Page;
 use crate::support::http::Answer;
 use crate::support::project;
 use crate::support::server::{Server, Setup, people};
+use portcullis::audit;
 use portcullis::config::{MailTarget, Secret};
 use std::time::Duration;
 
@@ -174,4 +175,26 @@ fn the_session_just_begun_is_never_the_one_that_has_to_go() {
         people.clock.advance(Duration::from_millis(1));
     }
     assert_eq!(first.get("/account").status, 303, "the oldest has ended");
+}
+
+#[test]
+fn looking_for_what_is_not_ones_own_is_recorded_and_looks_like_nothing_at_all() {
+    let people = people();
+    let nadia = people.sign_in("nadia");
+    let denials = || {
+        let filter = audit::Filter { event: Some("denied".into()), ..Default::default() };
+        let found = people.web().app.db.read(|conn| audit::search(conn, &filter, audit::Page { offset: 0, limit: 50 })).unwrap();
+        found.records.len()
+    };
+    let foreign = (1..20)
+        .map(|id| format!("/p/hr.LeaveDetail?Request={}", people.handle("hr.LeaveRequest", id)))
+        .find(|target| nadia.get(target).status == 404)
+        .expect("a request of somebody else");
+    let before = denials();
+    let answer = nadia.get(&foreign);
+    let never = nadia.get(&format!("/p/hr.LeaveDetail?Request={}", people.handle("hr.LeaveRequest", 999_999)));
+    assert_eq!((answer.status, never.status), (404, 404));
+    assert_eq!(denials(), before + 2, "both are in the record");
+    let text = |answer: &Answer| crate::support::html::read(&answer.body).text;
+    assert_eq!(text(&answer), text(&never), "one looks like the other");
 }
