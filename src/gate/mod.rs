@@ -48,6 +48,8 @@ pub enum Stopped {
     Origin,
     /// The address is too long.
     TooLong,
+    /// The query holds a broken escape, or bytes that are no text.
+    Query,
 }
 
 const LONGEST_ADDRESS: usize = 16 * 1_024;
@@ -75,6 +77,9 @@ impl Gate {
         let length = request.uri().path_and_query().map_or(0, |whole| whole.as_str().len());
         if length > LONGEST_ADDRESS {
             return Err(Stopped::TooLong);
+        }
+        if decode(request.query_string()).is_none() {
+            return Err(Stopped::Query);
         }
         if !request.path().starts_with("/health/") && !self.host_is_ours(request) {
             return Err(Stopped::Host);

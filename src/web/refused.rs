@@ -110,6 +110,7 @@ impl Web {
             Stopped::Method => Reply::text(405, "This server knows GET, HEAD and POST only."),
             Stopped::Origin => Reply::text(403, "This form was sent from another site. Nothing was changed."),
             Stopped::TooLong => Reply::text(414, "This address is too long."),
+            Stopped::Query => Reply::text(400, "This address is broken: its query is not text. Nothing was changed."),
         }
     }
 

@@ -198,3 +198,15 @@ fn looking_for_what_is_not_ones_own_is_recorded_and_looks_like_nothing_at_all() 
     let text = |answer: &Answer| crate::support::html::read(&answer.body).text;
     assert_eq!(text(&answer), text(&never), "one looks like the other");
 }
+
+#[test]
+fn a_query_that_is_no_text_is_refused_and_not_passed_over() {
+    let people = people();
+    let nadia = people.sign_in("nadia");
+    for broken in ["%ff=1", "a=%zz", "a=%"] {
+        let answer = nadia.get(&format!("/p/hr.Employees?{broken}"));
+        assert_eq!(answer.status, 400, "{broken}");
+        assert!(answer.body.contains("not text") && !answer.body.contains("Okafor"), "{}", answer.body);
+    }
+    assert_eq!(people.visitor().get("/sign-in?next=%2Fp%2Fcaf%C3%A9").status, 200, "text in any language is a query");
+}
