@@ -3,7 +3,7 @@
 use crate::domain::{Name, QName};
 
 /// Which layer refused (the table in docs/ARCHITECTURE.md).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are those of the table")]
 pub enum Layer {
@@ -41,6 +41,19 @@ pub enum Reason {
     Member(QName, Name),
     /// Something else, in plain words.
     Other(String),
+}
+
+/// Two layers decided differently about one thing: an incident. The request is refused, and a
+/// critical event names both decisions (compromise recording).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("layers disagree about {about}: {first:?} against {second:?}")]
+pub struct Disagreement {
+    /// What they decided about, as in `hr.Employee#7.salary`; without values of the app.
+    pub about: String,
+    /// A layer and what it decided.
+    pub first: (Layer, String),
+    /// The other layer and what it decided.
+    pub second: (Layer, String),
 }
 
 /// A refusal. Nothing was done and nothing was shown.

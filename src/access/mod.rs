@@ -15,7 +15,7 @@ mod released;
 mod rights;
 
 pub use administration::Part;
-pub use denied::{Denied, Layer, Reason};
+pub use denied::{Denied, Disagreement, Layer, Reason};
 pub use elevation::Elevation;
 pub use grants::Grants;
 pub use objects::{

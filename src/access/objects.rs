@@ -1,6 +1,6 @@
 //! The contract between behaviour (flows, pages) and data (workspace, store).
 
-use super::denied::Denied;
+use super::denied::{Denied, Disagreement};
 use super::permit::{Change, Create, Delete, Load, Permit, View};
 use super::released::Released;
 use crate::domain::{Name, ObjectId, QName, Value};
@@ -172,6 +172,9 @@ pub enum ObjectError {
     /// Refused.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Two layers decided differently: refused, and an incident.
+    #[error(transparent)]
+    Disagreement(#[from] Box<Disagreement>),
     /// The database is not there, or full, or busy: nothing was done; try again.
     #[error("the data is not available right now")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,6 +1,7 @@
 //! What the trail is told of refusals, and the small clocks of sessions.
 
 use super::{App, Ask, Asker, Refusal};
+use crate::access::{Disagreement, Layer};
 use crate::audit::{self, Event, EventKind, Who};
 use crate::config::Level;
 use crate::crypto::sha256;
@@ -44,14 +45,19 @@ impl App {
     /// Records a refusal (all denials; S1-26, ASVS 16.3.2), and notes faults in the log.
     pub fn record_refusal(&self, ask: &Ask, asker: &Asker, refusal: &Refusal) {
         let level = match refusal {
+            Refusal::Disagreement(_) => Level::Critical,
             Refusal::Fault(_) => Level::Error,
             Refusal::Unavailable(_) => Level::Warning,
             Refusal::Denied(_) | Refusal::Forged(_) => Level::Info,
             _ => Level::Debug,
         };
         self.note(level, "portcullis.refusal", &format!("{} {refusal}", ask.target), ask);
-        let Some(summary) = refusal.denial() else { return };
-        let event = self.told_by(Event::new(EventKind::Denied, summary).on(&ask.target), asker, ask);
+        let event = match (refusal, refusal.denial()) {
+            (Refusal::Disagreement(found), _) => incident(found),
+            (_, Some(summary)) => Event::new(EventKind::Denied, summary).on(&ask.target),
+            _ => return,
+        };
+        let event = self.told_by(event, asker, ask);
         if asker.account().is_none() {
             return self.wait(event);
         }
@@ -114,4 +120,14 @@ impl App {
             }
         }
     }
+}
+
+/// The event that names both decisions (S1-26, ASVS 16.3.3).
+pub(super) fn incident(found: &Disagreement) -> Event {
+    let told = |(layer, decision): &(Layer, String)| format!("{layer:?}: {decision}");
+    Event::new(EventKind::Incident, "two layers decided differently; the request was refused").on(&found.about).detail(
+        "layers",
+        Some(told(&found.first)),
+        Some(told(&found.second)),
+    )
 }

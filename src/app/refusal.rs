@@ -1,6 +1,6 @@
 //! Everything that can end a request without its deed.
 
-use crate::access::{Denied, ObjectError, Reason};
+use crate::access::{Denied, Disagreement, ObjectError, Reason};
 use crate::db::DbError;
 use crate::flow::FlowError;
 use crate::page::PageError;
@@ -12,6 +12,9 @@ pub enum Refusal {
     /// Not granted.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Two layers decided differently: refused, and an incident.
+    #[error(transparent)]
+    Disagreement(#[from] Box<Disagreement>),
     /// Nothing that a page of ours would send: forged or altered.
     #[error("forged: {0}")]
     Forged(&'static str),
@@ -67,6 +70,7 @@ impl From<ObjectError> for Refusal {
     fn from(error: ObjectError) -> Self {
         match error {
             ObjectError::Denied(denied) => Self::Denied(denied),
+            ObjectError::Disagreement(found) => Self::Disagreement(found),
             ObjectError::Unavailable(source) => Self::Unavailable(source.to_string()),
             ObjectError::Fault(source) => Self::Fault(source.to_string()),
         }

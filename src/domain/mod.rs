@@ -5,6 +5,7 @@
 
 mod address;
 mod kind;
+pub mod knockout;
 mod name;
 mod object;
 mod value;

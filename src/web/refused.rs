@@ -40,6 +40,15 @@ impl Web {
                     "not_for_you",
                 )
             },
+            Refusal::Disagreement(_) => Said {
+                reference: true,
+                ..said(
+                    403,
+                    "Closed to be safe",
+                    "Two of the server's safeguards did not agree about this, so it stays shut. Nothing was changed. It has been recorded; please give an administrator the reference below.",
+                    "not_for_you",
+                )
+            },
             Refusal::Forged(_) => Said {
                 reference: true,
                 ..said(
