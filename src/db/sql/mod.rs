@@ -7,6 +7,7 @@
 
 mod bound;
 mod dialects;
+mod literal;
 mod statement;
 
 use crate::domain::{Kind, Name, ObjectId, Value};
