@@ -130,17 +130,18 @@ impl Clockwork {
 
     fn replace(&self, model: model::Model, findings: Findings) {
         let app = self.app();
-        if let Err(error) = store::apply(&app.db, &model, &BTreeSet::new(), app.clock.now()) {
+        let model = Arc::new(model);
+        let (snapshots, problems) = Snapshots::open(model.clone(), &app.settings.data.join("public"));
+        let live = match Live::new(model.clone(), Arc::new(snapshots), findings) {
+            Ok(live) => live,
+            Err(error) => return self.log(&error.to_string()),
+        };
+        if let Err(error) = store::apply(&app.db, &live.statements, &BTreeSet::new(), app.clock.now()) {
             self.log(&format!("the database cannot follow the changed model: {error}"));
             return;
         }
-        let model = Arc::new(model);
-        let (snapshots, problems) = Snapshots::open(model.clone(), &app.settings.data.join("public"));
         problems.iter().for_each(|problem| self.log(&problem.to_string()));
-        match Live::new(model.clone(), Arc::new(snapshots), findings) {
-            Ok(live) => app.replace(live),
-            Err(error) => return self.log(&error.to_string()),
-        }
+        app.replace(live);
         if let Err(error) = self.web.refresh() {
             self.log(&error.to_string());
         }

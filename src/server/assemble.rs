@@ -12,7 +12,7 @@ use crate::identity::{DemoError, DemoMode, Identity, IdentitySettings};
 use crate::log::Logs;
 use crate::mail::{MailError, Mailer};
 use crate::model::{self, Files, Findings, Level, Model, Severity};
-use crate::store::{self, SyncError};
+use crate::store::{self, Statements, SyncError};
 use crate::web::Web;
 use crate::web::assets::Assets;
 use crate::workspace::Snapshots;
@@ -100,7 +100,13 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         _ => Keys::load_file(&settings.secret_file)?,
     };
     let db = open_database(&settings)?;
-    synchronise(&db, &model, mode, &clock)?;
+    let model = Arc::new(model);
+    let (snapshots, problems) = Snapshots::open(model.clone(), &settings.data.join("public"));
+    for problem in problems {
+        logs.write("portcullis.snapshot", crate::config::Level::Warning, &problem.to_string(), None);
+    }
+    let live = Live::new(model.clone(), Arc::new(snapshots), findings).map_err(|error| StartError::Other(error.to_string()))?;
+    synchronise(&db, &live.statements, mode, &clock, &logs)?;
     let identity =
         Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
             .map_err(|error| StartError::Other(error.to_string()))?;
@@ -122,12 +128,6 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         }
     }
     let mailer = Mailer::configured(&settings.mail)?;
-    let model = Arc::new(model);
-    let (snapshots, problems) = Snapshots::open(model.clone(), &settings.data.join("public"));
-    for problem in problems {
-        logs.write("portcullis.snapshot", crate::config::Level::Warning, &problem.to_string(), None);
-    }
-    let live = Live::new(model, Arc::new(snapshots), findings).map_err(|error| StartError::Other(error.to_string()))?;
     let gate = Gate::configured(&settings);
     let app = App::new(settings, keys, clock, db, identity, mailer, logs, demo, live);
     let event =
@@ -155,17 +155,25 @@ fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Resul
 }
 
 /// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
-fn synchronise(db: &Db, model: &Model, mode: Mode, clock: &Clock) -> Result<(), StartError> {
+fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs: &Logs) -> Result<(), StartError> {
     let now = clock.now();
-    let plan = db.read(|conn| store::plan(conn, model, now))?;
+    let drift = db.read(|conn| store::drift(conn, now))?;
+    if mode == Mode::Serve && !drift.is_empty() {
+        return Err(SyncError::EngineDrift(drift).into());
+    }
+    for difference in drift {
+        let text = format!("generated objects are made anew: {difference}");
+        logs.write("portcullis.database", crate::config::Level::Warning, &text, None);
+    }
+    let plan = db.read(|conn| store::plan(conn, statements, now))?;
     if plan.is_empty() {
         return Ok(());
     }
-    if mode == Mode::Serve && !plan.is_first() {
-        let steps: Vec<String> = plan.steps.iter().map(|step| format!("database: {}", step.what)).collect();
+    if mode == Mode::Serve && !plan.is_first() && !plan.only_prepares() {
+        let steps: Vec<String> = plan.all_steps().map(|step| format!("database: {}", step.what)).collect();
         let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
         return Err(StartError::Gaps(steps.into_iter().chain([hint]).collect()));
     }
-    store::apply(db, model, &BTreeSet::new(), now)?;
+    store::apply(db, statements, &BTreeSet::new(), now)?;
     Ok(())
 }

@@ -67,7 +67,7 @@ pub(super) const OWNER: &str = "owner_id";
 /// Its other side.
 pub(super) const TARGET: &str = "target_id";
 /// The system's own tables, which no entity may have.
-const SYSTEM: [&str; 11] = [
+const SYSTEM: [&str; 13] = [
     "account",
     "account_role",
     "session",
@@ -78,6 +78,8 @@ const SYSTEM: [&str; 11] = [
     "setting",
     "schema_state",
     "autonumber",
+    "mail_queue",
+    "engine_set",
     "__diesel_schema_migrations",
 ];
 

@@ -26,9 +26,9 @@ fn apps() -> Vec<Arc<Model>> {
 fn every_rule_of_every_app_can_be_asked_on_both_databases() {
     for model in apps() {
         testing::each(|db| {
-            apply(db, &model, &BTreeSet::new(), now()).unwrap();
-            assert!(apply(db, &model, &BTreeSet::new(), now()).unwrap().is_empty());
             let statements = Statements::new(&model).unwrap();
+            apply(db, &statements, &BTreeSet::new(), now()).unwrap();
+            assert!(apply(db, &statements, &BTreeSet::new(), now()).unwrap().is_empty());
             let dir = tempfile::tempdir().unwrap();
             let keys = Keys::load_or_create(dir.path()).unwrap();
             let recorder = Recorder { keys, node: "n".into(), clock: Clock::fixed(now()), who: None, request_id: None };

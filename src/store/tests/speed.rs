@@ -7,8 +7,7 @@ use crate::db::sql::{Sql, fetch};
 use crate::db::testing;
 use crate::domain::{Kind, ObjectId};
 use crate::model::{Files, load};
-use crate::store::{Caller, Statements, Store, apply, read};
-use std::collections::BTreeSet;
+use crate::store::{Caller, Store, read};
 use std::sync::Arc;
 
 const DOMAIN: &str = "
@@ -39,15 +38,7 @@ fn crowd(db: &crate::db::Db, people: u32) -> (App<'_>, ObjectId) {
     let files = Files::of([("app.yaml", APP), ("hr/module.yaml", MODULE), ("hr/domain.yaml", DOMAIN)]);
     let (model, findings) = load(&files);
     let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
-    apply(db, &model, &BTreeSet::new(), now()).unwrap();
-    let recorder = crate::store::Recorder {
-        keys: crate::crypto::Keys::load_or_create(tempfile::tempdir().unwrap().path()).unwrap(),
-        node: "n".into(),
-        clock: crate::clock::Clock::fixed(now()),
-        who: None,
-        request_id: None,
-    };
-    let app = App { db, statements: Statements::new(&model).unwrap(), model, recorder };
+    let app = App::of(db, model);
     let user = app.account("one@x.example");
     let fill = format!(
         "INSERT INTO hr_department (id, name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i, 'd' || i FROM n; \
