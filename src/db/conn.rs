@@ -1,7 +1,7 @@
 //! One connection, of either kind, and its transactions.
 
 use super::postgres::{self, PgConn};
-use super::{DbError, Purpose, Standing, sqlite};
+use super::{Roles, DbError, Purpose, Standing, sqlite};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
@@ -49,6 +49,11 @@ impl Conn {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Pg(_) => Dialect::Postgres,
         }
+    }
+
+    /// The names of the roles that work here; SQLite has none.
+    pub fn roles(&self) -> Option<&Roles> {
+        None
     }
 
     /// Runs `f` so that its changes can be undone without ending the transaction around it.

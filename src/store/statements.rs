@@ -41,6 +41,19 @@ pub(super) enum Footing {
     Reader,
     /// What those views are made of: the row from its table, what paths lead to from the witness views.
     Maker,
+    /// The same with the row under its table's own name, as row-level security wants it.
+    Policy,
+}
+
+impl Footing {
+    /// What the row is called.
+    fn row(self, table: &Table) -> &str {
+        if self == Self::Policy { &table.name } else { ROW }
+    }
+    /// Whether it looks from inside the database, where rules always count.
+    fn is_generated(self) -> bool {
+        matches!(self, Self::Maker | Self::Policy)
+    }
 }
 
 /// The rules about one entity, as SQL over the row `t`.
@@ -120,7 +133,7 @@ impl Statements {
 
     /// The rules about an entity on a footing; `None` when there are none.
     pub(super) fn compiled_on(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Option<Arc<Compiled>>> {
-        let heeded = footing == Footing::Maker || stands(Removable::EntityAccess);
+        let heeded = footing.is_generated() || stands(Removable::EntityAccess);
         let rules = match rights.entities.get(entity) {
             Some(rules) => rules.clone(),
             None if heeded => return Ok(None),
@@ -158,7 +171,7 @@ impl Compiled {
         let mut rules = Vec::with_capacity(of.rules.len());
         for rule in &of.rules {
             rules.push(match &rule.condition {
-                Some(condition) => lower().condition_at(condition, ROW)?,
+                Some(condition) => lower().condition_at(condition, footing.row(&table))?,
                 None => Condition::Always,
             });
         }
@@ -170,7 +183,7 @@ impl Compiled {
         let table = made.table.clone();
         for (name, place) in &table.members {
             let granting = of.readable.get(name);
-            if granting.is_none() && (footing == Footing::Maker || stands(Removable::EntityAccess)) {
+            if granting.is_none() && (footing.is_generated() || stands(Removable::EntityAccess)) {
                 continue;
             }
             let shown = match granting {

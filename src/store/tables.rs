@@ -113,6 +113,13 @@ impl Tables {
         self.entities.get(entity)
     }
 
+    /// The names of all tables, those of links too, in order.
+    pub(super) fn names(&self) -> BTreeSet<Name> {
+        let link = |place: &Place| if let Place::Link(link) = place { Some(link.table.clone()) } else { None };
+        let of = |table: &Arc<Table>| table.members.values().filter_map(link).chain([table.name.clone()]).collect::<Vec<_>>();
+        self.entities.values().flat_map(of).collect()
+    }
+
     /// How an association (own or inverse name) leads on, and to which entity.
     pub(super) fn hop(&self, entity: &QName, name: &str) -> Option<(Hop, QName)> {
         let table = self.get(entity)?;

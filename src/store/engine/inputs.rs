@@ -57,7 +57,7 @@ impl Inputs {
     }
 
     /// Everything that the expression reads.
-    fn expression(&mut self, tables: &Tables, e: &Typed) {
+    pub(super) fn expression(&mut self, tables: &Tables, e: &Typed) {
         e.visit(&mut |node| self.node(tables, node));
     }
 

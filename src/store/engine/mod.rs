@@ -9,11 +9,15 @@
 //! rules, and no statement above asks them for anything to show.
 
 mod catalogue;
+mod checks;
 mod inputs;
 mod prepare;
 mod remove;
+mod roles;
 mod sets;
+mod triggers;
 mod views;
+mod writes;
 
 pub(super) use prepare::{Preparation, differences, drop_objects, foreseen, is_made, lock, make_objects, plan};
 
@@ -21,8 +25,11 @@ use super::lower::Lowered;
 use super::statements::Statements;
 use super::sync::Step;
 use crate::access::Rights;
-use crate::db::{Dialect, set_id};
+use crate::db::{Roles, set_id};
+use crate::domain::Name;
+use crate::expr::Typed;
 use inputs::Inputs;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One set of rights, ready to be generated from.
@@ -39,9 +46,20 @@ impl Set {
     }
 
     /// Everything that is made for the set, in this order.
-    fn objects(&self, statements: &Statements, _dialect: Dialect) -> Lowered<Vec<Step>> {
+    fn objects(&self, statements: &Statements, roles: Option<&Roles>) -> Lowered<Vec<Step>> {
         let mut steps = self.witness_views(statements);
         steps.extend(self.reader_views(statements)?);
+        steps.extend(self.triggers(statements, roles)?);
+        if let Some(roles) = roles {
+            steps.extend(self.grants(statements, roles)?);
+        }
         Ok(steps)
+    }
+
+    /// The link tables that a condition rests on.
+    fn links_of(&self, statements: &Statements, condition: &Typed) -> BTreeSet<Name> {
+        let mut inputs = Inputs::default();
+        inputs.expression(&statements.tables, condition);
+        inputs.links
     }
 }

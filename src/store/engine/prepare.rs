@@ -1,10 +1,11 @@
 //! Making what is generated, noting it, and comparing model, note and database.
 
 use super::catalogue::{self, Made, digest};
+use super::roles::{EVERY, everywhere};
 use super::{Set, remove, sets};
 use crate::access::Grants;
 use crate::db::sql::{Param, Params, Sql, execute, fetch};
-use crate::db::{Conn, DbError, Dialect};
+use crate::db::{Conn, DbError, Dialect, Roles};
 use crate::domain::{Kind, Name, Value};
 use crate::store::statements::Statements;
 use crate::store::sync::{Step, SyncError};
@@ -56,14 +57,21 @@ impl Preparation {
 }
 
 /// The sets of one family as the model wants them.
-fn scripts(statements: &Statements, grants: &Grants, dialect: Dialect) -> Result<Vec<Script>, SyncError> {
+fn scripts(statements: &Statements, grants: &Grants, roles: Option<&Roles>) -> Result<Vec<Script>, SyncError> {
     let make = |wanted: &sets::Wanted| {
         let set = Set::new(statements, wanted);
-        let steps = set.objects(statements, dialect).map_err(|error| SyncError::Rules(error.to_string()))?;
-        let text: Vec<String> = steps.iter().flat_map(|step| step.sql(dialect)).collect();
-        Ok(Script { id: set.id, rights: set.rights.key.clone(), steps, digest: digest(&text.join("\n")) })
+        let steps = set.objects(statements, roles).map_err(|error| SyncError::Rules(error.to_string()))?;
+        Ok(Script::new(set.id, set.rights.key.clone(), steps, roles))
     };
     sets::family(grants).iter().map(make).collect()
+}
+
+impl Script {
+    fn new(id: Arc<str>, rights: Arc<str>, steps: Vec<Step>, roles: Option<&Roles>) -> Self {
+        let dialect = if roles.is_some() { Dialect::Postgres } else { Dialect::Sqlite };
+        let text: Vec<String> = steps.iter().flat_map(|step| step.sql(dialect)).collect();
+        Self { id, rights, steps, digest: digest(&text.join("\n")) }
+    }
 }
 
 /// Waits for other nodes that prepare; the transaction's end lets them go on.
@@ -99,15 +107,20 @@ pub(in crate::store) fn plan(
     tables_change: bool,
     params: &Params,
 ) -> Result<Preparation, SyncError> {
-    let dialect = conn.dialect();
+    let roles = conn.roles().cloned();
+    let roles = roles.as_ref();
     let (notes, there) = (noted(conn, params)?, catalogue::there(conn, params)?);
     let mut wanted = BTreeMap::new();
+    if let Some(roles) = roles {
+        let steps = everywhere(statements, roles);
+        wanted.insert(EVERY.into(), Script::new(EVERY.into(), "every table".into(), steps, Some(roles)));
+    }
     for grants in all {
-        wanted.extend(scripts(statements, grants, dialect)?.into_iter().map(|script| (script.id.clone(), script)));
+        wanted.extend(scripts(statements, grants, roles)?.into_iter().map(|script| (script.id.clone(), script)));
     }
     let stale = wanted.values().any(|script| notes.get(&*script.id).is_some_and(|note| note.digest != script.digest));
     let anew = stale || (tables_change && !notes.is_empty()) || !drift(&notes, &there).is_empty();
-    let drops = if anew { remove::all(&there, dialect) } else { Vec::new() };
+    let drops = if anew { remove::all(&there) } else { Vec::new() };
     let makes = wanted.into_values().filter(|script| anew || !notes.contains_key(&*script.id)).collect();
     Ok(Preparation { drops, makes })
 }
@@ -179,7 +192,7 @@ fn run<'s>(conn: &mut Conn, steps: impl Iterator<Item = &'s Step>) -> Result<(),
 /// Whether every set of a family was made from what the model says now.
 pub(in crate::store) fn is_made(conn: &mut Conn, statements: &Statements, grants: &Grants, params: &Params) -> Result<bool, SyncError> {
     let notes = noted(conn, params)?;
-    let all = scripts(statements, grants, conn.dialect())?;
+    let all = scripts(statements, grants, conn.roles())?;
     Ok(all.iter().all(|script| notes.get(&*script.id).is_some_and(|note| note.digest == script.digest)))
 }
 
