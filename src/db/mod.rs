@@ -6,8 +6,12 @@
 //! it is back. An acknowledged write is on disk (`synchronous=FULL`, WAL).
 //! Deliberately not here: who may read what. Callers hold a permit before they ask.
 
+mod admit;
 mod conn;
 mod error;
+#[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
+mod guard;
+mod line;
 mod migrate;
 mod moment;
 mod pool;
@@ -24,7 +28,7 @@ mod tests;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;
-pub use conn::{Conn, Dialect};
+pub use conn::{Conn, Dialect, Wire};
 pub use error::DbError;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
