@@ -169,7 +169,9 @@ unsafe extern "C" fn judge(
         // What cannot be read is no name of ours.
         let (Ok(first), Ok(second), Ok(schema), Ok(inside)) = (first, second, schema, inside) else { return false };
         let question = Question { action, first: first.unwrap_or_default(), second: second.unwrap_or_default(), schema, inside };
-        !state.is_unannounced() && state.with(|authority| admits(authority, &question))
+        let ok = !state.is_unannounced() && state.with(|authority| admits(authority, &question));
+        if !ok { eprintln!("DENY {question:?} unannounced {}", state.is_unannounced()); }
+        ok
     }));
     if matches!(admitted, Ok(true)) { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
 }

@@ -14,11 +14,13 @@ mod inputs;
 mod prepare;
 mod remove;
 mod roles;
-mod sets;
+pub(super) mod sets;
 mod triggers;
 mod views;
 mod writes;
 
+#[cfg(test)]
+pub(super) use prepare::strip;
 pub(super) use prepare::{Preparation, differences, drop_objects, foreseen, is_made, lock, make_objects, plan};
 
 use super::lower::Lowered;

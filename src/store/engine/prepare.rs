@@ -207,3 +207,12 @@ fn noted(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Note>, Syn
     }
     Ok(notes)
 }
+
+/// Takes everything away that was generated, as other hands could.
+#[cfg(test)]
+pub(in crate::store) fn strip(conn: &mut Conn) -> Result<(), DbError> {
+    let never = chrono::NaiveDateTime::default();
+    let params = Params::new(None, never, never.date());
+    let there = catalogue::there(conn, &params)?;
+    run(conn, remove::all(&there).iter())
+}

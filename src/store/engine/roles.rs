@@ -70,9 +70,10 @@ impl Set {
         let mut taken = Sql::new();
         taken.raw("GRANT ").ident(&reader).raw(", ").ident(&writer).raw(" TO ").ident(&roles.system());
         let mut handed = Sql::new();
-        // Whoever is no superuser hands a view over only to a role that they may act as.
+        // Whoever is no superuser hands over views, and takes everything away, only of roles that they may act as.
         handed.raw("DO $role$ BEGIN IF NOT pg_has_role(").bind(&Value::text(&holder), &Kind::Text);
-        handed.raw(", 'MEMBER') THEN GRANT ").ident(&holder).raw(" TO CURRENT_USER; END IF; END $role$");
+        handed.raw(", 'MEMBER') THEN GRANT ").ident(&reader).raw(", ").ident(&writer).raw(", ").ident(&holder);
+        handed.raw(" TO CURRENT_USER; END IF; END $role$");
         sql.extend([taken, handed]);
         Step::new(format!("roles of {}", self.rights.key), sql)
     }
