@@ -86,10 +86,12 @@ impl App {
         let live = self.live();
         let signed_in = match ask.session {
             None => Ok(None),
-            Some(_) => self.db.read(|conn| {
-                let Some(asker) = self.prove(conn, &live, ask)? else { return Ok::<_, Refusal>(None) };
-                let view = self.show_stored(conn, &live, &asker, ask, page, query, again);
-                Ok(Some((asker, view)))
+            Some(_) => self.twice(&live, Refusal::unprepared, || {
+                self.db.read(|conn| {
+                    let Some(asker) = self.prove_prepared(conn, &live, ask)? else { return Ok::<_, Refusal>(None) };
+                    let view = self.show_stored(conn, &live, &asker, ask, page, query, again);
+                    Ok(Some((asker, view)))
+                })
             }),
         };
         let (asker, result) = match signed_in {

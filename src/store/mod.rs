@@ -129,7 +129,7 @@ impl<'c> Store<'c> {
             return fetch(self.conn, sql, params, kinds).map_err(error::wire);
         }
         let standing = self.statements.standing(rights, self.caller);
-        self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds).inspect_err(|_| eprintln!("FAILED {}", sql.text(conn.dialect())))).map_err(error::wire)
+        self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds)).map_err(error::wire)
     }
 
     /// The connection, for other work in the same transaction.

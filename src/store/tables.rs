@@ -1,6 +1,7 @@
 //! Where the model's entities, members and associations are kept.
 
 use super::names;
+use crate::db::DbError;
 use crate::domain::{Kind, Name, QName};
 use crate::expr::Typed;
 use crate::model::{Association, Entity, Model, Multiplicity};
@@ -191,6 +192,33 @@ impl Table {
         self.members.iter().filter_map(|(member, place)| match place {
             Place::Column { column, kind, .. } => Some((member, column, kind)),
             _ => None,
+        })
+    }
+
+    /// A violation with its columns: PostgreSQL does not tell them where row-level security is on, but the index is one of ours.
+    pub(super) fn told(&self, failed: DbError) -> DbError {
+        match failed {
+            DbError::Unique { constraint: Some(index), columns } if columns.is_empty() => {
+                let members = self.unique_by(&index).unwrap_or_default();
+                let columns = self.columns().filter(|(member, _, _)| members.contains(member));
+                DbError::Unique { columns: columns.map(|(_, column, _)| column.to_string()).collect(), constraint: Some(index) }
+            }
+            other => other,
+        }
+    }
+
+    /// The members that an index of this name keeps unique together.
+    fn unique_by(&self, index: &str) -> Option<Vec<&Name>> {
+        let entity = &self.entity;
+        let single = entity.associations.values().filter(|a| a.multiplicity == Multiplicity::OneToOne).map(|a| vec![&a.name]);
+        let all = entity.unique.iter().map(|members| members.iter().collect::<Vec<_>>()).chain(single);
+        all.into_iter().find(|members| {
+            let column = |member: &&Name| match self.members.get(member.as_str()) {
+                Some(Place::Column { column, .. }) => Some(column.clone()),
+                _ => None,
+            };
+            let columns: Vec<Name> = members.iter().map_while(column).collect();
+            names::index("ux", &self.name, &columns).as_str() == index
         })
     }
 

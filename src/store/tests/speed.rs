@@ -1,8 +1,8 @@
 //! What a list costs: statements, and rows that are looked at.
 
 use super::fixture::{APP, App, MODULE, hr, now, path};
-use crate::access::Query;
-use crate::db::DbError;
+use crate::access::{Authority, Query};
+use crate::db::{Conn, DbError, Purpose};
 use crate::db::sql::{Sql, fetch};
 use crate::db::testing;
 use crate::domain::{Kind, ObjectId};
@@ -100,9 +100,11 @@ fn a_list_is_one_statement_and_its_total_another_however_many_rows_there_are() {
                 let rows = app.view(&who, &query).unwrap();
                 assert_eq!((rows.rows.len(), rows.more), (20, true));
                 let statements = || db.statements();
-                // Beginning and ending the transaction are statements too.
+                // Beginning and ending the transaction are statements too, and taking on a set's rights.
                 let before = statements();
-                db.read(|_| Ok::<_, DbError>(())).unwrap();
+                let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() });
+                let nothing = |conn: &mut Conn| (0..wanted).try_for_each(|_| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(())));
+                db.read(nothing).unwrap();
                 let around = statements() - before;
                 let prepared = db.prepared();
                 app.view(&who, &query).unwrap();
