@@ -195,7 +195,7 @@ fn a_secret_that_others_may_read_is_a_gap() {
     std::fs::set_permissions(&toml, std::fs::Permissions::from_mode(0o640)).unwrap();
     settings.file_with_secret = Some(toml);
     let keys: Vec<_> = settings.check_production().iter().map(|gap| gap.key).collect();
-    assert_eq!(keys, ["secret_file", "database, mail.target"]);
+    assert_eq!(keys, ["secret_file", "database, database_owner, mail.target"]);
     std::fs::set_permissions(&settings.secret_file, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&settings.secret_file, [7; 31]).unwrap();
     assert!(settings.check_production().iter().any(|gap| gap.key == "secret_file" && gap.what.contains("32 bytes")));

@@ -76,12 +76,34 @@ fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
     }
 }
 
-/// Opens and migrates the database of some settings.
+/// Opens the database of some settings and brings its system tables and roles up to date.
+///
+/// A server whose role may not do that, and which has no owner to do it, goes on when there is nothing to do.
 pub fn open_database(settings: &Settings) -> Result<Db, StartError> {
     create_private_dir(&settings.data).map_err(|error| StartError::Other(format!("{}: {error}", settings.data.display())))?;
-    let db = Db::open(&settings.database, settings.pool)?;
-    db.migrate()?;
+    let db = Db::owned(&settings.database, settings.database_owner.as_ref(), settings.pool)?;
+    if db.has_owner() || !db.is_ready()? {
+        db.migrate().map_err(|error| match error {
+            DbError::Forbidden(_) if !db.has_owner() => StartError::Gaps(vec![
+                "database: its tables or roles are not those of this version, and the role that logs in may not change \
+                 them; set database_owner and run `portcullis migrate --apply`"
+                    .to_owned(),
+            ]),
+            other => other.into(),
+        })?;
+    }
     Ok(db)
+}
+
+/// `serve` refuses to log in as somebody whom the engine's own rules do not bind; a demo only says so.
+fn refuse_might(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
+    let might = db.too_mighty()?;
+    match mode {
+        Mode::Serve if !might.is_empty() => return Err(StartError::Gaps(might)),
+        Mode::Serve => {}
+        Mode::Demo => might.iter().for_each(|line| logs.write("portcullis.db", crate::config::Level::Info, line, None)),
+    }
+    Ok(())
 }
 
 /// Builds everything but the listening.
@@ -100,6 +122,7 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         _ => Keys::load_file(&settings.secret_file)?,
     };
     let db = open_database(&settings)?;
+    refuse_might(&db, mode, &logs)?;
     synchronise(&db, &model, mode, &clock)?;
     let identity =
         Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
