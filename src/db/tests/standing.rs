@@ -130,7 +130,29 @@ const SQLITE: [&str; 5] = [
     "CREATE TRIGGER {other_g} BEFORE UPDATE ON hr_employee WHEN portcullis_set() = 'nobody' \
      BEGIN SELECT RAISE(ABORT, 'portcullis: no') WHERE EXISTS (SELECT 1 FROM {other} WHERE m_salary = old.salary); END",
 ];
-const POSTGRES: [&str; 0] = [];
+/// `#0` and `#1` read and write for the employee, `#2` and `#3` for the director.
+const POSTGRES: [&str; 15] = [
+    "CREATE ROLE #0 NOLOGIN; CREATE ROLE #1 NOLOGIN; CREATE ROLE #2 NOLOGIN; CREATE ROLE #3 NOLOGIN",
+    "GRANT #0, #1, #2, #3 TO server; GRANT #1, #3 TO owner",
+    "ALTER TABLE hr_employee ENABLE ROW LEVEL SECURITY; ALTER TABLE hr_note ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY all_rows ON hr_employee TO #system USING (true); CREATE POLICY all_rows ON hr_note TO #system USING (true)",
+    "CREATE POLICY seen ON hr_employee FOR SELECT TO #1 USING (id < 3); CREATE POLICY seen_all ON hr_employee FOR SELECT TO #3 USING (true)",
+    "CREATE POLICY changed ON hr_employee FOR UPDATE TO #1 \
+     USING (id = (SELECT nullif(current_setting('portcullis.user', true), '')::bigint)) WITH CHECK (name <> 'Eve')",
+    "GRANT SELECT (id, version, name, salary), UPDATE (version, name) ON hr_employee TO #1; GRANT SELECT ON hr_employee TO #3",
+    "CREATE POLICY known ON hr_note FOR SELECT TO #1 USING (true); CREATE POLICY added ON hr_note FOR INSERT TO #1 WITH CHECK (employee_id = 1)",
+    "GRANT SELECT (id, version), INSERT (id, version, text, employee_id) ON hr_note TO #1",
+    "CREATE VIEW {r} AS SELECT id, version, name AS m_name, \
+     CASE WHEN id = (SELECT nullif(current_setting('portcullis.user', true), '')::bigint) THEN salary END AS m_salary FROM hr_employee",
+    "CREATE VIEW {w} AS SELECT id, version, boss FROM hr_employee; CREATE VIEW {other} AS SELECT id, version, salary AS m_salary FROM hr_employee",
+    "GRANT CREATE ON SCHEMA public TO #1, #3, #system; \
+     ALTER VIEW {r} OWNER TO #1; ALTER VIEW {other} OWNER TO #3; ALTER VIEW {w} OWNER TO #system; \
+     REVOKE CREATE ON SCHEMA public FROM #1, #3, #system",
+    "GRANT SELECT ON {r}, {w} TO #0; GRANT SELECT ON {other} TO #2",
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+     $$ BEGIN IF new.text = 'refused' THEN RAISE EXCEPTION 'portcullis: not this text'; END IF; RETURN new; END $$",
+    "CREATE TRIGGER {g} BEFORE INSERT ON hr_note FOR EACH ROW EXECUTE FUNCTION refuse()",
+];
 
 /// The values a set's statement reads in the objects made for it.
 pub(super) fn row_of(conn: &mut Conn, text: &str, kinds: &[Kind]) -> Result<Vec<Value>, DbError> {
