@@ -16,6 +16,7 @@ mod post;
 mod recording;
 mod refusal;
 mod registration;
+mod second;
 pub mod seed;
 mod show;
 mod visit;
