@@ -31,6 +31,11 @@ impl<'a> SystemData<'a> {
         self.failure.unwrap_or_else(|| ObjectError::Fault(error.into()))
     }
 
+    /// Whether there is such a row. Each has a member at least, so one without any is not there.
+    pub(super) fn exists(&mut self, entity: &QName, object: ObjectId) -> Result<bool, EvalError> {
+        self.row(entity, object).map(|row| !row.is_empty())
+    }
+
     fn fails(&mut self, error: ObjectError) -> EvalError {
         let told = EvalError::Data(error.to_string());
         self.failure.get_or_insert(error);
