@@ -77,7 +77,8 @@ pub(super) fn inspect(
     let case = Case { model: &model, subject: reader, asker: Some(reader), now: store.caller.now };
     let mut facts = Bounded { data: store.system_data(), left: MOST_READ };
     let objects = explain::inspect(&case, entity, asked, &mut facts);
-    Ok(Inspected { objects, existing })
+    let explanations = asked.questions.iter().map(|question| explain::explain(&case, question, &mut facts)).collect();
+    Ok(Inspected { objects, explanations, existing })
 }
 
 /// How many rows the model's constraint admits, whoever may see them.

@@ -26,7 +26,7 @@ pub use rule::inspect;
 use super::denied::Layer;
 use super::objects::{Inside, Total};
 use super::rights::Rights;
-use crate::domain::{ObjectId, QName};
+use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::{Data, EvalError};
 use crate::model::Model;
 use chrono::NaiveDateTime;
@@ -36,6 +36,25 @@ use serde::Serialize;
 pub trait Facts: Data {
     /// Whether there is such an object.
     fn exists(&mut self, entity: &QName, object: ObjectId) -> Result<bool, EvalError>;
+}
+
+/// No facts: for decisions that need none, and for objects that no store knows. Whatever is asked stays undecided.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFacts;
+
+impl Data for NoFacts {
+    fn member(&mut self, _: &QName, _: ObjectId, _: &Name) -> Result<Value, EvalError> {
+        Err(EvalError::Data("nothing is stored here".into()))
+    }
+    fn many(&mut self, _: &QName, _: ObjectId, _: &Name) -> Result<Vec<ObjectId>, EvalError> {
+        Err(EvalError::Data("nothing is stored here".into()))
+    }
+}
+
+impl Facts for NoFacts {
+    fn exists(&mut self, _: &QName, _: ObjectId) -> Result<bool, EvalError> {
+        Ok(true)
+    }
 }
 
 /// Somebody, with the rights of their user roles.
@@ -148,10 +167,12 @@ pub struct Explanation {
 }
 
 /// What a page asks about its objects, for the overlay of reasons.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Inspection {
     /// The objects; at most [`MOST_INSPECTED`] are looked at.
     pub objects: Vec<ObjectId>,
+    /// What is to be explained in full.
+    pub questions: Vec<Question>,
     /// How many objects the model's constraint admits, whoever may see them: `Some(None)` without a constraint.
     pub existing: Option<Option<Inside>>,
 }
@@ -164,6 +185,8 @@ pub const MOST_INSPECTED: usize = 100;
 pub struct Inspected {
     /// Per object, each rule that the reader has about its entity, in the order of their rights.
     pub objects: Vec<Vec<Step>>,
+    /// The answers, in the order of the questions.
+    pub explanations: Vec<Explanation>,
     /// How many exist; `None` when that is not told.
     pub existing: Option<Total>,
 }

@@ -5,10 +5,10 @@ use super::sight::Sight;
 use super::wish::wish;
 use super::{Case, Facts, Holds, Inspection, MOST_INSPECTED, Step, StepKind};
 use crate::access::rights::{Rule, RuleOrigin};
-use crate::domain::{ObjectId, QName};
+use crate::domain::{Name, ObjectId, QName};
 use crate::expr::{Environment, trace};
 use crate::model::{AccessRule, Place};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a rule of the subject says about one object (none yet: `None`), and what would make it hold.
 pub(super) fn tried(
@@ -23,13 +23,13 @@ pub(super) fn tried(
     let mut told = Step::new(StepKind::Rule, Holds::Yes, name);
     told.place = written.map(|written| place(&written.place));
     let Some(condition) = &rule.condition else {
-        told.parts.push(Step::new(StepKind::Note, Holds::Yes, "for every object: the rule has no condition"));
+        told.parts.extend([Step::new(StepKind::Note, Holds::Yes, "for every object: it has no condition"), gift(rule)]);
         return (told, None);
     };
     let text = rule.condition_text.as_deref().unwrap_or_default();
     let Some(object) = object else {
         told.holds = Holds::Undecided;
-        told.parts.push(Step::new(StepKind::Part, Holds::Undecided, one_line(text)));
+        told.parts.extend([Step::new(StepKind::Part, Holds::Undecided, one_line(text)), gift(rule)]);
         return (told, Some(format!("`{}` would have to hold for the object", one_line(text))));
     };
     let none = BTreeMap::new();
@@ -44,8 +44,24 @@ pub(super) fn tried(
     let part = step(&traced, text, sight, facts);
     let wanted = wish(&traced, &part, text);
     told.holds = part.holds;
-    told.parts.push(part);
+    told.parts.extend([part, gift(rule)]);
     (told, wanted)
+}
+
+/// What a rule gives where it holds, guardrails taken off.
+fn gift(rule: &Rule) -> Step {
+    let names = |verb: &str, names: &BTreeSet<Name>| {
+        let names: Vec<&str> = names.iter().map(Name::as_str).collect();
+        (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
+    };
+    let parts = [
+        names("read", &rule.read),
+        names("write", &rule.write),
+        rule.create.then(|| "create".to_owned()),
+        rule.delete.then(|| "delete".to_owned()),
+    ];
+    let gives = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    Step::new(StepKind::Note, Holds::Yes, format!("gives: {gives}"))
 }
 
 /// The name of a rule with its documentation line, and the rule as written.
