@@ -139,6 +139,7 @@ impl Desk {
             request_id: "bench".into(),
             language: "en".into(),
             target: "/p/staff.People".into(),
+            xray: false,
         };
         Request {
             ask,
