@@ -54,7 +54,7 @@ impl Conn {
     /// Runs `f` so that its changes can be undone without ending the transaction around it.
     pub fn savepoint<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         on!(&mut *self, |c| begin_nested(c)).map_err(DbError::from)?;
-        self.settle(f)
+        self.settle(f, |error| error)
     }
 
     /// Runs statements that take no values, for schema changes. Never with text from outside.
@@ -73,10 +73,14 @@ impl Conn {
             Self::Pg(c) => postgres::begin(c, mode),
         }
         .map_err(DbError::from)?;
-        self.settle(f)
+        self.settle(f, if mode == Mode::Write { unsettled } else { |error| error })
     }
 
-    fn settle<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    fn settle<T, E: From<DbError>>(
+        &mut self,
+        f: impl FnOnce(&mut Self) -> Result<T, E>,
+        told: fn(DbError) -> DbError,
+    ) -> Result<T, E> {
         match f(self) {
             Ok(value) => match on!(&mut *self, |c| commit(c)) {
                 Ok(()) => Ok(value),
@@ -84,7 +88,7 @@ impl Conn {
                     // A commit that failed for a reason that leaves the transaction open is undone;
                     // when that fails too, the pool sees a broken connection and drops it.
                     let _ = on!(self, |c| rollback(c));
-                    Err(DbError::from(error).into())
+                    Err(told(DbError::from(error)).into())
                 }
             },
             Err(error) => {
@@ -99,6 +103,14 @@ impl Conn {
     /// Whether the connection is in the middle of something and must not be used again.
     pub(super) fn is_broken(&mut self) -> bool {
         on!(self, |c| broken(c))
+    }
+}
+
+/// Whoever loses the database while it keeps a transaction cannot know what became of it.
+fn unsettled(error: DbError) -> DbError {
+    match error {
+        DbError::Unavailable(source) => DbError::Unsettled(source),
+        other => other,
     }
 }
 

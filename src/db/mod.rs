@@ -8,6 +8,7 @@
 
 mod conn;
 mod error;
+mod hold;
 mod migrate;
 mod moment;
 mod pool;
@@ -24,6 +25,7 @@ pub use crate::config::DbTarget;
 pub(crate) use conn::on;
 pub use conn::{Conn, Dialect};
 pub use error::DbError;
+pub use hold::Hold;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;

@@ -72,6 +72,11 @@ impl Db {
         migrate::pending(&mut self.line(Mode::Write)?.conn)
     }
 
+    /// What was opened.
+    pub(super) fn target(&self) -> &DbTarget {
+        &self.0.target
+    }
+
     /// Which SQL is spoken; known without asking the database.
     pub fn dialect(&self) -> Dialect {
         match self.0.target {

@@ -28,7 +28,7 @@ pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
 pub use explain::explain;
 pub use statements::Statements;
-pub use sync::{Loss, Plan, Step, SyncError, apply, plan};
+pub use sync::{Loss, Plan, Step, SyncError, apply, model_in_force, plan};
 pub use tables::Collision;
 
 use crate::access::explain::{Inspected, Inspection};
