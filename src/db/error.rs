@@ -8,6 +8,9 @@ pub enum DbError {
     /// It cannot be reached, or is closed. Answer 503; a later try may succeed.
     #[error("the database cannot be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It went away while a transaction was being kept: all of it is there, or nothing. Answer 503, and say so.
+    #[error("the database went away while a change was being kept; whether it was is not known")]
+    Unsettled(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its disk is full. Answer 503; nothing was written.
     #[error("the database has no room left")]
     Full(#[source] Error),
@@ -39,7 +42,7 @@ pub enum DbError {
 impl DbError {
     /// Whether the same request may succeed later without anybody changing anything here.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Busy(_))
+        matches!(self, Self::Unavailable(_) | Self::Unsettled(_) | Self::Full(_) | Self::Busy(_))
     }
 }
 
