@@ -7,7 +7,7 @@ use crate::page::PageError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a request was not answered with what it asked for. Nothing was done.
+/// Why a request was not answered with what it asked for. Nothing was done (of `Unsettled` one cannot know).
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Not granted.
@@ -40,6 +40,9 @@ pub enum Refusal {
     /// The database was not told of these rights yet: leave the transaction, prepare, and ask once more.
     #[error("the database was not told of the rights {}", Authority::rights(&**.0).key)]
     Unprepared(Arc<Grants>),
+    /// The database went away at the very moment of keeping a change: nobody can say whether it was kept.
+    #[error("not settled: {0}")]
+    Unsettled(String),
     /// A fault of ours or of the model. Details stand in the log only.
     #[error("fault: {0}")]
     Fault(String),
@@ -69,8 +72,11 @@ impl Refusal {
 impl From<DbError> for Refusal {
     fn from(error: DbError) -> Self {
         let text = error.to_string();
-        let full = matches!(error, DbError::Full(_));
-        if error.is_passing() || full { Self::Unavailable(text) } else { Self::Fault(text) }
+        match error {
+            DbError::Unsettled(_) => Self::Unsettled(text),
+            passing if passing.is_passing() => Self::Unavailable(text),
+            _ => Self::Fault(text),
+        }
     }
 }
 

@@ -149,6 +149,8 @@ pub struct Settings {
     pub app: PathBuf,
     /// The database.
     pub database: DbTarget,
+    /// The same database as the owner of its schema, for migration and preparing (PostgreSQL).
+    pub database_owner: Option<DbTarget>,
     /// The most database connections.
     pub pool: u32,
     /// The file with the root secret.
@@ -173,6 +175,8 @@ pub struct Settings {
     pub log: Log,
     /// The name of this node; each node writes its own audit chain.
     pub node: String,
+    /// How long a node that is told to stop goes on serving, while it is no longer ready for more.
+    pub drain: Duration,
     /// The settings file, when it holds a secret itself.
     pub(crate) file_with_secret: Option<PathBuf>,
 }

@@ -92,7 +92,7 @@ impl Conn {
     /// Runs `f` so that its changes can be undone without ending the transaction around it.
     pub fn savepoint<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.control(|conn| on!(conn, |c| begin_nested(c)))?;
-        self.settle(f)
+        self.settle(f, |error| error)
     }
 
     /// Runs `f` with the rights of a set and nothing more. In a read transaction only [`Purpose::Read`].
@@ -138,7 +138,7 @@ impl Conn {
     ) -> Result<T, E> {
         self.begin(mode, authority)?;
         self.lender = lender;
-        let done = self.settle(f);
+        let done = self.settle(f, if mode == Mode::Write { unsettled } else { |error| error });
         (self.lender, self.lent) = (None, None);
         done
     }
@@ -156,7 +156,11 @@ impl Conn {
         Ok(())
     }
 
-    fn settle<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    fn settle<T, E: From<DbError>>(
+        &mut self,
+        f: impl FnOnce(&mut Self) -> Result<T, E>,
+        told: fn(DbError) -> DbError,
+    ) -> Result<T, E> {
         match f(self) {
             Ok(value) => match self.control(|conn| on!(conn, |c| commit(c))) {
                 Ok(()) => Ok(value),
@@ -164,7 +168,7 @@ impl Conn {
                     // A commit that failed for a reason that leaves the transaction open is undone;
                     // when that fails too, the pool sees a broken connection and drops it.
                     let _ = self.control(|conn| on!(conn, |c| rollback(c)));
-                    Err(error.into())
+                    Err(told(error).into())
                 }
             },
             Err(error) => {
@@ -268,6 +272,14 @@ impl Conn {
     /// Whether the connection is in the middle of something and must not be used again.
     pub(super) fn is_broken(&mut self) -> bool {
         self.stuck || on!(self, |c| broken(c))
+    }
+}
+
+/// Whoever loses the database while it keeps a transaction cannot know what became of it.
+fn unsettled(error: DbError) -> DbError {
+    match error {
+        DbError::Unavailable(source) => DbError::Unsettled(source),
+        other => other,
     }
 }
 

@@ -8,6 +8,9 @@ pub enum DbError {
     /// It cannot be reached, or is closed. Answer 503; a later try may succeed.
     #[error("the database cannot be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It went away while a transaction was being kept: all of it is there, or nothing. Answer 503, and say so.
+    #[error("the database went away while a change was being kept; whether it was is not known")]
+    Unsettled(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its disk is full. Answer 503; nothing was written.
     #[error("the database has no room left")]
     Full(#[source] Error),
@@ -39,7 +42,7 @@ pub enum DbError {
 impl DbError {
     /// Whether the same request may succeed later without anybody changing anything here.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Busy(_))
+        matches!(self, Self::Unavailable(_) | Self::Unsettled(_) | Self::Full(_) | Self::Busy(_))
     }
 }
 
@@ -96,7 +99,7 @@ pub(super) fn forbids(message: &str) -> bool {
     let starts = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
     starts(&["not authorized", "portcullis:"])
         || (message.starts_with("access to ") && message.ends_with(" is prohibited"))
-        || starts(&["permission denied", "must be owner of", "must be able to SET ROLE", "must be member of role"])
+        || starts(&["permission denied", "must be owner of", "must be superuser", "must be able to SET ROLE", "must be member of role"])
         || (message.contains("row-level security policy") && starts(&["new row violates", "query would be affected"]))
         // A set of rights whose role was never made.
         || (message.starts_with("role \"pc_") && message.ends_with(" does not exist"))

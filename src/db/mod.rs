@@ -9,6 +9,7 @@
 mod admit;
 mod conn;
 mod error;
+mod hold;
 #[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
 mod guard;
 mod line;
@@ -30,6 +31,7 @@ pub use crate::config::DbTarget;
 pub(crate) use conn::on;
 pub use conn::{Conn, Dialect, Wire};
 pub use error::DbError;
+pub use hold::Hold;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;

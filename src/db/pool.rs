@@ -135,6 +135,11 @@ impl Db {
         self.read(migrate::pending)
     }
 
+    /// What was opened.
+    pub(super) fn target(&self) -> &DbTarget {
+        &self.0.target
+    }
+
     /// Which SQL is spoken; known without asking the database.
     pub fn dialect(&self) -> Dialect {
         match self.0.target {

@@ -2,6 +2,7 @@
 
 use super::lower::{Condition, Lower, LowerError, Lowered};
 use super::names;
+use super::release::Known;
 use super::tables::{Collision, Place, Table, Tables};
 use super::{Caller, SyncError, engine};
 use crate::access::{Authority, EntityRights, Grants, Rights};
@@ -22,6 +23,8 @@ pub struct Statements {
     compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
     /// The keys of rights whose families are known to be prepared.
     prepared: RwLock<HashSet<Arc<str>>>,
+    /// What the rules of each set of rights compare.
+    pub(super) known: Known,
 }
 
 /// Which rights, about which entity, and where they look.
@@ -95,7 +98,8 @@ pub(super) enum Source {
 impl Statements {
     /// Lays out the tables of a model.
     pub fn new(model: &Arc<Model>) -> Result<Self, Collision> {
-        Ok(Self { model: model.clone(), tables: Tables::of(model)?, compiled: RwLock::default(), prepared: RwLock::default() })
+        let (compiled, prepared, known) = (RwLock::default(), RwLock::default(), Known::default());
+        Ok(Self { model: model.clone(), tables: Tables::of(model)?, compiled, prepared, known })
     }
 
     /// The model.

@@ -58,7 +58,7 @@ impl Setup {
     pub fn try_run(self) -> Option<Server> {
         let database = match self.kind {
             Kind::Sqlite => None,
-            Kind::Postgres => Some(DbTarget::Postgres(Secret::new(cluster::shared()?.database()))),
+            Kind::Postgres => Some(cluster::shared()?.served_database()),
         };
         let data = room();
         if database.is_none()
@@ -77,10 +77,11 @@ impl Setup {
         self.begin(data, None)
     }
 
-    fn begin(self, data: TempDir, database: Option<DbTarget>) -> Result<Server, StartError> {
+    fn begin(self, data: TempDir, database: Option<(String, String)>) -> Result<Server, StartError> {
         let mut settings = settings(&self.app, data.path());
-        if let Some(database) = database {
-            settings.database = database;
+        if let Some((login, owner)) = database {
+            settings.database = DbTarget::Postgres(Secret::new(login));
+            settings.database_owner = Some(DbTarget::Postgres(Secret::new(owner)));
         }
         (self.change)(&mut settings);
         let logs = Logs::detached();
