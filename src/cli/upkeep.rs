@@ -1,6 +1,7 @@
 //! `migrate`, `audit`, `account`, `secret`, `settings`: what an operator does beside running the server.
 
 use super::serve::{Flags, failed};
+use crate::app::compare_layers;
 use crate::audit;
 use crate::clock::Clock;
 use crate::crypto::Keys;
@@ -12,6 +13,7 @@ use crate::store;
 use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn complain(error: impl std::fmt::Display) -> ExitCode {
     eprintln!("portcullis: {error}");
@@ -90,12 +92,17 @@ pub(super) struct Audit {
 enum AuditAct {
     /// Check that no record was altered, added or removed
     Verify(Flags),
+    /// Check that the layers decide alike about a sample of rows, for every set of roles that is held
+    Layers(Flags),
 }
 
 impl Audit {
     pub(super) fn run(self) -> ExitCode {
-        let AuditAct::Verify(flags) = self.act;
-        match verify(&flags) {
+        let done = match self.act {
+            AuditAct::Verify(flags) => verify(&flags),
+            AuditAct::Layers(flags) => layers(&flags),
+        };
+        match done {
             Ok(code) | Err(code) => code,
         }
     }
@@ -108,6 +115,28 @@ fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let report = db.read(|conn| audit::verify(conn, &keys)).map_err(complain)?;
     print!("{report}");
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
+    let settings = flags.settings()?;
+    let model = Arc::new(load(&settings.app)?);
+    let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
+    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let (statements, clock) = (store::Statements::new(&model).map_err(complain)?, Clock::system());
+    let found = compare_layers(&db, &statements, &keys, &clock).map_err(complain)?;
+    println!("{} rows looked at for {} sets of roles", found.rows, found.sets);
+    for event in found.incidents() {
+        db.write(|conn| audit::record(conn, &keys, &settings.node, &clock, &event)).map_err(complain)?;
+    }
+    for one in &found.differences {
+        println!("{one}");
+    }
+    if found.differences.is_empty() {
+        println!("The layers decide alike.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{} difference(s), recorded as incidents.", found.differences.len());
+    Ok(ExitCode::FAILURE)
 }
 
 /// Accounts.

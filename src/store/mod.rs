@@ -25,6 +25,7 @@ mod write;
 
 pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
+pub use release::Compared;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, plan};
 pub use tables::Collision;
