@@ -12,7 +12,7 @@ use portcullis::app::{App, Ask};
 use portcullis::clock::Clock;
 use portcullis::config::{Overrides, Settings};
 use portcullis::crypto::Keys;
-use portcullis::db::{Conn, Db, DbError};
+use portcullis::db::{Db, DbError, Wire};
 use portcullis::domain::{Kind, Name, ObjectId, QName, Value};
 use portcullis::expr::{self, Data, Environment, EvalError, MemberType, Schema, Scope};
 use portcullis::identity::Device;
@@ -139,6 +139,7 @@ impl Desk {
             request_id: "bench".into(),
             language: "en".into(),
             target: "/p/staff.People".into(),
+            xray: false,
         };
         Request {
             ask,
@@ -193,7 +194,7 @@ type Found = (i64, i64, Option<i64>, String, String, Option<String>, Option<Stri
 fn by_hand(db: &Db) -> Result<Vec<Found>, DbError> {
     use staff_employee::dsl;
     db.read(|conn| {
-        let Conn::Sqlite(conn) = conn else { panic!("SQLite") };
+        let Wire::Sqlite(conn, _) = conn.wire() else { panic!("SQLite") };
         let columns =
             (dsl::id, dsl::version, dsl::number, dsl::first_name, dsl::last_name, dsl::job_title, dsl::joined, dsl::salary);
         let asked = staff_employee::table.filter(dsl::department_id.eq(1)).order((dsl::last_name, dsl::id)).limit(21);

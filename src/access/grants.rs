@@ -126,7 +126,7 @@ impl Grants {
 
     fn guard(&self, act: &Deny, layer: Layer) -> Result<(), Denied> {
         match guardrail(&self.model, &self.rights.roles, act) {
-            Some(rail) => Err(Denied::new(layer, Reason::Guardrail(rail.doc.clone()))),
+            Some(rail) => Err(Denied::new(layer, Reason::Guardrail(rail.doc.clone())).about(act.into())),
             None => Ok(()),
         }
     }

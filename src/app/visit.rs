@@ -27,6 +27,8 @@ pub(super) struct Visit<'a> {
     pub clock: &'a Clock,
     pub keys: &'a Keys,
     pub language: &'a str,
+    /// Reasons were asked for, by somebody who may have them.
+    pub xray: bool,
 }
 
 /// A form that was refused, to be shown again.
@@ -135,6 +137,7 @@ impl Visit<'_> {
             handles: &mut handles,
             form: again.map(|again| &again.posted),
             reader: self.reader(),
+            xray: self.xray,
         };
         Ok(page::open(&permit, &page, &mut context)?)
     }
@@ -161,6 +164,7 @@ impl Visit<'_> {
             handles: &mut handles,
             form: None,
             reader: self.reader(),
+            xray: false,
         };
         let deed = form::read(&permit, &page, pairs, &mut context).map_err(|error| match error {
             PageError::Invalid(posted) => Again::Form(posted, Box::default()),

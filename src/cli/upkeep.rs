@@ -5,10 +5,11 @@ use crate::app::compare_layers;
 use crate::audit;
 use crate::clock::Clock;
 use crate::crypto::Keys;
+use crate::db::Dialect;
 use crate::domain::Name;
 use crate::identity::{Actor, Identity, IdentitySettings, NewAccount};
 use crate::model::{self, Files, Model};
-use crate::server::open_database;
+use crate::server::{Use, open_database};
 use crate::store;
 use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
@@ -53,7 +54,8 @@ impl Migrate {
     fn work(self) -> Result<ExitCode, ExitCode> {
         let settings = self.flags.settings()?;
         let model = load(&settings.app)?;
-        let db = open_database(&settings).map_err(|error| failed(&error))?;
+        let wanted = if self.apply { Use::Change } else { Use::Look };
+        let (db, _hold) = open_database(&settings, wanted).map_err(|error| failed(&error))?;
         let now = Clock::system().now();
         let plan = db.read(|conn| store::plan(conn, &model, now)).map_err(complain)?;
         if plan.is_empty() {
@@ -111,7 +113,7 @@ impl Audit {
 fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let settings = flags.settings()?;
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
-    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let (db, _hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
     let report = db.read(|conn| audit::verify(conn, &keys)).map_err(complain)?;
     print!("{report}");
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -121,11 +123,13 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let settings = flags.settings()?;
     let model = Arc::new(load(&settings.app)?);
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
-    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let (db, hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
     let (statements, clock) = (store::Statements::new(&model).map_err(complain)?, Clock::system());
     let found = compare_layers(&db, &statements, &keys, &clock).map_err(complain)?;
     println!("{} rows looked at for {} sets of roles", found.rows, found.sets);
-    for event in found.incidents() {
+    // An SQLite file that a server has open is that server's to write: it finds and records the same.
+    let ours = hold.is_some() || db.dialect() == Dialect::Postgres;
+    for event in found.incidents().into_iter().filter(|_| ours) {
         db.write(|conn| audit::record(conn, &keys, &settings.node, &clock, &event)).map_err(complain)?;
     }
     for one in &found.differences {
@@ -135,7 +139,8 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
         println!("The layers decide alike.");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{} difference(s), recorded as incidents.", found.differences.len());
+    let recorded = if ours { "recorded as incidents" } else { "which the running server records" };
+    println!("{} difference(s), {recorded}.", found.differences.len());
     Ok(ExitCode::FAILURE)
 }
 
@@ -184,7 +189,7 @@ fn create(email: &str, name: &str, roles: &[String], flags: &Flags) -> Result<Ex
         }
     }
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
-    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let (db, _hold) = open_database(&settings, Use::Change).map_err(|error| failed(&error))?;
     let identity = Identity::new(keys, Clock::system(), &settings.node, IdentitySettings::configured(&settings, &model.title))
         .map_err(complain)?;
     let roles: BTreeSet<Name> = roles.iter().map(Name::new).collect();

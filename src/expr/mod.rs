@@ -15,6 +15,7 @@ mod parse;
 mod settle;
 mod sql_gap;
 mod template;
+mod trace;
 mod typed;
 
 pub use check::{MemberType, Schema, Scope, check, check_condition};
@@ -24,4 +25,5 @@ pub use parse::{Fault, Syntax, parse};
 pub use settle::settle;
 pub use sql_gap::sql_gap;
 pub use template::{Part, Template, check_template};
+pub use trace::{Logic, Read, Side, Trace, trace};
 pub use typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};

@@ -10,6 +10,7 @@
 mod bulk;
 mod data;
 mod error;
+mod explain;
 mod inside;
 mod links;
 mod lower;
@@ -25,11 +26,13 @@ mod write;
 
 pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
+pub use explain::explain;
 pub use release::Compared;
 pub use statements::Statements;
-pub use sync::{Loss, Plan, Step, SyncError, apply, plan};
+pub use sync::{Loss, Plan, Step, SyncError, apply, model_in_force, plan};
 pub use tables::Collision;
 
+use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
     Cell, Change, Create, Delete, Denied, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason, Released,
     Rights, Rows, View, WriteError,
@@ -190,6 +193,10 @@ impl Objects for Store<'_> {
 
     fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError> {
         self.guarded(|store| write::delete(store, permit, object, version))
+    }
+
+    fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
+        Ok(Some(permit.release(explain::inspect(self, permit.rights(), permit.target(), asked)?)))
     }
 
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {

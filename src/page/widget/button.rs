@@ -23,6 +23,7 @@ pub(super) fn button(walk: &mut Walk<'_, '_>, id: &str, button: &Button, scope: 
         walk.form(&scope.form);
         offer(walk, id, button, scope, &caption, confirm.as_ref());
     }
+    let mark = walk.mark_button(button, scope)?;
     let in_document = scope.row.as_ref().map_or_else(|| id.to_owned(), |(number, _)| format!("{id}-{number}"));
     Ok(Some(ButtonNode {
         id: in_document,
@@ -38,6 +39,7 @@ pub(super) fn button(walk: &mut Walk<'_, '_>, id: &str, button: &Button, scope: 
         form: sends.then(|| scope.form.clone()),
         value: sends.then(|| value(id, scope)),
         novalidate: matches!(button.action, Action::Cancel | Action::Delete),
+        mark,
         href,
     }))
 }
