@@ -12,6 +12,7 @@
 mod agreement;
 mod decide;
 mod figures;
+mod held;
 mod inputs;
 mod question;
 mod raw;
