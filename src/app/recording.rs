@@ -124,10 +124,16 @@ impl App {
 
 /// The event that names both decisions (S1-26, ASVS 16.3.3).
 pub(super) fn incident(found: &Disagreement) -> Event {
+    named(found, "two layers decided differently; the request was refused")
+}
+
+/// The same, found by the agreement check.
+pub(super) fn incident_found(found: &Disagreement) -> Event {
+    named(found, "the agreement check found two layers that decide differently")
+}
+
+fn named(found: &Disagreement, summary: &str) -> Event {
     let told = |(layer, decision): &(Layer, String)| format!("{layer:?}: {decision}");
-    Event::new(EventKind::Incident, "two layers decided differently; the request was refused").on(&found.about).detail(
-        "layers",
-        Some(told(&found.first)),
-        Some(told(&found.second)),
-    )
+    let event = Event::new(EventKind::Incident, summary).on(&found.about);
+    event.detail("layers", Some(told(&found.first)), Some(told(&found.second)))
 }

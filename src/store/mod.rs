@@ -27,6 +27,7 @@ mod write;
 pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
 pub use explain::explain;
+pub use release::Compared;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, model_in_force, plan};
 pub use tables::Collision;

@@ -189,6 +189,8 @@ fn an_account_made_on_the_command_line_is_opened_by_its_link_and_unknown_roles_a
     assert!(!create("Administrator").status.success(), "an address has one account");
     let verified = portcullis(&["audit", "verify", "--data", folder]);
     assert!(verified.status.success(), "{}", out(&verified));
+    let layers = portcullis(&["audit", "layers", "--data", folder]);
+    assert!(layers.status.success() && out(&layers).contains("The layers decide alike."), "{}{}", out(&layers), err(&layers));
 }
 
 #[test]

@@ -53,5 +53,8 @@ fn any_association(rights: &Rights, part: &Typed) -> bool {
 
 fn inverse_written(rights: &Rights, part: &Typed) -> bool {
     let crate::domain::Kind::List(target) = &part.kind else { return true };
-    rights.entities.get(target).is_some_and(|found| found.rules.iter().any(|rule| rule.create || rule.delete) || !found.writable.is_empty())
+    rights
+        .entities
+        .get(target)
+        .is_some_and(|found| found.rules.iter().any(|rule| rule.create || rule.delete) || !found.writable.is_empty())
 }

@@ -5,6 +5,7 @@ mod apps;
 mod fixture;
 mod golden;
 mod reader;
+mod release;
 mod schema;
 mod speed;
 mod writing;
