@@ -5,6 +5,8 @@ pub mod chromium;
 pub mod golden;
 pub mod html;
 pub mod http;
+pub mod notes;
+pub mod process;
 pub mod server;
 pub mod skip;
 
