@@ -1,9 +1,10 @@
 //! Nodes as an operator runs them: killed, replaced and restarted one after the other under load.
 
-use super::town::{Balancer, Town};
+use super::balancer::Balancer;
 use crate::support::actor::Actor;
 use crate::support::notes::{self, Form};
 use crate::support::process::Process;
+use crate::support::town::Town;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -3,8 +3,8 @@
 use super::actor::Actor;
 use super::http::{Answer, encoded, raw};
 use super::server::{start, written};
-use portcullis::db::Db;
 use portcullis::db::sql::{Params, Sql, fetch};
+use portcullis::db::{Conn, Db, DbError};
 use portcullis::domain::{Kind, Value};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -148,18 +148,27 @@ impl Form {
 
 /// The texts that a statement finds.
 pub fn texts(db: &Db, sql: &'static str) -> Vec<String> {
+    db.read(|conn| found(conn, sql)).unwrap()
+}
+
+fn found(conn: &mut Conn, sql: &'static str) -> Result<Vec<String>, DbError> {
     let mut statement = Sql::new();
     statement.raw(sql);
     let now = start();
-    let rows = db.read(|conn| fetch(conn, &statement, &Params::new(None, now, now.date()), &[Kind::Text])).unwrap();
-    rows.into_iter().filter_map(|row| row.first().and_then(Value::as_text).map(str::to_owned)).collect()
+    let rows = fetch(conn, &statement, &Params::new(None, now, now.date()), &[Kind::Text])?;
+    Ok(rows.into_iter().filter_map(|row| row.first().and_then(Value::as_text).map(str::to_owned)).collect())
 }
 
-/// What is stored, after asking that none of it is half done: each note has its record and a number of its own.
+/// What is stored at one moment, after asking that none of it is half done: each note has its record and a number of
+/// its own.
 pub fn stored(db: &Db) -> BTreeSet<String> {
-    let kept = texts(db, "SELECT text FROM notes_note");
-    let recorded = texts(db, "SELECT object FROM audit_record WHERE event = 'object.created' AND object LIKE 'notes.Note#%'");
-    let numbers: BTreeSet<String> = texts(db, "SELECT CAST(number AS TEXT) FROM notes_note").into_iter().collect();
-    assert_eq!((recorded.len(), numbers.len()), (kept.len(), kept.len()), "deeds and records differ");
+    let looked = db.read(|conn| {
+        let kept = found(conn, "SELECT text FROM notes_note")?;
+        let made = "SELECT object FROM audit_record WHERE event = 'object.created' AND object LIKE 'notes.Note#%'";
+        let numbers: BTreeSet<String> = found(conn, "SELECT CAST(number AS TEXT) FROM notes_note")?.into_iter().collect();
+        Ok::<_, DbError>((kept, found(conn, made)?.len(), numbers.len()))
+    });
+    let (kept, recorded, numbers) = looked.unwrap();
+    assert_eq!((recorded, numbers), (kept.len(), kept.len()), "deeds and records differ");
     kept.into_iter().collect()
 }

@@ -77,6 +77,10 @@ impl Setup {
         self.begin(data, None)
     }
 
+    /// Starts it over this database.
+    pub fn over_database(self, database: DbTarget) -> Server {
+        self.begin(room(), Some(database)).unwrap()
+    }
     /// Starts another node of a server: the same database, secret, clock and outbox.
     pub fn beside(self, first: &Server, node: &str) -> Result<Server, StartError> {
         let Settings { database, secret_file, mail, .. } = first.web().app.settings.clone();

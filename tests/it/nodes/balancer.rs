@@ -1,91 +1,14 @@
-//! An installation with several nodes, and the smallest balancer that will do.
+//! The smallest balancer that will do.
 
 use crate::support::actor::Actor;
-use crate::support::notes;
-use crate::support::process::{Process, portcullis};
-use crate::support::server::cluster;
-use portcullis::config::{DbTarget, Secret};
-use portcullis::db::Db;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-/// How often the balancer asks the nodes whether they are ready.
+/// How often it asks the nodes whether they are ready.
 const ASK: Duration = Duration::from_millis(100);
-const WORDS: &str = "lantern orchard violet tram";
-
-/// The database, the secret and the app of an installation; its nodes run `portcullis serve`.
-pub struct Town {
-    app: TempDir,
-    room: TempDir,
-    url: String,
-}
-
-impl Town {
-    /// Makes the database and the secret; `None` without PostgreSQL, which is told.
-    pub fn found() -> Option<Self> {
-        let url = cluster::shared()?.database();
-        let town = Self { app: notes::app(), room: TempDir::new().unwrap(), url };
-        town.done(town.command("one", &["secret", "create"]).arg("--data").arg(town.room.path()));
-        town.done(&mut town.command("one", &["migrate", "--apply"]));
-        Some(town)
-    }
-
-    /// A command with the settings of a node.
-    fn command(&self, node: &str, arguments: &[&str]) -> Command {
-        let mut command = portcullis(arguments);
-        command
-            .current_dir(self.room.path())
-            .env("PORTCULLIS_APP", self.app.path())
-            .env("PORTCULLIS_DATA", self.room.path().join(node))
-            .env("PORTCULLIS_DATABASE", &self.url)
-            .env("PORTCULLIS_SECRET_FILE", self.room.path().join("secret.key"))
-            .env("PORTCULLIS_LISTEN", "127.0.0.1:0")
-            .env("PORTCULLIS_NODE", node)
-            .env("PORTCULLIS_POOL", "4")
-            .env("PORTCULLIS_DRAIN", "1s")
-            .env("PORTCULLIS_MAIL_TARGET", "smtp://127.0.0.1:1")
-            .env("PORTCULLIS_MAIL_FROM", "notes@notes.example");
-        command
-    }
-
-    fn done(&self, command: &mut Command) -> String {
-        let output = command.output().unwrap();
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{out}{err}");
-        out.into_owned()
-    }
-
-    /// A running node.
-    pub fn node(&self, name: &str) -> Process {
-        Process::start(&mut self.command(name, &["serve"]))
-    }
-
-    /// Somebody who writes notes, signed in at an address.
-    pub fn writer(&self, number: usize, address: SocketAddr) -> Actor {
-        let email = format!("writer{number}@notes.example");
-        let create = ["account", "create", "--email", &email, "--name", "Wim Rade", "--role", "Writer"];
-        let said = self.done(&mut self.command("command", &create));
-        let link = said.trim().split("/link/").nth(1).unwrap();
-        let actor = Actor::new(address);
-        let page = actor.open(&format!("/link/{link}")).fill("New password", WORDS).fill("Once more", WORDS);
-        assert_eq!(page.click("Save the password").status, 200);
-        actor
-    }
-
-    pub fn db(&self) -> Db {
-        Db::open(&DbTarget::Postgres(Secret::new(self.url.as_str())), 1).unwrap()
-    }
-
-    /// What `audit verify` says of a trail that is whole.
-    pub fn verified(&self) -> String {
-        self.done(&mut self.command("one", &["audit", "verify"]))
-    }
-}
 
 /// Sends each connection's one request to the next node that is ready. A safe request that got no answer goes to
 /// another node; one that may change something does so only when no node took it.
