@@ -182,7 +182,7 @@ fn a_database_killed_under_load_is_told_as_503_and_service_resumes_by_itself() {
                 assert_eq!(visitor.get("/p/notes.Board").status, 200, "visitors notice nothing");
             }
         });
-        for round in 0..rounds(60) {
+        for round in 0..rounds(100) {
             told.goes_on(told.saved());
             pause(30);
             cluster.down().unwrap();
