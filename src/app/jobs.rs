@@ -70,7 +70,7 @@ impl App {
                 effects: &mut effects,
                 budget: Budget::start(&self.clock),
             };
-            flow::run(&permit, BTreeMap::new(), &mut context)?;
+            flow::run_job(&permit, BTreeMap::new(), &mut context)?;
             self.enqueue(store.conn(), &effects)?;
             self.keep_snapshots(store.conn(), &live, &effects)?;
             store.finish()?;

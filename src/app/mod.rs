@@ -18,6 +18,7 @@ mod post;
 mod recording;
 mod refusal;
 mod registration;
+mod second;
 mod runs;
 pub mod seed;
 mod shared;

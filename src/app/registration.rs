@@ -248,7 +248,7 @@ impl App {
             budget: Budget::start(&self.clock),
         };
         // The person was promised an account: a flow that may not do its part is the app's fault, not theirs.
-        flow::run(&permit, arguments, &mut context).map_err(|error| match Refusal::from(error) {
+        flow::run_job(&permit, arguments, &mut context).map_err(|error| match Refusal::from(error) {
             Refusal::Denied(denied) => Refusal::Fault(format!("{after}: {}", denied.summary())),
             other => other,
         })?;

@@ -64,7 +64,7 @@ impl Db {
             DbTarget::Postgres(url) => url,
             DbTarget::Sqlite(_) => return Hold::file(self.target()),
         };
-        let (mut conn, gone) = Target::parse(url)?.connect()?;
+        let (mut conn, _, gone) = Target::parse(url)?.connect()?;
         conn.batch_execute(KEEPALIVE)?;
         let taken: bool = diesel::select(pg_try_advisory_lock(key(name))).get_result(&mut conn)?;
         Ok(taken.then(|| Hold(Held::Session(Mutex::new(conn), gone))))

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::config::{DbTarget, Settings, create_private_dir};
 use crate::crypto::{KeyError, Keys};
 use crate::db::{Db, DbError, Dialect, Hold};
+use crate::domain::knockout;
 use crate::gate::Gate;
 use crate::identity::{DemoError, DemoMode, Identity, IdentitySettings};
 use crate::log::Logs;
@@ -33,6 +34,9 @@ pub enum Mode {
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// This build can take layers away.
+    #[error("{0}: this build can take layers of the defence away, to test the others. It serves nobody")]
+    Knockout(&'static str),
     /// The model has errors; they say where and how to mend.
     #[error("the model has errors:\n\n{}", .0.human())]
     Model(Findings),
@@ -133,6 +137,9 @@ fn take_name(db: &Db, node: &str) -> Result<Hold, StartError> {
 
 /// Builds everything but the listening.
 pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Result<Web, StartError> {
+    if let (Mode::Serve, Some(marker)) = (mode, knockout::marker()) {
+        return Err(StartError::Knockout(marker));
+    }
     let demo_mode = match mode {
         Mode::Demo => Some(DemoMode::on(settings.listen).ok_or(StartError::Reachable(settings.listen))?),
         Mode::Serve => None,

@@ -40,6 +40,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/account/password", post(Web::change_password))
         .route("/account/sessions/end", post(Web::end_own_session))
         .route("/theme", post(Web::theme))
+        .route("/xray", post(Web::switch_xray))
         .route("/dev/outbox", get(Web::outbox))
         .route("/dev/outbox/{id}", web::get().to(outbox_mail))
         .route("/dev/findings", get(Web::findings))
@@ -93,6 +94,7 @@ pub(super) fn read(request: &HttpRequest, state: &Web, session: &Session) -> Req
             request_id: facts.request_id,
             language: language(state, &cookie("portcullis_language"), &text(header::ACCEPT_LANGUAGE)),
             target,
+            xray: cookie(super::XRAY).as_deref() == Some("on"),
         },
         nonce: facts.nonce,
         path: request.path().to_owned(),

@@ -16,6 +16,7 @@ mod isolation;
 mod layers;
 mod matrix;
 mod nodes;
+mod planted;
 mod routes;
 mod support;
 mod tutorial;

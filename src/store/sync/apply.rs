@@ -47,7 +47,7 @@ pub fn model_in_force(conn: &mut Conn) -> Result<String, DbError> {
 
 /// Brings the database to the model's shape in one transaction. Losses must be named in `accepted`.
 pub fn apply(db: &Db, model: &Model, accepted: &BTreeSet<String>, now: NaiveDateTime) -> Result<Plan, SyncError> {
-    let done = db.write(|conn| {
+    let done = db.owner(|conn| {
         if conn.dialect() == Dialect::Postgres {
             conn.batch(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
         }
