@@ -20,3 +20,4 @@ mod support;
 mod tutorial;
 mod two_databases;
 mod walk;
+mod xray;
