@@ -1,4 +1,4 @@
-//! The overlay and the reason of a refusal in a real browser. `PORTCULLIS_PICTURES=1` keeps what it looks like, for the
+//! The overlay and the reason of a refusal in a real browser. `UPDATE_PICTURES=1` keeps what it looks like, for the
 //! documents.
 
 use crate::support::chromium::{Browser, Chromium, Taste, free_port};
@@ -9,7 +9,7 @@ use portcullis::config::Origin;
 fn picture(browser: &Browser, name: &str) {
     let bytes = browser.picture();
     assert!(bytes.len() > 10_000, "{name} shows something");
-    if std::env::var_os("PORTCULLIS_PICTURES").is_some() {
+    if std::env::var_os("UPDATE_PICTURES").is_some() {
         std::fs::write(project(&format!("docs/screenshots/{name}.png")), bytes).unwrap();
     }
 }

@@ -16,7 +16,7 @@ fn strict() -> Server {
     let setup = Setup { mode: Mode::Serve, clock: Clock::fixed(start()), ..Setup::of(project("apps/people")) };
     let setup = setup.with(|settings| {
         let file = settings.data.join("strict.toml");
-        std::fs::write(&file, "pool = 4\n[mail]\ntarget = \"smtp://127.0.0.1:9\"\n").unwrap();
+        std::fs::write(&file, "pool = 4\n[mail]\ntarget = \"smtp://127.0.0.1:9\"\nfrom = \"app@people.example\"\n").unwrap();
         let safe = Overrides {
             file: Some(file),
             data: Some(settings.data.clone()),
