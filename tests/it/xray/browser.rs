@@ -47,11 +47,16 @@ fn a_person_looks_through_a_page_and_an_administrator_finds_the_reason_of_a_refu
     nadia.script("document.querySelector('.grid-tools').requestSubmit()");
     nadia.sees("1–");
     nadia.sees("320 rows exist, 306 released to you; 14 withheld");
-    nadia.script("const badge = document.querySelector('td .xray-no'); if (badge) { badge.focus(); badge.click() }");
-    nadia.click_at("//tbody//a[@class='row-link']");
+    nadia.open("/p/hr.Employees");
+    nadia.open_row("Kenji Aguilar");
     nadia.sees("Why this object is shown");
     nadia.click_at("(//div[contains(@class, 'xray-mark')]/a[contains(@class, 'xray-badge')])[3]");
     nadia.sees("shown, not to be changed here");
+    nadia.click_at("(//div[contains(@class, 'xray-mark')]/a[contains(@class, 'xray-no')])[1]");
+    nadia.sees("withheld: no rule of yours that reads it holds here");
+    let open =
+        "return document.activeElement.id === location.hash.slice(1) && document.activeElement.querySelector('details').open";
+    assert_eq!(nadia.script(open), true, "a number leads the keyboard to its reason");
     picture(&nadia, "xray-detail");
     nadia.is_content();
     nadia.open("/p/hr.PayOverview");
@@ -68,7 +73,7 @@ fn a_person_looks_through_a_page_and_an_administrator_finds_the_reason_of_a_refu
     phone.is_content();
 
     let arun = chromium.person("Arun", &base, Taste::default());
-    arun.resize(1280, 800);
+    arun.resize(1280, 1060);
     sign_in(&arun, "Arun Mehta");
     arun.open("/admin/audit");
     arun.click("Find a refusal by its reference");
