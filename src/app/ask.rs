@@ -5,8 +5,10 @@ use crate::access::{Grants, Part};
 use crate::config::Level;
 use crate::crypto::constant_time_eq;
 use crate::db::Conn;
-use crate::domain::ObjectId;
+use crate::domain::{Name, ObjectId};
 use crate::identity::{Actor, Caller, Session, SessionId, VisitorId};
+use crate::model::Model;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -87,6 +89,13 @@ impl Asker {
         match &self.caller {
             Caller::User(user) => Some(ObjectId(user.id().0)),
             _ => None,
+        }
+    }
+    /// The caller's user roles as they were proved, not as grants were made of them.
+    pub(super) fn user_roles(&self, model: &Model) -> BTreeSet<Name> {
+        match &self.caller {
+            Caller::User(user) => user.user_roles().clone(),
+            _ => model.anonymous_role().cloned().into_iter().collect(),
         }
     }
     /// How the caller is named in the trail.

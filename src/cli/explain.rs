@@ -12,7 +12,7 @@ use crate::db::Conn;
 use crate::domain::{Name, ObjectId, QName};
 use crate::identity::{self, Account, AccountId};
 use crate::model::{self, Files, Model};
-use crate::server::open_database;
+use crate::server::{Use, open_database};
 use crate::store::{self, Statements};
 use clap::{Args, ValueEnum};
 use std::process::ExitCode;
@@ -96,7 +96,7 @@ impl Explain {
         let keys = || Keys::load_file(&settings.secret_file).map_err(|error| error.to_string());
         let question = self.question(&model, keys).map_err(complain)?;
         let statements = Statements::new(&model).map_err(complain)?;
-        let db = open_database(&settings).map_err(|error| failed(&error))?;
+        let (db, _hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
         let told = db.read(|conn| Ok::<_, crate::db::DbError>(self.told(conn, &model, &statements, &question)));
         told.map_err(complain)?.map_err(complain)
     }

@@ -6,15 +6,22 @@
 //! it is back. An acknowledged write is on disk (`synchronous=FULL`, WAL).
 //! Deliberately not here: who may read what. Callers hold a permit before they ask.
 
+mod admit;
 mod conn;
 mod error;
+#[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
+mod guard;
+mod hold;
+mod line;
 mod migrate;
 mod moment;
 mod pool;
 mod postgres;
+mod roles;
 pub mod schema;
 pub mod sql;
 mod sqlite;
+mod standing;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -22,8 +29,11 @@ mod tests;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;
-pub use conn::{Conn, Dialect};
+pub use conn::{Conn, Dialect, Wire};
 pub use error::DbError;
+pub use hold::Hold;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;
+pub use roles::Roles;
+pub use standing::{Purpose, Standing, TableWrites, Writes, set_id};

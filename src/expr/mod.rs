@@ -19,7 +19,7 @@ mod trace;
 mod typed;
 
 pub use check::{MemberType, Schema, Scope, check, check_condition};
-pub use evaluate::{Data, Environment, EvalError, compare_values, evaluate, holds};
+pub use evaluate::{Data, Environment, EvalError, add_values, compare_values, evaluate, holds};
 pub use lex::Span;
 pub use parse::{Fault, Syntax, parse};
 pub use settle::settle;

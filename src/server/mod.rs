@@ -6,6 +6,7 @@
 
 mod assemble;
 mod http;
+mod signals;
 
-pub use assemble::{Mode, StartError, assemble, open_database};
+pub use assemble::{Mode, StartError, Use, assemble, open_database};
 pub use http::{Running, run, start};

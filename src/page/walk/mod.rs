@@ -14,6 +14,7 @@ use super::view::{Node, View};
 use super::xray::Xray;
 use super::{PageContext, PageError, widget};
 use crate::access::{Authority, Feedback, Permit, Query, Rule};
+use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::Root;
 use crate::model::{Action, Model, Page, Path, Reference, ViewSource, Widget, WidgetKind, each_widget};
@@ -303,6 +304,11 @@ impl<'c, 'a> Walk<'c, 'a> {
         self.permits.view(self.context, entity)
     }
 
+    /// Whether this is a deed, in a build where action access was taken away: then every button and
+    /// every field that the page has in a form counts as offered.
+    pub(in crate::page) fn is_unguarded(&self) -> bool {
+        self.act.is_some() && !stands(Removable::ActionAccess)
+    }
     /// Whether a list is walked: in a deed only the one that holds the button.
     pub(in crate::page) fn skips(&self, widgets: &[Widget]) -> bool {
         self.act.as_ref().is_some_and(|act| !holds_widget(widgets, &act.button))
