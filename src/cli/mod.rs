@@ -4,6 +4,7 @@
 //! exit code says whether it worked. The module only wires other modules together.
 
 mod check;
+mod explain;
 mod matrix;
 mod new;
 mod serve;
@@ -33,6 +34,8 @@ enum Command {
     Check(check::Check),
     /// Print who may do what: user role by page, microflow, entity, member and operation
     Matrix(matrix::Rights),
+    /// Say why somebody may, or may not, do something: rule by rule, part by part
+    Explain(explain::Explain),
     /// Begin an app that passes the production gate and gives nobody anything
     New(new::New),
     /// Bring the database in step with the model
@@ -73,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Settings(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Matrix(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::New(command) => command.run(),
         Command::Schema(command) => command.run(),
     }
