@@ -13,6 +13,7 @@ mod moment;
 mod pool;
 mod postgres;
 pub mod schema;
+mod scratch;
 pub mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -27,3 +28,4 @@ pub use error::DbError;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;
+pub use scratch::Scratch;

@@ -7,5 +7,5 @@
 mod assemble;
 mod http;
 
-pub use assemble::{Mode, StartError, assemble, open_database};
+pub use assemble::{Fill, Mode, StartError, assemble, assemble_with, load, open_database};
 pub use http::{Running, run, start};

@@ -20,6 +20,7 @@ mod sync;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod write;
 
 pub use bulk::{Bulk, value_faults};
@@ -27,6 +28,7 @@ pub use data::SystemData;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, plan};
 pub use tables::Collision;
+pub use whole::{Pulse, StoredRow};
 
 use crate::access::{
     Cell, Change, Create, Delete, Denied, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason, Released,
