@@ -10,6 +10,7 @@ use super::world::World;
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::model::Model;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Somebody with a browser.
 pub struct Attacker {
@@ -18,7 +19,7 @@ pub struct Attacker {
     /// The word for the role in ids of attacks.
     pub role: String,
     /// The browser.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// The token of this session's forms.
     pub csrf: String,
     /// What they may read.
@@ -31,17 +32,13 @@ pub struct Attacker {
 
 /// A page that somebody was given.
 pub struct Page {
-    /// Path and query.
-    pub target: String,
-    /// The status.
-    pub status: u16,
     /// The page, taken apart.
     pub html: Html,
 }
 
 impl Page {
-    pub(super) fn read(target: &str, answer: &Answer) -> Self {
-        Self { target: target.to_owned(), status: answer.status, html: html::read(&answer.body) }
+    pub(super) fn read(answer: &Answer) -> Self {
+        Self { html: html::read(&answer.body) }
     }
 
     /// The button whose value begins with a widget's id.
@@ -84,7 +81,7 @@ impl Attacker {
         let mut attacker = Self {
             role: who.role.to_string(),
             who,
-            client,
+            client: Arc::new(client),
             csrf,
             readable: Readable::new(),
             allowed: BTreeSet::new(),
@@ -108,6 +105,23 @@ impl Attacker {
             self.allowed.extend(marks.allowed(model, &cells, now));
         }
         self.known = known(model, world, &self.who, &self.readable);
+    }
+
+    /// The same attacker, who may know what they could read before and what they can read in another world.
+    pub fn knowing(&self, model: &Model, world: &World, marks: &Marks, now: chrono::NaiveDateTime) -> Self {
+        let mut then = Self {
+            who: self.who.clone(),
+            role: self.role.clone(),
+            client: self.client.clone(),
+            csrf: self.csrf.clone(),
+            readable: Readable::new(),
+            allowed: BTreeSet::new(),
+            known: BTreeSet::new(),
+        };
+        then.learn(model, world, marks, now);
+        then.allowed.extend(&self.allowed);
+        then.known.extend(self.known.iter().cloned());
+        then
     }
 
     /// Whether they see a row at all.

@@ -93,10 +93,6 @@ impl Answer {
         }
         all
     }
-    /// Whether the server refused: it did nothing, and says that the client is at fault.
-    pub fn refuses(&self) -> bool {
-        matches!(self.status, 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 421 | 422 | 429)
-    }
 }
 
 impl Client {

@@ -125,7 +125,7 @@ impl<'i> Raid<'i> {
             return known.clone();
         }
         let answer = attacker.client.send(&Request::get(target));
-        let page = Rc::new(Page::read(target, &answer));
+        let page = Rc::new(Page::read(&answer));
         self.pages.insert(key, page.clone());
         page
     }
@@ -162,8 +162,12 @@ impl<'i> Raid<'i> {
     ) -> Result<Option<Answer>, AttackError> {
         let Some(id) = self.begin(class, attacker, subject)? else { return Ok(None) };
         let answer = attacker.client.send(request);
-        self.search(class, attacker, &id, request, &answer);
-        self.judge(class, attacker, &id, request, expect)?;
+        let after = self.changed()?;
+        match &after {
+            Some(after) => self.search_after(class, attacker, &id, request, &answer, after),
+            None => self.search(class, attacker, &id, request, &answer),
+        }
+        self.judge(class, attacker, &id, request, expect, after)?;
         Ok(Some(answer))
     }
 
@@ -204,6 +208,12 @@ impl<'i> Raid<'i> {
         if let Some(told) = self.tells(attacker, request, answer) {
             self.gain(class, attacker, id, request, told);
         }
+    }
+
+    /// The same for an answer to a write that happened: what it made readable may be told, too.
+    fn search_after(&mut self, class: Class, attacker: &Attacker, id: &str, request: &Request, answer: &Answer, after: &World) {
+        let knows = attacker.knowing(&self.model, after, &self.marks, self.instance.now);
+        self.search(class, &knows, id, request, answer);
     }
 
     /// What an answer tells that its reader may not know.
@@ -248,12 +258,20 @@ impl<'i> Raid<'i> {
     }
 
     /// Compares the stored data with what was allowed, and puts it back.
-    fn judge(&mut self, class: Class, attacker: &Attacker, id: &str, request: &Request, expect: &Expect<'_>) -> Result<(), AttackError> {
+    fn judge(
+        &mut self,
+        class: Class,
+        attacker: &Attacker,
+        id: &str,
+        request: &Request,
+        expect: &Expect<'_>,
+        after: Option<World>,
+    ) -> Result<(), AttackError> {
         if self.roles_now()? != self.roles {
             self.gain(class, attacker, id, request, "the user roles of an account were changed".to_owned());
             self.roles = self.roles_now()?;
         }
-        let Some(after) = self.changed()? else { return Ok(()) };
+        let Some(after) = after else { return Ok(()) };
         let all = self.world.differences(&after);
         let wrong = match expect {
             _ if all.is_empty() => None,

@@ -91,13 +91,17 @@ impl Bulk<'_> {
         let columns: Vec<(&Name, &Name, &Kind)> = table.columns().collect();
         let mut sql = Sql::new();
         sql.raw("INSERT INTO ").ident(&table.name).raw(" (").ident("id").raw(", ").ident("version");
-        columns.iter().for_each(|(_, column, _)| drop(sql.raw(", ").ident(column)));
+        for (_, column, _) in &columns {
+            sql.raw(", ").ident(column);
+        }
         sql.raw(") VALUES (").append(&key(id)).raw(", ").bind(&Value::Integer(row.version), &Kind::INTEGER);
         for (name, _, kind) in &columns {
             sql.raw(", ").bind(row.values.get(*name).unwrap_or(&Value::Empty), kind);
         }
         sql.raw(") ON CONFLICT (").ident("id").raw(") DO UPDATE SET ").ident("version").raw(" = excluded.").ident("version");
-        columns.iter().for_each(|(_, column, _)| drop(sql.raw(", ").ident(column).raw(" = excluded.").ident(column)));
+        for (_, column, _) in &columns {
+            sql.raw(", ").ident(column).raw(" = excluded.").ident(column);
+        }
         execute(self.conn, &sql, &self.params)?;
         for (name, link) in links(&table) {
             let mut sql = Sql::new();

@@ -33,7 +33,7 @@ pub(super) fn two_worlds(raid: &mut Raid<'_>) -> Result<(), AttackError> {
                 Ok(difference(first, plain, &second, &again))
             })?;
         }
-        raid.restore()?;
+        raid.make(&here, &other)?;
         timing(raid, &attacker, &slower);
     }
     Ok(())

@@ -200,7 +200,7 @@ pub(super) fn ended(raid: &mut Raid<'_>) -> Result<(), AttackError> {
         // The cookies as they were: whoever stole them has them still.
         let stolen = client.twin();
         let target = legit.as_ref().map_or_else(|| "/account".to_owned(), |legit| legit.target.clone());
-        let drawn = super::Page::read(&target, &client.send(&Request::get(target.as_str())));
+        let drawn = super::Page::read(&client.send(&Request::get(target.as_str())));
         client.send(&Request::post("/sign-out", &[("_csrf", csrf.as_str())]));
         let look = Request::get(target.as_str());
         raid.scheme(class, &attacker, "look", &look, |raid| {

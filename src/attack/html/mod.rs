@@ -13,50 +13,70 @@ use tokens::tokens;
 pub struct Control {
     /// The form it belongs to: its `id`, or its number when it has none.
     pub form: String,
+    /// Its name.
     pub name: String,
+    /// Its id.
     pub id: String,
+    /// Its label.
     pub label: String,
+    /// Its value.
     pub value: String,
     /// Value and caption of each offered option.
     pub options: Vec<(String, String)>,
+    /// A box or one of several choices.
     pub checkbox: bool,
+    /// Whether it is ticked.
     pub checked: bool,
+    /// Not shown.
     pub hidden: bool,
 }
 
 /// What sends a form.
 #[derive(Clone, Debug)]
 pub struct Button {
+    /// The form it belongs to.
     pub form: String,
+    /// Its name.
     pub name: String,
+    /// Its value.
     pub value: String,
+    /// What it says.
     pub caption: String,
 }
 
 /// Where fields are sent.
 #[derive(Clone, Debug)]
 pub struct Form {
+    /// Its id, or its number.
     pub key: String,
+    /// Where it is sent.
     pub action: String,
 }
 
 /// A cell of a table, or the value of a field that cannot be edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
+    /// Its label.
     pub label: String,
+    /// Its text.
     pub text: String,
+    /// Whether it is marked as withheld.
     pub withheld: bool,
 }
 
 /// A row of a table.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// Its cells.
     pub cells: Vec<Shown>,
+    /// What it opens.
     pub href: Option<String>,
+    /// Its buttons.
     pub buttons: Vec<Button>,
 }
 
 impl Row {
+    /// The cell under a heading.
     pub fn cell(&self, label: &str) -> Option<&Shown> {
         self.cells.iter().find(|cell| cell.label == label)
     }
@@ -65,11 +85,15 @@ impl Row {
 /// A page, taken apart.
 #[derive(Clone, Debug, Default)]
 pub struct Html {
+    /// The title.
     pub title: String,
     /// Everything a person reads.
     pub text: String,
+    /// All forms.
     pub forms: Vec<Form>,
+    /// All fields, hidden ones too.
     pub controls: Vec<Control>,
+    /// Its buttons.
     pub buttons: Vec<Button>,
     /// Address and caption.
     pub links: Vec<(String, String)>,
