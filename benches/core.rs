@@ -12,7 +12,7 @@ use portcullis::app::{App, Ask};
 use portcullis::clock::Clock;
 use portcullis::config::{Overrides, Settings};
 use portcullis::crypto::Keys;
-use portcullis::db::{Conn, Db, DbError};
+use portcullis::db::{Db, DbError, Wire};
 use portcullis::domain::{Kind, Name, ObjectId, QName, Value};
 use portcullis::expr::{self, Data, Environment, EvalError, MemberType, Schema, Scope};
 use portcullis::identity::Device;
@@ -139,6 +139,7 @@ impl Desk {
             request_id: "bench".into(),
             language: "en".into(),
             target: "/p/staff.People".into(),
+            xray: false,
         };
         Request {
             ask,
@@ -152,6 +153,18 @@ impl Desk {
         }
     }
 }
+
+/// The same with the last layer taken away: what it costs, in one run (`--features knockout`).
+#[cfg(feature = "knockout")]
+fn without_release(measure: impl FnOnce()) {
+    use portcullis::domain::knockout::{Removable, remove};
+    remove(&[Removable::Release]);
+    measure();
+    remove(&[]);
+}
+
+#[cfg(not(feature = "knockout"))]
+fn without_release(_: impl FnOnce()) {}
 
 fn list() -> Query {
     let members = ["number", "firstName", "lastName", "jobTitle", "joined", "salary"];
@@ -181,7 +194,7 @@ type Found = (i64, i64, Option<i64>, String, String, Option<String>, Option<Stri
 fn by_hand(db: &Db) -> Result<Vec<Found>, DbError> {
     use staff_employee::dsl;
     db.read(|conn| {
-        let Conn::Sqlite(conn) = conn else { panic!("SQLite") };
+        let Wire::Sqlite(conn, _) = conn.wire() else { panic!("SQLite") };
         let columns =
             (dsl::id, dsl::version, dsl::number, dsl::first_name, dsl::last_name, dsl::job_title, dsl::joined, dsl::salary);
         let asked = staff_employee::table.filter(dsl::department_id.eq(1)).order((dsl::last_name, dsl::id)).limit(21);
@@ -219,6 +232,9 @@ fn store(c: &mut Criterion) {
     c.bench_function("store: 20 rows by hand, typed diesel, no rules", |b| b.iter(|| by_hand(&app.db).unwrap().len()));
     c.bench_function("store: view of 20 rows", |b| b.iter(|| view(&query)));
     c.bench_function("store: view of 20 rows with total of 200", |b| b.iter(|| view(&total)));
+    without_release(|| {
+        c.bench_function("store: view of 20 rows, without release", |b| b.iter(|| view(&query)));
+    });
     c.bench_function("store: view of one row", |b| b.iter(|| view(&one)));
     c.bench_function("store: view of a row out of reach", |b| b.iter(|| view(&none)));
 }
@@ -238,6 +254,11 @@ fn page(c: &mut Criterion) {
     c.bench_function("render: grid of 20 × 6 alone", |b| b.iter(|| renderer.nodes("en", &view.nodes).unwrap().len()));
     c.bench_function("render: whole page of the grid", |b| b.iter(|| renderer.page(&frame, &view).unwrap().len()));
     c.bench_function("request: whole page of the grid", |b| b.iter(|| desk.web.show_page(&request, "staff.People").status));
+    without_release(|| {
+        c.bench_function("request: whole page of the grid, without release", |b| {
+            b.iter(|| desk.web.show_page(&request, "staff.People").status);
+        });
+    });
 }
 
 fn crypto(c: &mut Criterion) {

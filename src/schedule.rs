@@ -1,12 +1,11 @@
-//! The server's clockwork: scheduled events, waiting mail and refusals, upkeep, and in demo mode
-//! the model's files.
+//! The server's clockwork: what other nodes did, scheduled events, waiting mail and refusals, upkeep,
+//! and in demo mode the model's files.
 //!
 //! One thread; a turn that fails is logged and tried again. It decides nothing: the use cases do.
 
-use crate::app::{App, Live};
+use crate::app::{App, Live, Refusal, Runs};
 use crate::audit::{Event, EventKind};
 use crate::config::Level;
-use crate::domain::QName;
 use crate::model::{self, Files, Findings, Severity, Timing};
 use crate::store;
 use crate::web::Web;
@@ -20,6 +19,8 @@ use std::time::{Duration, SystemTime};
 
 const TICK: Duration = Duration::from_millis(500);
 const UPKEEP_SECONDS: i64 = 3_600;
+/// An event that is to run at the start does not when it began so shortly before, on whichever node.
+const AT_START_SECONDS: i64 = 60;
 
 /// The running clockwork; stops when dropped.
 pub struct Schedule {
@@ -47,7 +48,8 @@ impl Drop for Schedule {
 
 struct Clockwork {
     web: Arc<Web>,
-    last: BTreeMap<QName, NaiveDateTime>,
+    started: bool,
+    told: BTreeMap<&'static str, String>,
     upkeep: Option<NaiveDateTime>,
     files: Option<SystemTime>,
 }
@@ -55,7 +57,7 @@ struct Clockwork {
 impl Clockwork {
     fn new(web: Arc<Web>) -> Self {
         let files = newest(&web.app.settings.app);
-        Self { web, last: BTreeMap::new(), upkeep: None, files }
+        Self { web, started: false, told: BTreeMap::new(), upkeep: None, files }
     }
 
     fn app(&self) -> &App {
@@ -73,11 +75,16 @@ impl Clockwork {
     }
 
     fn turn(&mut self) {
-        self.events();
-        self.app().record_waiting();
-        if let Err(refusal) = self.app().deliver() {
-            self.app().logs.write("portcullis.schedule", Level::Debug, &format!("mail waits: {refusal}"), None);
+        let looked = self.app().follow();
+        self.tell("what other nodes did is not known", looked);
+        // A node that leaves, or runs a model that is no longer in force, leaves the work to others.
+        if self.app().may_work().is_ok() {
+            let done = self.events();
+            self.tell("scheduled events wait", done);
+            let delivered = self.app().deliver().map(drop);
+            self.tell("mail waits", delivered);
         }
+        self.app().record_waiting();
         let now = self.app().clock.now();
         if self.upkeep.is_none_or(|at| (now - at).num_seconds() >= UPKEEP_SECONDS) && self.app().upkeep().is_ok() {
             self.upkeep = Some(now);
@@ -87,24 +94,36 @@ impl Clockwork {
         }
     }
 
-    fn events(&mut self) {
+    /// A trouble that lasts is told once.
+    fn tell(&mut self, what: &'static str, done: Result<(), Refusal>) {
+        let Err(refusal) = done else {
+            self.told.remove(what);
+            return;
+        };
+        let text = format!("{what}: {refusal}");
+        if self.told.insert(what, text.clone()).is_none_or(|before| before != text) {
+            self.app().logs.write("portcullis.schedule", Level::Warning, &text, None);
+        }
+    }
+
+    fn events(&mut self) -> Result<(), Refusal> {
         let live = self.app().live();
+        let runs = if live.model.schedule.is_empty() { Runs::new() } else { self.app().runs(&live)? };
+        let starting = !std::mem::replace(&mut self.started, true);
         for event in &live.model.schedule {
             let now = self.app().clock.now();
-            let due = match self.last.get(&event.name) {
-                None => {
-                    let at_start = event.at_start;
-                    self.last.insert(event.name.clone(), now);
-                    at_start
-                }
-                Some(last) => is_due(event.timing, *last, now),
+            let last = runs.get(&event.name).copied().flatten();
+            let due = match last {
+                None => true,
+                Some(last) if starting && event.at_start && (now - last).num_seconds() >= AT_START_SECONDS => true,
+                Some(last) => is_due(event.timing, last, now),
             };
             if due {
-                self.last.insert(event.name.clone(), now);
-                // What went wrong is in the log and the trail; the next turn tries again.
-                let _ = self.app().run_event(event);
+                // What went wrong is in the log and the trail.
+                let _ = self.app().run_event(event, last);
             }
         }
+        Ok(())
     }
 
     /// In demo mode a changed model takes effect by itself; one with an error leaves the old one running.
@@ -135,11 +154,13 @@ impl Clockwork {
             return;
         }
         let model = Arc::new(model);
-        let (snapshots, problems) = Snapshots::open(model.clone(), &app.settings.data.join("public"));
-        problems.iter().for_each(|problem| self.log(&problem.to_string()));
-        match Live::new(model.clone(), Arc::new(snapshots), findings) {
+        let snapshots = Arc::new(Snapshots::new(model.clone()));
+        match Live::new(model.clone(), snapshots, findings) {
             Ok(live) => app.replace(live),
             Err(error) => return self.log(&error.to_string()),
+        }
+        if let Err(refusal) = app.follow() {
+            self.log(&refusal.to_string());
         }
         if let Err(error) = self.web.refresh() {
             self.log(&error.to_string());

@@ -56,6 +56,8 @@
   });
 
   const region = (from) => from.closest("[data-region]");
+  // The numbers of the overlay of reasons belong to the whole page: with it, lists are opened as pages.
+  const numbered = () => $("#xray") !== null;
   let current = null; // the newest request of each kind wins
   const replaceRegion = async (place, url, history) => {
     const id = place.id;
@@ -134,26 +136,27 @@
     const link = event.target.closest("a[data-in-place]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     const place = region(link);
-    if (!place?.id) return;
+    if (!place?.id || numbered()) return;
     event.preventDefault();
     replaceRegion(place, link.getAttribute("href"), "push");
   });
   let typing = 0;
   document.addEventListener("input", (event) => {
     const form = event.target.closest("[data-grid-tools]");
-    if (!form || !event.target.matches("[data-live-search]")) return;
+    if (!form || numbered() || !event.target.matches("[data-live-search]")) return;
     clearTimeout(typing);
     typing = setTimeout(() => form.isConnected && replaceRegion(region(form), toolsUrl(form), "replace"), 280);
   });
   document.addEventListener("change", (event) => {
     const form = event.target.closest("[data-grid-tools]");
-    if (form && event.target.matches("[data-live-filter]")) replaceRegion(region(form), toolsUrl(form), "push");
+    if (!form || !event.target.matches("[data-live-filter]")) return;
+    if (numbered()) location.assign(toolsUrl(form)); else replaceRegion(region(form), toolsUrl(form), "push");
   });
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented) return;
-    if (form.matches("[data-grid-tools]")) { event.preventDefault(); clearTimeout(typing); replaceRegion(region(form), toolsUrl(form), "push"); }
+    if (form.matches("[data-grid-tools]")) { event.preventDefault(); clearTimeout(typing); if (numbered()) location.assign(toolsUrl(form)); else replaceRegion(region(form), toolsUrl(form), "push"); }
     else if (form.matches("[data-theme-form]")) { event.preventDefault(); setTheme(form, event.submitter); }
     else if (form.matches("[data-live]")) { event.preventDefault(); replacePage(form, event.submitter); }
   });
@@ -183,6 +186,12 @@
     delete button.dataset.asked;
     setTimeout(() => answer.remove());
   });
+
+  // ---- reasons --------------------------------------------------------------------------------------------------
+  // A number opens its reason; without script the entries of what is withheld stand open, the others open by hand.
+  const unfold = () => { const entry = location.hash.startsWith("#xray-") && $(location.hash); if (entry) { $("details", entry).open = true; entry.focus({ preventScroll: true }); entry.scrollIntoView({ block: "nearest" }); } };
+  addEventListener("hashchange", unfold);
+  document.addEventListener("click", (event) => { if (event.target.closest("a.xray-badge")) setTimeout(unfold); });
 
   // ---- small things ---------------------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {

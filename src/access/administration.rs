@@ -15,11 +15,13 @@ pub enum Part {
     Audit,
     /// The live log and its levels.
     Log,
+    /// Reasons on every page: the overlay that says which rule released or withheld what.
+    Explain,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Users, Self::Matrix, Self::Audit, Self::Log];
+    pub const ALL: [Self; 5] = [Self::Users, Self::Matrix, Self::Audit, Self::Log, Self::Explain];
 
     /// The word for it, as in `app.yaml`.
     pub fn id(self) -> &'static str {
@@ -28,7 +30,13 @@ impl Part {
             Self::Matrix => "matrix",
             Self::Audit => "audit",
             Self::Log => "log",
+            Self::Explain => "explain",
         }
+    }
+
+    /// Whether it has a page below `/admin`; the overlay lies over all other pages.
+    pub fn has_page(self) -> bool {
+        self != Self::Explain
     }
 
     /// The user roles it is open to.
@@ -38,6 +46,7 @@ impl Part {
             Self::Matrix => &administration.matrix,
             Self::Audit => &administration.audit,
             Self::Log => &administration.log,
+            Self::Explain => &administration.explain,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A refusal and its reason.
 
+use super::explain::Question;
 use crate::domain::{Name, QName};
 
 /// Which layer refused (the table in docs/ARCHITECTURE.md).
@@ -14,6 +15,21 @@ pub enum Layer {
     EntityAccess,
     Release,
     DatabaseEngine,
+}
+
+impl Layer {
+    /// Its number and name in the documents.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Gate => "1, gate",
+            Self::Identity => "2, identity",
+            Self::PageAccess => "3, page access",
+            Self::ActionAccess => "4, action access",
+            Self::EntityAccess => "5, entity access",
+            Self::Release => "6, release",
+            Self::DatabaseEngine => "7, database engine",
+        }
+    }
 }
 
 /// Why.
@@ -66,16 +82,24 @@ pub struct Denied {
     pub reason: Reason,
     /// The answer must not tell whether the thing exists (404 in place of 403).
     pub conceal: bool,
+    /// What was wanted, when the reason alone does not tell.
+    pub about: Option<Box<Question>>,
 }
 
 impl Denied {
     /// A refusal that may be told as one.
     pub fn new(layer: Layer, reason: Reason) -> Self {
-        Self { layer, reason, conceal: false }
+        Self { layer, reason, conceal: false, about: None }
     }
     /// A refusal that looks as if the thing did not exist.
     pub fn concealed(layer: Layer, reason: Reason) -> Self {
-        Self { layer, reason, conceal: true }
+        Self { layer, reason, conceal: true, about: None }
+    }
+    /// Says what was wanted, unless that is known already.
+    #[must_use]
+    pub fn about(mut self, question: Question) -> Self {
+        self.about.get_or_insert(Box::new(question));
+        self
     }
     /// One line for the audit trail and the log.
     pub fn summary(&self) -> String {

@@ -1,8 +1,10 @@
 //! A microflow's declared extra rights.
 
-use super::grants::{Grants, narrowed};
+use super::denied::{Disagreement, Layer};
+use super::grants::{Grants, guardrail, narrowed};
 use super::rights::{Authority, EntityRights, Rights, RuleOrigin};
-use crate::model::Microflow;
+use crate::domain::knockout::{Removable, stands};
+use crate::model::{Deny, Microflow};
 use std::sync::Arc;
 
 /// The caller's own rights plus exactly those that an elevated microflow names. It can load,
@@ -14,6 +16,23 @@ pub struct Elevation {
 }
 
 impl Elevation {
+    /// The authority of a microflow that a page starts. Extra rights are given only to a caller whose
+    /// module roles are among those of the flow, whatever was decided about running it: a forgotten
+    /// question about the action gains no rights.
+    pub fn asked(flow: &Microflow, grants: &Grants) -> Result<Self, Box<Disagreement>> {
+        let (model, roles) = (grants.model(), grants.roles());
+        let theirs = !flow.roles.is_disjoint(&model.module_roles(roles.iter()));
+        let denied = guardrail(model, roles, &Deny::Run(flow.name.clone())).is_some();
+        if !stands(Removable::EntityAccess) || flow.apply_entity_access || (theirs && !denied) {
+            return Ok(Self::of(flow, grants));
+        }
+        Err(Box::new(Disagreement {
+            about: format!("the extra rights of {}", flow.name),
+            first: (Layer::ActionAccess, "the flow may be run".into()),
+            second: (Layer::EntityAccess, "its rights are not for these roles".into()),
+        }))
+    }
+
     /// The authority a microflow runs under: the caller's grants, or those elevated.
     ///
     /// Guardrails hold here too: what no grant beats, no elevation beats. A person who must never touch

@@ -4,6 +4,7 @@ use super::administration::Part;
 use super::denied::{Denied, Layer, Reason};
 use super::permit::{Administer, Open, Permit, Run, View, no_rule};
 use super::rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};
+use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Member, Name, QName};
 use crate::model::{AccessRule, Deny, Guardrail, Model};
 use std::collections::{BTreeSet, HashMap};
@@ -62,9 +63,11 @@ impl Grants {
             denied.conceal = true;
             denied
         })?;
-        self.guard(&Deny::Open(page.clone()), Layer::PageAccess)?;
-        if found.roles.is_disjoint(&self.module_roles) {
-            return Err(refused());
+        if stands(Removable::PageAccess) {
+            self.guard(&Deny::Open(page.clone()), Layer::PageAccess)?;
+            if found.roles.is_disjoint(&self.module_roles) {
+                return Err(refused());
+            }
         }
         Ok(Permit::place(page.clone(), self.rights.clone()))
     }
@@ -73,9 +76,11 @@ impl Grants {
     pub fn run(&self, microflow: &QName) -> Result<Permit<Run>, Denied> {
         let refused = || no_rule("run", &microflow.to_string(), &self.rights, Layer::ActionAccess);
         let found = self.model.microflows.get(microflow).ok_or_else(refused)?;
-        self.guard(&Deny::Run(microflow.clone()), Layer::ActionAccess)?;
-        if found.roles.is_disjoint(&self.module_roles) {
-            return Err(refused());
+        if stands(Removable::ActionAccess) {
+            self.guard(&Deny::Run(microflow.clone()), Layer::ActionAccess)?;
+            if found.roles.is_disjoint(&self.module_roles) {
+                return Err(refused());
+            }
         }
         Ok(Permit::place(microflow.clone(), self.rights.clone()))
     }
@@ -121,7 +126,7 @@ impl Grants {
 
     fn guard(&self, act: &Deny, layer: Layer) -> Result<(), Denied> {
         match guardrail(&self.model, &self.rights.roles, act) {
-            Some(rail) => Err(Denied::new(layer, Reason::Guardrail(rail.doc.clone()))),
+            Some(rail) => Err(Denied::new(layer, Reason::Guardrail(rail.doc.clone())).about(act.into())),
             None => Ok(()),
         }
     }

@@ -7,6 +7,7 @@
 mod administration;
 mod denied;
 mod elevation;
+pub mod explain;
 mod grants;
 pub mod matrix;
 mod objects;

@@ -1,6 +1,7 @@
 //! The contract between behaviour (flows, pages) and data (workspace, store).
 
 use super::denied::{Denied, Disagreement};
+use super::explain::{Inspected, Inspection};
 use super::permit::{Change, Create, Delete, Load, Permit, View};
 use super::released::Released;
 use crate::domain::{Name, ObjectId, QName, Value};
@@ -233,6 +234,11 @@ pub trait Objects {
     /// nobody else; a to-many association gives a list.
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
         Err(EvalError::Withheld(Model::user_entity(), name.clone()))
+    }
+    /// Why the reader sees what they see of some objects, rule by rule, and how many objects there are besides:
+    /// for the overlay of reasons, and told only as far as the reader may know. `None` where nothing is stored.
+    fn inspect(&mut self, _permit: &Permit<View>, _asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
+        Ok(None)
     }
     /// What is still wrong with a non-persistable object: required members and validations by
     /// expression. (A persistable one is validated when it is written.)

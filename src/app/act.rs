@@ -109,6 +109,7 @@ impl App {
         let mut objects = Store::new(conn, &live.statements, caller, &recorder);
         let carried = self.visit(live, asker, ask).act(&mut objects, page, query, &sent.pairs)?;
         self.enqueue(objects.conn(), &carried.effects)?;
+        self.keep_snapshots(objects.conn(), live, &carried.effects)?;
         objects.finish()?;
         for event in elevated(&carried.effects) {
             let event = self.told_by(event, asker, ask);
@@ -132,7 +133,7 @@ impl App {
         match carried {
             Ok(carried) => {
                 self.write_log(&carried.effects, Some(&ask.request_id));
-                self.publish(live, &carried.effects, Some(&ask.request_id));
+                self.show_snapshots(live, &carried.effects, Some(&ask.request_id));
                 let (to, stay) = match carried.next {
                     Next::Page(url) => (Some(url), false),
                     Next::Back => (None, false),
@@ -182,17 +183,6 @@ impl App {
         }
         for (flow, place) in &effects.failed_at {
             self.logs.write("portcullis.flow", Level::Info, &format!("{flow} ended at {place}"), request_id);
-        }
-    }
-
-    /// Public copies, after the commit.
-    pub(super) fn publish(&self, live: &Live, effects: &Effects, request_id: Option<&str>) {
-        for published in &effects.published {
-            let text = match live.snapshots.publish(&published.snapshot, &published.objects) {
-                Ok(()) => (Level::Info, format!("{} published with {} objects", published.snapshot, published.objects.len())),
-                Err(error) => (Level::Error, error.to_string()),
-            };
-            self.logs.write("portcullis.snapshot", text.0, &text.1, request_id);
         }
     }
 }

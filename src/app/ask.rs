@@ -1,12 +1,14 @@
 //! Who asks, as far as the edge can tell, and who that proves to be.
 
 use super::{App, Live, Refusal};
-use crate::access::Grants;
+use crate::access::{Grants, Part};
 use crate::config::Level;
 use crate::crypto::constant_time_eq;
 use crate::db::Conn;
-use crate::domain::ObjectId;
+use crate::domain::{Name, ObjectId};
 use crate::identity::{Actor, Caller, Session, SessionId, VisitorId};
+use crate::model::Model;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ pub struct Ask {
     pub language: String,
     /// Path and query, for what comes after signing in.
     pub target: String,
+    /// Reasons are wanted on every page.
+    pub xray: bool,
 }
 
 /// Somebody who proved who they are (a visitor: that the cookie is one of ours).
@@ -41,6 +45,8 @@ pub struct Asker {
     pub binding: String,
     /// The visitor cookie to set, if it is new.
     pub new_visitor: Option<String>,
+    /// Whether reasons on every page are for them.
+    pub explains: bool,
 }
 
 impl Asker {
@@ -60,15 +66,19 @@ impl Asker {
             caller: Caller::Visitor(id),
             grants: live.visitor_grants(),
             new_visitor,
+            // Visitors have no user role that could be named; in demo mode there is nothing to keep from them.
+            explains: app.demo.is_some(),
         }
     }
 
     /// A signed-in person.
-    pub fn user(live: &Live, session: Session) -> Self {
+    pub fn user(app: &App, live: &Live, session: Session) -> Self {
+        let grants = live.grants_of(session.user.user_roles());
         Self {
             csrf: session.csrf,
             binding: binding_of_user(session.user.session()),
-            grants: live.grants_of(session.user.user_roles()),
+            explains: app.demo.is_some() || grants.administer(Part::Explain).is_ok(),
+            grants,
             caller: Caller::User(session.user),
             new_visitor: None,
         }
@@ -79,6 +89,13 @@ impl Asker {
         match &self.caller {
             Caller::User(user) => Some(ObjectId(user.id().0)),
             _ => None,
+        }
+    }
+    /// The caller's user roles as they were proved, not as grants were made of them.
+    pub(super) fn user_roles(&self, model: &Model) -> BTreeSet<Name> {
+        match &self.caller {
+            Caller::User(user) => user.user_roles().clone(),
+            _ => model.anonymous_role().cloned().into_iter().collect(),
         }
     }
     /// How the caller is named in the trail.
@@ -123,7 +140,7 @@ impl App {
     /// The signed-in person behind a request, in the caller's transaction; `None` for a visitor or a session that ended.
     pub(super) fn prove(&self, conn: &mut Conn, live: &Live, ask: &Ask) -> Result<Option<Asker>, Refusal> {
         let Some(token) = ask.session.as_deref() else { return Ok(None) };
-        Ok(self.identity.prove_session(conn, token)?.map(|session| Asker::user(live, session)))
+        Ok(self.identity.prove_session(conn, token)?.map(|session| Asker::user(self, live, session)))
     }
 
     /// Who asks: a signed-in person if there is a session cookie (one statement), else a visitor (none).
@@ -131,7 +148,7 @@ impl App {
         if let Some(token) = ask.session.as_deref()
             && let Some(session) = self.identity.load_session(&self.db, token)?
         {
-            return Ok(Asker::user(live, session));
+            return Ok(Asker::user(self, live, session));
         }
         Ok(Asker::visitor(self, live, ask))
     }

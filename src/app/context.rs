@@ -1,5 +1,6 @@
 //! Objects of one request: memory and store behind one contract, shared with the handles.
 
+use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
     Cell, Change, Create, Delete, Feedback, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Rows, View,
     WriteError,
@@ -54,6 +55,9 @@ impl Objects for Joined<'_> {
     }
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
         self.both(|both| both.identity(name))
+    }
+    fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
+        self.both(|both| both.inspect(permit, asked))
     }
     fn validate(&mut self, permit: &Permit<View>, object: ObjectId) -> Result<Vec<Feedback>, ObjectError> {
         self.both(|both| both.validate(permit, object))

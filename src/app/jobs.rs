@@ -6,29 +6,42 @@ use super::{App, Refusal};
 use crate::access::Grants;
 use crate::audit::{self, Event, EventKind, Who};
 use crate::config::Level;
+use crate::db::DbError;
 use crate::domain::QName;
 use crate::flow::{self, Budget, Effects, FlowContext};
 use crate::model::ScheduledEvent;
 use crate::store::{Caller, Recorder, Store};
 use crate::workspace::Workspace;
+use chrono::NaiveDateTime;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl App {
-    /// Runs a scheduled event: nobody's rights but the flow's own elevation, in one transaction.
-    pub fn run_event(&self, event: &ScheduledEvent) -> Result<(), Refusal> {
-        let result = self.run_job(&event.name, &event.microflow);
+    /// Runs a scheduled event that last began at `last`, unless another node does or did: nobody's rights but the
+    /// flow's own elevation, in one transaction. Says whether it ran here.
+    pub fn run_event(&self, event: &ScheduledEvent, last: Option<NaiveDateTime>) -> Result<bool, Refusal> {
+        let result = self.run_job(&event.name, &event.microflow, last);
+        if let Err(Refusal::Unavailable(_) | Refusal::Unsettled(_)) = &result {
+            // The database was not there: it is tried again, here or on another node.
+            return result;
+        }
         if let Err(refusal) = &result {
             let text = format!("the scheduled event {} failed: {refusal}", event.name);
             self.logs.write("portcullis.schedule", Level::Error, &text, None);
             let record = Event::new(EventKind::FlowFailed, text).on(event.microflow.to_string()).by(None, job(&event.name));
-            self.record(&record)?;
+            self.db.write(|conn| {
+                // It counts as a run, or each turn would try it again.
+                if self.take_run(conn, &event.name, last)? {
+                    audit::record(conn, &self.keys, &self.settings.node, &self.clock, &record).map_err(fault)?;
+                }
+                Ok::<_, Refusal>(())
+            })?;
         }
         result
     }
 
-    fn run_job(&self, name: &QName, microflow: &QName) -> Result<(), Refusal> {
+    fn run_job(&self, name: &QName, microflow: &QName, last: Option<NaiveDateTime>) -> Result<bool, Refusal> {
         let live = self.live();
         let grants = Grants::none(&live.model);
         let permit = grants.call(microflow)?;
@@ -41,6 +54,9 @@ impl App {
             request_id: None,
         };
         let done = self.db.write(|conn| {
+            if !self.take_run(conn, name, last)? {
+                return Ok(false);
+            }
             let now = self.clock.now();
             let mut store = Store::new(conn, &live.statements, Caller { user: None, now }, &recorder);
             let workspace = Workspace::new(live.model.clone(), None, grants.roles().clone(), now).for_job();
@@ -54,24 +70,25 @@ impl App {
                 effects: &mut effects,
                 budget: Budget::start(&self.clock),
             };
-            flow::run(&permit, BTreeMap::new(), &mut context)?;
+            flow::run_job(&permit, BTreeMap::new(), &mut context)?;
             self.enqueue(store.conn(), &effects)?;
+            self.keep_snapshots(store.conn(), &live, &effects)?;
             store.finish()?;
             for event in elevated(&effects) {
                 let event = event.by(None, job(name));
                 audit::record(conn, &self.keys, &self.settings.node, &self.clock, &event).map_err(fault)?;
             }
-            Ok::<_, Refusal>(())
+            Ok::<_, Refusal>(true)
         });
         self.write_log(&effects, None);
-        done?;
-        self.publish(&live, &effects, None);
-        Ok(())
+        let ran = done?;
+        self.show_snapshots(&live, &effects, None);
+        Ok(ran)
     }
 
     /// Forgets ended sessions, expired links and old counters.
     pub fn upkeep(&self) -> Result<usize, Refusal> {
-        Ok(self.db.write(|conn| self.identity.purge(conn))?)
+        Ok(self.db.write(|conn| Ok::<_, DbError>(self.identity.purge(conn)? + self.forget_letters(conn)?))?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A model that runs, with everything compiled from it.
 
 use crate::access::Grants;
-use crate::access::matrix::Matrix;
+use crate::access::matrix::{Doors, Matrix};
 use crate::domain::Name;
 use crate::model::{Findings, Model};
 use crate::store::{Collision, Statements};
@@ -25,6 +25,8 @@ pub struct Live {
     pub snapshots: Arc<Snapshots>,
     /// Gaps and warnings of the model.
     pub findings: Findings,
+    /// Who may come in where: the second decision about pages and microflows.
+    pub doors: Doors,
     matrix: OnceLock<Matrix>,
     grants: Mutex<HashMap<RoleSet, Arc<Grants>>>,
 }
@@ -33,7 +35,8 @@ impl Live {
     /// Prepares a checked model.
     pub fn new(model: Arc<Model>, snapshots: Arc<Snapshots>, findings: Findings) -> Result<Self, Collision> {
         let statements = Statements::new(&model)?;
-        Ok(Self { model, statements, snapshots, findings, matrix: OnceLock::new(), grants: Mutex::new(HashMap::new()) })
+        let doors = Doors::of(&model);
+        Ok(Self { model, statements, snapshots, findings, doors, matrix: OnceLock::new(), grants: Mutex::new(HashMap::new()) })
     }
 
     /// The grants of a signed-in person's user roles, as they are now.

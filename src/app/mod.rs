@@ -9,14 +9,19 @@ pub mod admin;
 mod ask;
 mod context;
 mod demo;
+mod duty;
 mod handles;
 mod jobs;
 mod live;
+mod meter;
 mod post;
 mod recording;
 mod refusal;
 mod registration;
+mod second;
+mod runs;
 pub mod seed;
+mod shared;
 mod show;
 mod visit;
 mod visitor;
@@ -24,16 +29,18 @@ mod visitor;
 pub use act::{Done, Sent};
 pub use ask::{Ask, Asker, binding_of_session};
 pub use demo::Demo;
+pub use duty::{Duty, Relief};
 pub use live::Live;
 pub use refusal::Refusal;
 pub use registration::{LinkPage, LinkRefusal, LinkUse, sentence};
+pub use runs::Runs;
 pub use show::{Shell, Who};
 pub use visit::Refilled;
 
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::Keys;
-use crate::db::Db;
+use crate::db::{Db, Hold};
 use crate::identity::Identity;
 use crate::log::Logs;
 use crate::mail::Mailer;
@@ -61,8 +68,9 @@ pub struct App {
     live: RwLock<Arc<Live>>,
     /// Findings of a model that did not replace the running one.
     rejected: RwLock<Option<Arc<Findings>>>,
-    registrations: registration::Meter,
+    registrations: meter::Meter,
     waiting: recording::Waiting,
+    post: duty::Post,
     /// Held while the trail is walked.
     verifying: Mutex<()>,
 }
@@ -75,6 +83,7 @@ impl App {
         keys: Keys,
         clock: Clock,
         db: Db,
+        hold: Hold,
         identity: Identity,
         mailer: Mailer,
         logs: Logs,
@@ -92,8 +101,9 @@ impl App {
             demo,
             live: RwLock::new(Arc::new(live)),
             rejected: RwLock::new(None),
-            registrations: registration::Meter::default(),
+            registrations: meter::Meter::default(),
             waiting: recording::Waiting::default(),
+            post: duty::Post::new(hold),
             verifying: Mutex::new(()),
         }
     }

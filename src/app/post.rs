@@ -3,7 +3,7 @@
 use super::{App, Refusal};
 use crate::audit::{Event, EventKind};
 use crate::config::Level;
-use crate::db::sql::{Param, Params, Sql, execute, fetch};
+use crate::db::sql::{Param, Sql, execute, fetch};
 use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Value};
 use crate::flow::Effects;
@@ -12,8 +12,10 @@ use chrono::TimeDelta;
 
 /// After so many tries a mail is given up, and that is recorded.
 const MOST_TRIES: i64 = 12;
-/// How many mails one round sends.
-const A_ROUND: i64 = 50;
+/// How many mails one turn sends.
+const A_ROUND: usize = 50;
+/// How long a mail is kept from other nodes while it is being sent: far longer than a mail server may take.
+const LEASE: TimeDelta = TimeDelta::minutes(10);
 
 struct Waiting {
     id: i64,
@@ -24,11 +26,6 @@ struct Waiting {
 }
 
 impl App {
-    fn params(&self) -> Params {
-        let now = self.clock.now();
-        Params::new(None, now, now.date())
-    }
-
     /// Keeps the mails of a deed in its own transaction.
     pub(super) fn enqueue(&self, conn: &mut Conn, effects: &Effects) -> Result<(), Refusal> {
         for mail in &effects.mails {
@@ -44,10 +41,17 @@ impl App {
     }
 
     /// Sends what is due. Called on the schedule; a mail server that is down costs nothing but time.
+    ///
+    /// Each mail is taken for a while before it is sent, so that of several nodes one sends it. A node that dies
+    /// between the mail server's yes and the note of it leaves a mail that is sent again when that while is over:
+    /// rather twice than never.
     pub fn deliver(&self) -> Result<usize, Refusal> {
-        let due = self.db.read(|conn| self.due(conn))?;
         let mut sent = 0;
-        for mail in due {
+        for _ in 0..A_ROUND {
+            if !self.db.read(|conn| self.any_due(conn))? {
+                break;
+            }
+            let Some(mail) = self.db.write(|conn| self.take_mail(conn))? else { break };
             let result =
                 Message::new(&mail.recipient, &mail.subject, &mail.body).and_then(|m| self.mailer.send(&m, self.clock.now()));
             sent += usize::from(result.is_ok());
@@ -56,28 +60,37 @@ impl App {
         Ok(sent)
     }
 
-    fn due(&self, conn: &mut Conn) -> Result<Vec<Waiting>, DbError> {
+    fn any_due(&self, conn: &mut Conn) -> Result<bool, DbError> {
         let mut sql = Sql::new();
-        sql.raw("SELECT id, recipient, subject, body, attempts FROM mail_queue WHERE due <= ").param(Param::Now);
-        sql.raw(" ORDER BY due, id LIMIT ").int(A_ROUND);
+        sql.raw("SELECT id FROM mail_queue WHERE due <= ").param(Param::Now).raw(" LIMIT 1");
+        Ok(!fetch(conn, &sql, &self.params(), &[Kind::INTEGER])?.is_empty())
+    }
+
+    /// Takes the mail that waits longest; until the lease ends nobody else does.
+    fn take_mail(&self, conn: &mut Conn) -> Result<Option<Waiting>, DbError> {
+        let mut sql = Sql::new();
+        sql.raw("UPDATE mail_queue SET attempts = attempts + 1, due = ");
+        sql.bind(&Value::DateTime(self.clock.now() + LEASE), &Kind::DateTime);
+        sql.raw(" WHERE id = (SELECT id FROM mail_queue WHERE due <= ").param(Param::Now).raw(" ORDER BY due, id LIMIT 1");
+        sql.raw_by("", " FOR UPDATE SKIP LOCKED").raw(") RETURNING id, recipient, subject, body, attempts");
         let kinds = [Kind::INTEGER, Kind::Text, Kind::Text, Kind::Text, Kind::INTEGER];
         let rows = fetch(conn, &sql, &self.params(), &kinds)?;
-        Ok(rows.iter().filter_map(|row| waiting(row)).collect())
+        Ok(rows.first().and_then(|row| waiting(row)))
     }
 
     fn settle(&self, mail: &Waiting, result: Result<(), MailError>) -> Result<(), Refusal> {
         let mut sql = Sql::new();
         let given_up = match &result {
             Ok(()) => false,
-            Err(MailError::Unavailable(_)) => mail.attempts + 1 >= MOST_TRIES,
+            Err(MailError::Unavailable(_)) => mail.attempts >= MOST_TRIES,
             Err(_) => true,
         };
         if result.is_ok() || given_up {
             sql.raw("DELETE FROM mail_queue WHERE id = ").int(mail.id);
         } else {
             // One minute, two, four, … up to about a day in all.
-            let wait = TimeDelta::minutes(1 << mail.attempts.clamp(0, 8));
-            sql.raw("UPDATE mail_queue SET attempts = attempts + 1, due = ");
+            let wait = TimeDelta::minutes(1 << (mail.attempts - 1).clamp(0, 8));
+            sql.raw("UPDATE mail_queue SET due = ");
             sql.bind(&Value::DateTime(self.clock.now() + wait), &Kind::DateTime).raw(" WHERE id = ").int(mail.id);
         }
         self.db.write(|conn| execute(conn, &sql, &self.params()))?;

@@ -6,7 +6,7 @@ use crate::flow::FlowError;
 use crate::page::PageError;
 use std::time::Duration;
 
-/// Why a request was not answered with what it asked for. Nothing was done.
+/// Why a request was not answered with what it asked for. Nothing was done (of `Unsettled` one cannot know).
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Not granted.
@@ -36,6 +36,9 @@ pub enum Refusal {
     /// The database is not there, or full: try again.
     #[error("not available: {0}")]
     Unavailable(String),
+    /// The database went away at the very moment of keeping a change: nobody can say whether it was kept.
+    #[error("not settled: {0}")]
+    Unsettled(String),
     /// A fault of ours or of the model. Details stand in the log only.
     #[error("fault: {0}")]
     Fault(String),
@@ -61,8 +64,11 @@ impl Refusal {
 impl From<DbError> for Refusal {
     fn from(error: DbError) -> Self {
         let text = error.to_string();
-        let full = matches!(error, DbError::Full(_));
-        if error.is_passing() || full { Self::Unavailable(text) } else { Self::Fault(text) }
+        match error {
+            DbError::Unsettled(_) => Self::Unsettled(text),
+            passing if passing.is_passing() => Self::Unavailable(text),
+            _ => Self::Fault(text),
+        }
     }
 }
 

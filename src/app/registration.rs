@@ -4,6 +4,7 @@
 //! address is known. The password is chosen only after the link proved the mailbox, so nobody can
 //! register another's address in advance (S1-17 to S1-21).
 
+use super::meter::Meter;
 use super::{App, Ask, Asker, Live, Refusal};
 use crate::access::Grants;
 use crate::clock::Clock;
@@ -15,39 +16,12 @@ use crate::identity::{AccountId, Actor, Attempt, Device, Identity, LinkError, Pu
 use crate::mail::{Letter, MailError, Mailer};
 use crate::store::{Caller, Store};
 use crate::workspace::{Exported, Workspace};
-use chrono::NaiveDateTime;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// How many letters one network address may cause in an hour.
-const LETTERS_AN_HOUR: usize = 10;
-const HOUR: i64 = 3_600;
-const MOST_ADDRESSES: usize = 20_000;
-
-/// Counts letters per address, in memory: visitors cost no row.
-#[derive(Default)]
-pub(super) struct Meter(Mutex<HashMap<IpAddr, Vec<NaiveDateTime>>>);
-
-impl Meter {
-    fn take(&self, address: IpAddr, now: NaiveDateTime) -> Result<(), Refusal> {
-        let mut all = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if all.len() >= MOST_ADDRESSES {
-            all.retain(|_, times| times.iter().any(|at| (now - *at).num_seconds() < HOUR));
-        }
-        let times = all.entry(address.to_canonical()).or_default();
-        times.retain(|at| (now - *at).num_seconds() < HOUR);
-        if times.len() >= LETTERS_AN_HOUR {
-            let oldest = times.first().map_or(0, |at| (now - *at).num_seconds());
-            return Err(Refusal::TooFast(Duration::from_secs(u64::try_from(HOUR - oldest).unwrap_or(60))));
-        }
-        times.push(now);
-        Ok(())
-    }
-}
 
 /// Where a visitor hands over a registration. It can seal a link and mail it, and nothing else.
 pub(super) struct FrontDoor<'a> {
@@ -274,7 +248,7 @@ impl App {
             budget: Budget::start(&self.clock),
         };
         // The person was promised an account: a flow that may not do its part is the app's fault, not theirs.
-        flow::run(&permit, arguments, &mut context).map_err(|error| match Refusal::from(error) {
+        flow::run_job(&permit, arguments, &mut context).map_err(|error| match Refusal::from(error) {
             Refusal::Denied(denied) => Refusal::Fault(format!("{after}: {}", denied.summary())),
             other => other,
         })?;

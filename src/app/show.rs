@@ -35,6 +35,8 @@ pub struct Shell {
     pub menu: Vec<MenuEntry>,
     /// The parts of the administration that are open to the person.
     pub parts: Vec<Part>,
+    /// Whether reasons on every page are for the person.
+    pub explains: bool,
     /// The title of the app.
     pub app_title: String,
     /// How many gaps a prototype has.
@@ -63,6 +65,7 @@ impl Shell {
             csrf: asker.csrf.clone(),
             menu: page::menu(&asker.grants, language, page),
             parts: App::parts_of(asker),
+            explains: asker.explains,
             app_title: model.title.clone(),
             gaps: (model.level == Level::Prototype).then_some(gaps),
             new_visitor: asker.new_visitor.clone(),
@@ -130,7 +133,8 @@ impl App {
     }
 
     pub(super) fn visit<'a>(&'a self, live: &'a Live, asker: &'a Asker, ask: &'a Ask) -> Visit<'a> {
-        Visit { live, asker, clock: &self.clock, keys: &self.keys, language: &ask.language }
+        let xray = ask.xray && asker.explains;
+        Visit { live, asker, clock: &self.clock, keys: &self.keys, language: &ask.language, xray }
     }
 
     /// Notes that the session is in use, at most once a minute.

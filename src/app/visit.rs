@@ -5,7 +5,8 @@
 use super::context::{Joined, SharedWorkspace};
 use super::handles::Book;
 use super::{Asker, Live, Refusal};
-use crate::access::{Grants, Objects, Open, Permit};
+use crate::access::matrix::Doors;
+use crate::access::{Grants, Layer, Objects, Open, Permit};
 use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::domain::{Name, ObjectId, QName, Value};
@@ -26,6 +27,8 @@ pub(super) struct Visit<'a> {
     pub clock: &'a Clock,
     pub keys: &'a Keys,
     pub language: &'a str,
+    /// Reasons were asked for, by somebody who may have them.
+    pub xray: bool,
 }
 
 /// A form that was refused, to be shown again.
@@ -107,6 +110,7 @@ impl Visit<'_> {
 
     fn page(&self, name: &QName) -> Result<(Permit<Open>, Arc<Page>), Refusal> {
         let permit = self.asker.grants.open(name)?;
+        self.decide_again(Layer::PageAccess, "open", name, Doors::opens)?;
         let page = self.live.model.pages.get(name).cloned().ok_or(Refusal::Gone)?;
         Ok((permit, page))
     }
@@ -133,6 +137,7 @@ impl Visit<'_> {
             handles: &mut handles,
             form: again.map(|again| &again.posted),
             reader: self.reader(),
+            xray: self.xray,
         };
         Ok(page::open(&permit, &page, &mut context)?)
     }
@@ -159,6 +164,7 @@ impl Visit<'_> {
             handles: &mut handles,
             form: None,
             reader: self.reader(),
+            xray: false,
         };
         let deed = form::read(&permit, &page, pairs, &mut context).map_err(|error| match error {
             PageError::Invalid(posted) => Again::Form(posted, Box::default()),
@@ -179,7 +185,7 @@ impl Visit<'_> {
             effects: &mut effects,
             budget: Budget::start(self.clock),
         };
-        let done = carry_out(&self.asker.grants, deed, &mut context, &mut made)?;
+        let done = self.carry_out(deed, &mut context, &mut made)?;
         let (next, outcome) = match done {
             Ok(done) => done,
             Err(FlowError::Feedback(feedback)) => {
@@ -197,6 +203,32 @@ impl Visit<'_> {
         let next = self.next(next, &outcome, &handles);
         let registered = effects.registrations.iter().map(|wish| workspace.borrow().export(wish.data)).collect();
         Ok(Carried { next, messages: outcome.messages, effects, registered })
+    }
+
+    fn carry_out(
+        &self,
+        deed: Deed,
+        context: &mut FlowContext<'_>,
+        made: &mut BTreeMap<String, ObjectId>,
+    ) -> Result<Carry, Again> {
+        let grants = &*self.asker.grants;
+        match deed {
+            Deed::Cancel => Ok(Ok((Next::Back, Outcome::default()))),
+            Deed::Confirm { question, caption, danger } => Err(Again::Confirm { question, caption, danger }),
+            Deed::Delete { entity, id, version } => {
+                Ok(flow::deed::delete(context, grants, &entity, id, version).map(|outcome| (Next::Back, outcome)))
+            }
+            Deed::Save { changes, close, message } => Ok(apply(grants, changes, context, made).map(|mut outcome| {
+                outcome.messages.extend(message.map(|text| (Tone::Success, text)));
+                (if close { Next::Back } else { Next::Stay }, outcome)
+            })),
+            Deed::Run { microflow, arguments, changes } => {
+                // The button was shown, so the right was there a moment ago; it is asked for all the same.
+                let permit = grants.run(&microflow)?;
+                self.decide_again(Layer::ActionAccess, "run", &microflow, Doors::runs)?;
+                Ok(run(grants, &permit, arguments, changes, context, made).map(|outcome| (Next::Stay, outcome)))
+            }
+        }
     }
 
     fn next(&self, next: Next, outcome: &Outcome, handles: &Book) -> Next {
@@ -236,30 +268,6 @@ pub(super) fn again(
 }
 
 type Carry = Result<(Next, Outcome), FlowError>;
-
-fn carry_out(
-    grants: &Grants,
-    deed: Deed,
-    context: &mut FlowContext<'_>,
-    made: &mut BTreeMap<String, ObjectId>,
-) -> Result<Carry, Again> {
-    match deed {
-        Deed::Cancel => Ok(Ok((Next::Back, Outcome::default()))),
-        Deed::Confirm { question, caption, danger } => Err(Again::Confirm { question, caption, danger }),
-        Deed::Delete { entity, id, version } => {
-            Ok(flow::deed::delete(context, grants, &entity, id, version).map(|outcome| (Next::Back, outcome)))
-        }
-        Deed::Save { changes, close, message } => Ok(apply(grants, changes, context, made).map(|mut outcome| {
-            outcome.messages.extend(message.map(|text| (Tone::Success, text)));
-            (if close { Next::Back } else { Next::Stay }, outcome)
-        })),
-        Deed::Run { microflow, arguments, changes } => {
-            // The button was shown, so the right was there a moment ago; it is asked for all the same.
-            let permit = grants.run(&microflow)?;
-            Ok(run(grants, &permit, arguments, changes, context, made).map(|outcome| (Next::Stay, outcome)))
-        }
-    }
-}
 
 fn apply(
     grants: &Grants,

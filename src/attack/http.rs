@@ -62,7 +62,7 @@ impl Request {
     pub fn said(&self) -> String {
         let body = self.body.as_deref().unwrap_or_default();
         let mut all = format!("{} {} {}", self.target, decoded(&self.target), decoded(body));
-        self.headers.iter().for_each(|(_, value)| drop(write!(all, " {value}")));
+        self.headers.iter().for_each(|(_, value)| all.extend([" ", value]));
         all
     }
     /// As a command for a shell.
@@ -72,7 +72,9 @@ impl Request {
         if !cookies.is_empty() {
             let _ = write!(out, " -b {}", quoted(cookies));
         }
-        self.headers.iter().for_each(|(name, value)| drop(write!(out, " -H {}", quoted(&format!("{name}: {value}")))));
+        for (name, value) in &self.headers {
+            let _ = write!(out, " -H {}", quoted(&format!("{name}: {value}")));
+        }
         if let Some(body) = &self.body {
             let _ = write!(out, " --data-raw {}", quoted(body));
         }
@@ -205,7 +207,7 @@ pub fn escaped(text: &str) -> String {
         match byte {
             b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
             _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
-            _ => drop(write!(out, "%{byte:02X}")),
+            _ => out.push_str(&format!("%{byte:02X}")),
         }
     }
     out

@@ -35,7 +35,7 @@ pub fn equip(model: &mut Model) {
     roles.insert(role.name.clone(), "The attack".to_owned());
     model.modules.insert(Name::new(MODULE), Module { roles });
     model.user_roles.insert(Name::new(NOBODY), Default::default());
-    model.user_roles.values_mut().for_each(|known| drop(known.module_roles.insert(role.clone())));
+    model.user_roles.values_mut().for_each(|known| known.module_roles.extend([role.clone()]));
     let mut pages = Vec::new();
     let entities: Vec<Arc<Entity>> = model.entities.values().filter(|entity| entity.persistable).cloned().collect();
     for entity in &entities {

@@ -90,8 +90,9 @@ impl Report {
         for missing in &self.row_classes_without_row {
             let _ = writeln!(out, "  no row: {missing}");
         }
-        self.timing.iter().for_each(|line| drop(writeln!(out, "timing: {line}")));
-        self.faults.iter().take(MOST_TOLD).for_each(|line| drop(writeln!(out, "fault: {line}")));
+        for (word, lines) in [("timing", &self.timing), ("fault", &self.faults)] {
+            lines.iter().take(MOST_TOLD).for_each(|line| out.push_str(&format!("{word}: {line}\n")));
+        }
         for finding in self.findings.iter().take(MOST_TOLD) {
             let _ = writeln!(out, "\nGAINED {}\n  {}\n  {}\n  {}", finding.id, finding.gained, finding.again, finding.request);
         }

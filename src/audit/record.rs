@@ -5,7 +5,7 @@ use super::{AuditError, Detail, Event, EventKind, Severity, Who};
 use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::db::schema::{audit_head, audit_record};
-use crate::db::{Conn, DbError, Moment, on};
+use crate::db::{Conn, DbError, Moment, Wire, on};
 use diesel::prelude::*;
 
 /// How long denials of one caller add up.
@@ -22,7 +22,8 @@ const MOST_DETAILS: usize = 200;
 /// Call it last: on PostgreSQL the node's other writers wait from here until the transaction ends.
 pub fn record(conn: &mut Conn, keys: &Keys, node: &str, clock: &Clock, event: &Event) -> Result<(), AuditError> {
     let at = clock.now();
-    let head = lock_head(conn, keys, node)?;
+    // The chain is held before the denials are counted, so that two at once do not miss each other.
+    let head = conn.recording(|conn| lock_head(conn, keys, node))?;
     if !head.is_genuine(keys) {
         return Err(AuditError::Tampered(node.to_owned()));
     }
@@ -47,12 +48,16 @@ pub fn record(conn: &mut Conn, keys: &Keys, node: &str, clock: &Clock, event: &E
     };
     row.hash = row.link(keys);
     let next = Head::new(keys, node, row.seq, row.hash.clone());
-    on!(&mut *conn, |c| diesel::insert_into(audit_record::table).values(&row).execute(c)).map_err(DbError::from)?;
-    let head = audit_head::table.filter(audit_head::node.eq(node));
+    conn.recording(|conn| append(conn, &row, &next))?;
+    Ok(())
+}
+
+fn append(conn: &mut Conn, row: &Row, next: &Head) -> Result<(), DbError> {
+    on!(&mut *conn, |c| diesel::insert_into(audit_record::table).values(row).execute(c))?;
+    let head = audit_head::table.filter(audit_head::node.eq(&row.node));
     on!(conn, |c| diesel::update(head)
         .set((audit_head::seq.eq(next.seq), audit_head::hash.eq(&next.hash), audit_head::mac.eq(&next.mac)))
-        .execute(c))
-    .map_err(DbError::from)?;
+        .execute(c))?;
     Ok(())
 }
 
@@ -69,10 +74,10 @@ fn lock_head(conn: &mut Conn, keys: &Keys, node: &str) -> Result<Head, DbError> 
 
 fn load_head(conn: &mut Conn, node: &str) -> Result<Option<Head>, DbError> {
     let head = audit_head::table.filter(audit_head::node.eq(node));
-    Ok(match conn {
+    Ok(match conn.wire() {
         // The write transaction has the only write lock.
-        Conn::Sqlite(c) => head.select(Head::as_select()).load(c)?,
-        Conn::Pg(c) => head.select(Head::as_select()).for_update().load(c)?,
+        Wire::Sqlite(c, _) => head.select(Head::as_select()).load(c)?,
+        Wire::Pg(c, _) => head.select(Head::as_select()).for_update().load(c)?,
     }
     .pop())
 }

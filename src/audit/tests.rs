@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::db::schema::audit_record;
 use crate::db::testing::each;
-use crate::db::{Conn, Db, on};
+use crate::db::{Db, Dialect, on};
 use crate::domain::ObjectId;
 use diesel::prelude::*;
 use std::time::Duration;
@@ -29,13 +29,13 @@ fn fill(db: &Db, keys: &Keys, node: &str, count: usize) {
 
 /// Undoes the guard against changes, as somebody who owns the database can.
 fn tamper(db: &Db, sql: &str) {
-    db.write(|conn| {
-        let off = match conn {
-            Conn::Sqlite(_) => {
+    db.owner(|conn| {
+        let off = match conn.dialect() {
+            Dialect::Sqlite => {
                 "DROP TRIGGER IF EXISTS audit_record_never_changes; DROP TRIGGER IF EXISTS audit_record_never_leaves; \
                  DROP TRIGGER IF EXISTS audit_head_never_leaves;"
             }
-            Conn::Pg(_) => "ALTER TABLE audit_record DISABLE TRIGGER USER; ALTER TABLE audit_head DISABLE TRIGGER USER;",
+            Dialect::Postgres => "ALTER TABLE audit_record DISABLE TRIGGER USER; ALTER TABLE audit_head DISABLE TRIGGER USER;",
         };
         conn.batch(off)?;
         conn.batch(sql)

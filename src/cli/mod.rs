@@ -10,6 +10,7 @@ mod new;
 mod serve;
 mod upkeep;
 
+use crate::domain::knockout;
 use crate::server::Mode;
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -61,7 +62,11 @@ fn out(text: &str) -> ExitCode {
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    if let Some(marker) = knockout::marker() {
+        eprintln!("{marker}: this build can take layers of the defence away. It is for tests on this machine only");
+    }
+    match command {
         Command::Demo(command) => command.run(Mode::Demo),
         Command::Serve(command) => command.run(Mode::Serve),
         Command::Attack(command) => command.run(),

@@ -7,7 +7,7 @@ use crate::crypto::Keys;
 use crate::domain::Name;
 use crate::identity::{Actor, Identity, IdentitySettings, NewAccount};
 use crate::model::{self, Files, Model};
-use crate::server::open_database;
+use crate::server::{Use, open_database};
 use crate::store;
 use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
@@ -51,7 +51,8 @@ impl Migrate {
     fn work(self) -> Result<ExitCode, ExitCode> {
         let settings = self.flags.settings()?;
         let model = load(&settings.app)?;
-        let db = open_database(&settings).map_err(|error| failed(&error))?;
+        let wanted = if self.apply { Use::Change } else { Use::Look };
+        let (db, _hold) = open_database(&settings, wanted).map_err(|error| failed(&error))?;
         let now = Clock::system().now();
         let plan = db.read(|conn| store::plan(conn, &model, now)).map_err(complain)?;
         if plan.is_empty() {
@@ -104,7 +105,7 @@ impl Audit {
 fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let settings = flags.settings()?;
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
-    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let (db, _hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
     let report = db.read(|conn| audit::verify(conn, &keys)).map_err(complain)?;
     print!("{report}");
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -155,7 +156,7 @@ fn create(email: &str, name: &str, roles: &[String], flags: &Flags) -> Result<Ex
         }
     }
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
-    let db = open_database(&settings).map_err(|error| failed(&error))?;
+    let (db, _hold) = open_database(&settings, Use::Change).map_err(|error| failed(&error))?;
     let identity = Identity::new(keys, Clock::system(), &settings.node, IdentitySettings::configured(&settings, &model.title))
         .map_err(complain)?;
     let roles: BTreeSet<Name> = roles.iter().map(Name::new).collect();

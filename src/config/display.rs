@@ -27,6 +27,7 @@ impl Settings {
         line("trusted_proxies", &list(&self.trusted_proxies));
         line("hosts", &list(&self.hosts));
         line("node", &quote(&self.node));
+        line("drain", &span(self.drain));
         line("mail.target", &quote(mail));
         line("mail.from", &quote(&self.mail.from));
         line("session.cookie_secure", &quote(self.session.cookie_secure));

@@ -61,6 +61,7 @@ draft!(
         trusted_proxies: Vec<IpAddr> = List,
         hosts: Vec<String> = List,
         node: String = Text,
+        drain: Span = Text,
     } {
         mail: MailDraft,
         session: SessionDraft,

@@ -173,6 +173,8 @@ pub struct Settings {
     pub log: Log,
     /// The name of this node; each node writes its own audit chain.
     pub node: String,
+    /// How long a node that is told to stop goes on serving, while it is no longer ready for more.
+    pub drain: Duration,
     /// The settings file, when it holds a secret itself.
     pub(crate) file_with_secret: Option<PathBuf>,
 }

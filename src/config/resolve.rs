@@ -93,6 +93,7 @@ fn settle(draft: Draft, file_with_secret: Option<PathBuf>, faults: &mut Vec<Stri
             nodes: draft.log.nodes.unwrap_or_default(),
         },
         node: draft.node.unwrap_or_else(|| "main".into()),
+        drain: span(draft.drain, 5),
         listen,
         data,
         base_url,

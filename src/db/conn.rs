@@ -1,10 +1,19 @@
 //! One connection, of either kind, and its transactions.
+//!
+//! Guarantees: a statement runs with the rights that the transaction has at the moment, and these are
+//! back to what they were when the work that borrowed others is over, however it ended.
 
+use super::admit::{Authority, Scope};
+use super::guard::Guard;
+use super::line::{Lender, Lent};
 use super::postgres::{self, PgConn};
-use super::{DbError, sqlite};
+use super::roles::Roles;
+use super::{DbError, Purpose, Standing, sqlite};
+use crate::domain::knockout::{Removable, stands};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
+use std::sync::Arc;
 
 /// Which SQL is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,20 +25,32 @@ pub enum Dialect {
 }
 
 /// A connection to the database. Inside [`super::Db::read`] and [`super::Db::write`] it is in a transaction.
+pub struct Conn {
+    wire: Wire,
+    authority: Authority,
+    mode: Mode,
+    /// Where a reading connection gets the one that users' statements run on (SQLite).
+    lender: Option<Lender>,
+    lent: Option<Box<Lent>>,
+    /// Whether a transaction was begun only by half.
+    stuck: bool,
+}
+
+/// What typed statements run on, and what holds them to their authority.
 #[allow(clippy::large_enum_variant, reason = "there are as many as the pool has, and boxing costs each use")]
-pub enum Conn {
-    /// SQLite.
-    Sqlite(SqliteConnection),
-    /// PostgreSQL.
-    Pg(PgConn),
+pub enum Wire {
+    /// SQLite, which asks its guard.
+    Sqlite(SqliteConnection, Guard),
+    /// PostgreSQL, which knows roles.
+    Pg(PgConn, Roles),
 }
 
 /// The same typed expression, compiled once per backend: `on!(conn, |c| table.load(c))`.
 macro_rules! on {
     ($conn:expr, |$c:ident| $e:expr) => {
-        match $conn {
-            $crate::db::Conn::Sqlite($c) => $e,
-            $crate::db::Conn::Pg($c) => $e,
+        match $crate::db::Conn::wire($conn) {
+            $crate::db::Wire::Sqlite($c, _) => $e,
+            $crate::db::Wire::Pg($c, _) => $e,
         }
     };
 }
@@ -43,18 +64,63 @@ pub(super) enum Mode {
 }
 
 impl Conn {
+    pub(super) fn new(wire: Wire) -> Self {
+        Self { wire, authority: Authority::Owner, mode: Mode::Read, lender: None, lent: None, stuck: false }
+    }
+
     /// Which SQL this connection speaks.
     pub fn dialect(&self) -> Dialect {
-        match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Pg(_) => Dialect::Postgres,
+        match self.wire {
+            Wire::Sqlite(..) => Dialect::Sqlite,
+            Wire::Pg(..) => Dialect::Postgres,
+        }
+    }
+
+    /// What typed statements run on.
+    pub fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    /// The names of the roles that work here; SQLite has none.
+    pub fn roles(&self) -> Option<&Roles> {
+        match &self.wire {
+            Wire::Sqlite(..) => None,
+            Wire::Pg(_, roles) => Some(roles),
         }
     }
 
     /// Runs `f` so that its changes can be undone without ending the transaction around it.
     pub fn savepoint<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        on!(&mut *self, |c| begin_nested(c)).map_err(DbError::from)?;
-        self.settle(f)
+        self.control(|conn| on!(conn, |c| begin_nested(c)))?;
+        self.settle(f, |error| error)
+    }
+
+    /// Runs `f` with the rights of a set and nothing more. In a read transaction only [`Purpose::Read`].
+    ///
+    /// On SQLite a read transaction reads for users on a connection of their own, whose view of the data
+    /// is from the first such read on; like the system's, it does not move until the transaction ends.
+    pub fn within<T, E: From<DbError>>(
+        &mut self,
+        standing: &Standing,
+        purpose: Purpose,
+        f: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if !stands(Removable::DatabaseEngine) {
+            return f(self);
+        }
+        if self.mode == Mode::Read && purpose == Purpose::Write {
+            return Err(DbError::Refused("a read transaction does not write, whatever the rights".into()).into());
+        }
+        let authority = Authority::Set(Arc::new(Scope::new(standing, purpose)));
+        match self.user_line()? {
+            Some(line) => line.acting(authority, f),
+            None => self.acting(authority, f),
+        }
+    }
+
+    /// Runs `f` as the role that may only append to the trail.
+    pub fn recording<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        self.acting(Authority::Trail, f)
     }
 
     /// Runs statements that take no values, for schema changes. Never with text from outside.
@@ -62,43 +128,158 @@ impl Conn {
         on!(self, |c| c.batch_execute(sql)).map_err(DbError::from)
     }
 
-    /// Runs `f` in an outermost transaction.
+    /// Runs `f` in an outermost transaction with this authority.
     pub(super) fn transaction<T, E: From<DbError>>(
         &mut self,
         mode: Mode,
+        authority: Authority,
+        lender: Option<Lender>,
         f: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        match self {
-            Self::Sqlite(c) => sqlite::begin(c, mode),
-            Self::Pg(c) => postgres::begin(c, mode),
-        }
-        .map_err(DbError::from)?;
-        self.settle(f)
+        self.begin(mode, authority)?;
+        self.lender = lender;
+        let done = self.settle(f, if mode == Mode::Write { unsettled } else { |error| error });
+        (self.lender, self.lent) = (None, None);
+        done
     }
 
-    fn settle<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    fn begin(&mut self, mode: Mode, authority: Authority) -> Result<(), DbError> {
+        (self.mode, self.authority) = (mode, authority);
+        // PostgreSQL may have begun without taking the role on: then nobody may use the connection again.
+        self.stuck = true;
+        let role = self.role();
+        self.control(|conn| match &mut conn.wire {
+            Wire::Sqlite(c, _) => sqlite::begin(c, mode),
+            Wire::Pg(c, _) => postgres::begin(c, mode, &role),
+        })?;
+        self.stuck = false;
+        Ok(())
+    }
+
+    fn settle<T, E: From<DbError>>(
+        &mut self,
+        f: impl FnOnce(&mut Self) -> Result<T, E>,
+        told: fn(DbError) -> DbError,
+    ) -> Result<T, E> {
         match f(self) {
-            Ok(value) => match on!(&mut *self, |c| commit(c)) {
+            Ok(value) => match self.control(|conn| on!(conn, |c| commit(c))) {
                 Ok(()) => Ok(value),
                 Err(error) => {
                     // A commit that failed for a reason that leaves the transaction open is undone;
                     // when that fails too, the pool sees a broken connection and drops it.
-                    let _ = on!(self, |c| rollback(c));
-                    Err(DbError::from(error).into())
+                    let _ = self.control(|conn| on!(conn, |c| rollback(c)));
+                    Err(told(error).into())
                 }
             },
             Err(error) => {
                 // The error that ended the work matters more than one of the rollback, after
                 // which the pool drops the connection.
-                let _ = on!(self, |c| rollback(c));
+                let _ = self.control(|conn| on!(conn, |c| rollback(c)));
                 Err(error)
             }
         }
     }
 
+    /// Moves the transaction on, which no set of rights may.
+    fn control(&mut self, step: impl FnOnce(&mut Self) -> QueryResult<()>) -> Result<(), DbError> {
+        if let Wire::Sqlite(_, guard) = &self.wire {
+            guard.set(Authority::Control);
+        }
+        let done = step(self);
+        if let Wire::Sqlite(_, guard) = &self.wire {
+            guard.set(self.authority.clone());
+        }
+        done.map_err(DbError::from)
+    }
+
+    /// Runs `f` with another authority, and goes back to the present one.
+    fn acting<T, E: From<DbError>>(&mut self, authority: Authority, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let before = std::mem::replace(&mut self.authority, authority);
+        let done = match self.assume() {
+            Ok(()) => f(self),
+            Err(error) => Err(error.into()),
+        };
+        self.authority = before;
+        // After an error of the engine PostgreSQL takes no statement, this one neither, until what was
+        // done is undone; and undoing gives the role back.
+        let back = self.assume();
+        let value = done?;
+        back?;
+        Ok(value)
+    }
+
+    /// Makes the present authority that of the next statement.
+    fn assume(&mut self) -> Result<(), DbError> {
+        let role = self.role();
+        match &mut self.wire {
+            Wire::Sqlite(_, guard) => guard.set(self.authority.clone()),
+            Wire::Pg(c, _) => c.batch_execute(&role)?,
+        }
+        Ok(())
+    }
+
+    /// How PostgreSQL is told of the present authority.
+    fn role(&self) -> String {
+        self.roles().map(|roles| postgres::take_on(roles, &self.authority)).unwrap_or_default()
+    }
+
+    /// Gives the connection an authority outside of a transaction.
+    pub(super) fn rest(&mut self, authority: Authority) {
+        if let Wire::Sqlite(_, guard) = &self.wire {
+            guard.set(authority.clone());
+        }
+        self.authority = authority;
+    }
+
+    /// The connection for users' reads that belongs to this read transaction; `None` where this one serves.
+    fn user_line(&mut self) -> Result<Option<&mut Self>, DbError> {
+        let Some(lender) = &self.lender else { return Ok(None) };
+        if self.lent.is_none() {
+            let mut line = lender.lend()?;
+            line.conn().begin(Mode::Read, Authority::Nobody)?;
+            self.lent = Some(Box::new(line));
+        }
+        Ok(self.lent.as_mut().map(|line| line.conn()))
+    }
+
+    /// Ends the read transaction of a lent connection; it keeps no authority.
+    pub(super) fn hand_back(&mut self) {
+        // A rollback that fails leaves a broken connection, which the pool drops.
+        let _ = self.control(|conn| on!(conn, |c| rollback(c)));
+        self.rest(Authority::Nobody);
+    }
+
+    /// What has to stand at the head of a dynamic statement now.
+    pub(super) fn tag(&self) -> Option<Arc<Scope>> {
+        match &self.authority {
+            Authority::Set(scope) => Some(scope.clone()),
+            _ => None,
+        }
+    }
+
+    /// Runs a dynamic statement, the only kind that a set's authority admits.
+    pub(super) fn asking<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> T {
+        if let Wire::Sqlite(_, guard) = &self.wire {
+            guard.asking(true);
+        }
+        let done = run(self);
+        if let Wire::Sqlite(_, guard) = &self.wire {
+            guard.asking(false);
+        }
+        done
+    }
+
     /// Whether the connection is in the middle of something and must not be used again.
     pub(super) fn is_broken(&mut self) -> bool {
-        on!(self, |c| broken(c))
+        self.stuck || on!(self, |c| broken(c))
+    }
+}
+
+/// Whoever loses the database while it keeps a transaction cannot know what became of it.
+fn unsettled(error: DbError) -> DbError {
+    match error {
+        DbError::Unavailable(source) => DbError::Unsettled(source),
+        other => other,
     }
 }
 

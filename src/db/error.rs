@@ -8,6 +8,9 @@ pub enum DbError {
     /// It cannot be reached, or is closed. Answer 503; a later try may succeed.
     #[error("the database cannot be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It went away while a transaction was being kept: all of it is there, or nothing. Answer 503, and say so.
+    #[error("the database went away while a change was being kept; whether it was is not known")]
+    Unsettled(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Its disk is full. Answer 503; nothing was written.
     #[error("the database has no room left")]
     Full(#[source] Error),
@@ -25,6 +28,9 @@ pub enum DbError {
     /// A row points to one that is not there, or is still pointed to.
     #[error("a referenced row is missing or still in use")]
     ForeignKey(#[source] Error),
+    /// The engine's own rules do not allow it: the guard, a missing privilege, row-level security, a generated trigger.
+    #[error("the database engine does not allow it")]
+    Forbidden(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The target or its settings are not acceptable.
     #[error("{0}")]
     Refused(String),
@@ -36,7 +42,7 @@ pub enum DbError {
 impl DbError {
     /// Whether the same request may succeed later without anybody changing anything here.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Busy(_))
+        matches!(self, Self::Unavailable(_) | Self::Unsettled(_) | Self::Full(_) | Self::Busy(_))
     }
 }
 
@@ -52,6 +58,7 @@ impl From<Error> for DbError {
                 Some(Passing::Busy) => Self::Busy(error.into()),
                 Some(Passing::Full) => Self::Full(error),
                 Some(Passing::Unavailable) => Self::Unavailable(error.into()),
+                None if forbids(info.message()) => Self::Forbidden(error.into()),
                 None => Self::Other(error.into()),
             },
             Error::BrokenTransactionManager => Self::Unavailable(error.into()),
@@ -69,7 +76,7 @@ enum Passing {
 /// Reads the kinds that Diesel does not tell apart from the engine's own fixed message.
 fn passing(message: &str) -> Option<Passing> {
     let starts = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
-    // SQLite: sqlite3_errstr; PostgreSQL: the server's messages (lc_messages is set to C on connect).
+    // SQLite: sqlite3_errstr; PostgreSQL: the server's messages, in English (see `postgres`).
     if starts(&["database is locked", "database table is locked", "locking protocol"])
         || starts(&["deadlock detected", "canceling statement due to", "could not serialize", "could not obtain lock"])
     {
@@ -84,6 +91,18 @@ fn passing(message: &str) -> Option<Passing> {
     } else {
         None
     }
+}
+
+/// Whether the engine's own rules are what speaks: SQLite's guard, PostgreSQL's privileges and row-level security,
+/// generated triggers on both.
+pub(super) fn forbids(message: &str) -> bool {
+    let starts = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
+    starts(&["not authorized", "portcullis:"])
+        || (message.starts_with("access to ") && message.ends_with(" is prohibited"))
+        || starts(&["permission denied", "must be owner of", "must be able to SET ROLE", "must be member of role"])
+        || (message.contains("row-level security policy") && starts(&["new row violates", "query would be affected"]))
+        // A set of rights whose role was never made.
+        || (message.starts_with("role \"pc_") && message.ends_with(" does not exist"))
 }
 
 /// SQLite says `UNIQUE constraint failed: t.a, t.b` (or `index 'name'`); PostgreSQL names the

@@ -6,16 +6,23 @@
 //! it is back. An acknowledged write is on disk (`synchronous=FULL`, WAL).
 //! Deliberately not here: who may read what. Callers hold a permit before they ask.
 
+mod admit;
 mod conn;
 mod error;
+mod hold;
+#[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
+mod guard;
+mod line;
 mod migrate;
 mod moment;
 mod pool;
 mod postgres;
+mod roles;
 pub mod schema;
 mod scratch;
 pub mod sql;
 mod sqlite;
+mod standing;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -23,9 +30,12 @@ mod tests;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;
-pub use conn::{Conn, Dialect};
+pub use conn::{Conn, Dialect, Wire};
 pub use error::DbError;
+pub use hold::Hold;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;
+pub use roles::Roles;
 pub use scratch::Scratch;
+pub use standing::{Purpose, Standing, TableWrites, Writes, set_id};

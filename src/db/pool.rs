@@ -1,12 +1,11 @@
-//! The pool of connections.
+//! The database: its pools, and the few connections that are in none.
 
+use super::admit::Authority;
 use super::conn::{Conn, Mode};
-use super::{DbError, DbTarget, Dialect, migrate, postgres, sqlite};
-use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
-use r2d2::ManageConnection;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::line::{self, Counts, Lender, Line, Maker, Source};
+use super::{DbError, DbTarget, Dialect, migrate, postgres, roles};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 /// The database: cheap to clone, shared by everybody who may use it.
 #[derive(Clone)]
@@ -14,6 +13,8 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     target: DbTarget,
+    /// The owner of the schema, where it is not who the server is (PostgreSQL).
+    owner: Option<Maker>,
     size: u32,
     counts: Arc<Counts>,
     pools: RwLock<Option<Pools>>,
@@ -24,52 +25,119 @@ struct Inner {
 struct Pools {
     read: r2d2::Pool<Maker>,
     write: r2d2::Pool<Maker>,
-}
-
-#[derive(Default)]
-struct Counts {
-    statements: AtomicU64,
-    cached: AtomicU64,
-    generation: AtomicU64,
+    /// SQLite: users' reads have connections on which the system never prepares a statement.
+    users: Option<Lender>,
 }
 
 impl Db {
     /// Opens the database and proves that it answers; creates an SQLite file that is not there.
     pub fn open(target: &DbTarget, size: u32) -> Result<Self, DbError> {
-        let db = Self::lazy(target, size)?;
-        db.ping()?;
+        Self::owned(target, None, size)
+    }
+
+    /// Opens the database like [`Db::open`], with the owner of the schema for [`Db::owner`] and [`Db::migrate`].
+    pub fn owned(target: &DbTarget, owner: Option<&DbTarget>, size: u32) -> Result<Self, DbError> {
+        let db = Self::make(target, owner, size)?;
+        db.ping().map_err(|error| match (error, Self::source(target, Mode::Read)) {
+            // The pool tells only that there was none; one more try tells why.
+            (DbError::Unavailable(cause), Ok(source)) => match (Maker { source, counts: Arc::default() }).open() {
+                Err(why @ DbError::Refused(_)) => why,
+                _ => DbError::Unavailable(cause),
+            },
+            (error, _) => error,
+        })?;
         Ok(db)
     }
 
     /// Makes the pool without waiting for the database to answer.
     pub fn lazy(target: &DbTarget, size: u32) -> Result<Self, DbError> {
+        Self::make(target, None, size)
+    }
+
+    fn make(target: &DbTarget, owner: Option<&DbTarget>, size: u32) -> Result<Self, DbError> {
         let counts = Arc::new(Counts::default());
+        let owner = match (owner, target) {
+            (Some(DbTarget::Postgres(_)), DbTarget::Postgres(_)) | (None, _) => owner,
+            _ => return Err(DbError::Refused("only a PostgreSQL database has an owner of its own".into())),
+        };
+        let owner = owner.map(|owner| Self::source(owner, Mode::Write)).transpose()?;
+        let owner = owner.map(|source| Maker { source, counts: counts.clone() });
         let pools = Pools::new(target, size.max(1), &counts)?;
-        let inner = Inner { target: target.clone(), size: size.max(1), counts, pools: RwLock::new(Some(pools)) };
+        let inner = Inner { target: target.clone(), owner, size: size.max(1), counts, pools: RwLock::new(Some(pools)) };
         Ok(Self(Arc::new(inner)))
     }
 
     /// Runs `f` in one transaction that sees one state of the data and cannot change it.
     pub fn read<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        self.run(Mode::Read, f)
+        let pools = self.pools()?;
+        let mut line = line::take(&pools.read)?;
+        line.conn.transaction(Mode::Read, Authority::System, pools.users, f)
     }
 
     /// Runs `f` in one transaction; all of it happens or nothing. A conflict is [`DbError::Busy`], never a silent retry.
     pub fn write<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        self.run(Mode::Write, f)
+        let mut line = line::take(&self.pools()?.write)?;
+        line.conn.transaction(Mode::Write, Authority::System, None, f)
     }
 
-    /// Brings the system tables up to date.
+    /// Runs `f` in one write transaction of the owner of the schema: for synchronisation and preparing only.
+    pub fn owner<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        self.with_owner(|conn| conn.transaction(Mode::Write, Authority::Owner, None, f))
+    }
+
+    /// Whether the owner of the schema is told apart from whom the server logs in as.
+    pub fn has_owner(&self) -> bool {
+        self.0.owner.is_some()
+    }
+
+    /// Brings the system tables up to date, and the roles that work on them.
     pub fn migrate(&self) -> Result<(), DbError> {
-        let mut line = self.line(Mode::Write)?;
-        migrate::migrate(&mut line.conn)?;
+        let login = match self.dialect() {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => {
+                let conn = &mut line::take(&self.pools()?.read)?.conn;
+                conn.roles().cloned().zip(Some(roles::login(conn)?))
+            }
+        };
+        self.with_owner(|conn| {
+            conn.rest(Authority::Owner);
+            let done = migrate::migrate(conn, login.as_ref());
+            conn.rest(Authority::System);
+            done
+        })?;
         self.bump_generation();
         Ok(())
     }
 
+    /// Whether the system tables and the roles are as this program needs them.
+    pub fn is_ready(&self) -> Result<bool, DbError> {
+        let able = {
+            let conn = &mut line::take(&self.pools()?.read)?.conn;
+            match conn.roles().cloned() {
+                Some(roles) => roles::are_ready(conn, &roles)?,
+                None => true,
+            }
+        };
+        Ok(able && self.pending_migrations()?.is_empty())
+    }
+
+    /// Why whom the server logs in as is mightier than a server may be, each with the cure; empty when all is well.
+    pub fn too_mighty(&self) -> Result<Vec<String>, DbError> {
+        let conn = &mut line::take(&self.pools()?.read)?.conn;
+        match conn.roles().cloned() {
+            Some(roles) => roles::too_mighty(conn, &roles),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// The migrations of the system tables that have not run yet.
     pub fn pending_migrations(&self) -> Result<Vec<String>, DbError> {
-        migrate::pending(&mut self.line(Mode::Write)?.conn)
+        self.read(migrate::pending)
+    }
+
+    /// What was opened.
+    pub(super) fn target(&self) -> &DbTarget {
+        &self.0.target
     }
 
     /// Which SQL is spoken; known without asking the database.
@@ -82,7 +150,7 @@ impl Db {
 
     /// Asks the database for a sign of life.
     pub fn ping(&self) -> Result<(), DbError> {
-        self.read(|conn| conn.batch("SELECT 1"))
+        line::take(&self.pools()?.read)?.conn.batch("SELECT 1")
     }
 
     /// How many statements have run so far, transaction control included.
@@ -112,127 +180,48 @@ impl Db {
         Ok(())
     }
 
-    fn run<T, E: From<DbError>>(&self, mode: Mode, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        let mut line = self.line(mode)?;
-        line.conn.transaction(mode, f)
+    fn pools(&self) -> Result<Pools, DbError> {
+        let pools = self.0.pools.read().unwrap_or_else(PoisonError::into_inner);
+        pools.clone().ok_or_else(|| DbError::Unavailable("the database is closed".into()))
     }
 
-    fn line(&self, mode: Mode) -> Result<r2d2::PooledConnection<Maker>, DbError> {
-        let pool = {
-            let pools = self.0.pools.read().unwrap_or_else(PoisonError::into_inner);
-            let pools = pools.as_ref().ok_or_else(|| DbError::Unavailable("the database is closed".into()))?;
-            match mode {
-                Mode::Read => pools.read.clone(),
-                Mode::Write => pools.write.clone(),
+    /// The owner's work is rare, and a connection that may do anything does not lie about.
+    fn with_owner<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        let pools = self.pools()?;
+        match &self.0.owner {
+            Some(maker) => {
+                let Line { mut conn, .. } = maker.open()?;
+                let ours = line::take(&pools.read)?.conn.roles().cloned();
+                if conn.roles() != ours.as_ref() {
+                    return Err(DbError::Refused("database_owner leads to another database than database".into()).into());
+                }
+                f(&mut conn)
             }
-        };
-        pool.get().map_err(|error| {
-            // All connections exist and are in use: the database is there, but everybody wants it.
-            let crowded = pool.state().connections >= pool.max_size();
-            if crowded { DbError::Busy(error.into()) } else { DbError::Unavailable(error.into()) }
+            None => f(&mut line::take(&pools.write)?.conn),
+        }
+    }
+
+    fn source(target: &DbTarget, mode: Mode) -> Result<Source, DbError> {
+        Ok(match target {
+            DbTarget::Sqlite(path) => Source::Sqlite(path.clone(), mode, Authority::System),
+            DbTarget::Postgres(url) => Source::Postgres(Box::new(postgres::Target::parse(url)?)),
         })
     }
 }
 
 impl Pools {
     fn new(target: &DbTarget, size: u32, counts: &Arc<Counts>) -> Result<Self, DbError> {
-        let maker = |source| Maker { source, counts: counts.clone() };
+        let pool = |source, size| Maker { source, counts: counts.clone() }.pool(size);
         Ok(match target {
             DbTarget::Sqlite(path) => Self {
-                read: pool(maker(Source::Sqlite(path.clone(), Mode::Read)), size),
-                write: pool(maker(Source::Sqlite(path.clone(), Mode::Write)), 1),
+                read: pool(Db::source(target, Mode::Read)?, size),
+                write: pool(Db::source(target, Mode::Write)?, 1),
+                users: Some(Lender(pool(Source::Sqlite(path.clone(), Mode::Read, Authority::Nobody), size))),
             },
-            DbTarget::Postgres(url) => {
-                let shared = pool(maker(Source::Postgres(Box::new(postgres::Target::parse(url)?))), size);
-                Self { read: shared.clone(), write: shared }
+            DbTarget::Postgres(_) => {
+                let shared = pool(Db::source(target, Mode::Write)?, size);
+                Self { read: shared.clone(), write: shared, users: None }
             }
         })
-    }
-}
-
-fn pool(maker: Maker, size: u32) -> r2d2::Pool<Maker> {
-    r2d2::Pool::builder()
-        .max_size(size)
-        // At least one: the pool replaces a broken connection only to keep this many idle, and
-        // without a replacement nobody wakes those who wait for it.
-        .min_idle(Some(1))
-        .test_on_check_out(true)
-        .connection_timeout(postgres::CONNECT)
-        .idle_timeout(Some(Duration::from_secs(600)))
-        .max_lifetime(Some(Duration::from_secs(1800)))
-        .error_handler(Box::new(r2d2::NopErrorHandler))
-        .build_unchecked(maker)
-}
-
-enum Source {
-    Sqlite(std::path::PathBuf, Mode),
-    Postgres(Box<postgres::Target>),
-}
-
-/// Makes connections for the pool and judges the used ones.
-struct Maker {
-    source: Source,
-    counts: Arc<Counts>,
-}
-
-/// A pooled connection.
-struct Line {
-    conn: Conn,
-    gone: Arc<AtomicBool>,
-    generation: u64,
-}
-
-impl Maker {
-    fn usable(&self, line: &Line) -> Result<(), DbError> {
-        let current = self.counts.generation.load(Ordering::SeqCst) == line.generation;
-        if current && !line.gone.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        Err(DbError::Unavailable("the connection is of yesterday".into()))
-    }
-}
-
-impl ManageConnection for Maker {
-    type Connection = Line;
-    type Error = DbError;
-
-    fn connect(&self) -> Result<Line, DbError> {
-        let generation = self.counts.generation.load(Ordering::SeqCst);
-        let (mut conn, gone) = match &self.source {
-            Source::Sqlite(path, mode) => {
-                let mut conn = sqlite::open(path, *mode)?;
-                sqlite::check_build(&mut conn)?;
-                (Conn::Sqlite(conn), Arc::default())
-            }
-            Source::Postgres(target) => {
-                let (conn, gone) = target.connect()?;
-                (Conn::Pg(conn), gone)
-            }
-        };
-        let counter = Counter(self.counts.clone());
-        super::on!(&mut conn, |c| c.set_instrumentation(counter));
-        Ok(Line { conn, gone, generation })
-    }
-
-    // Asks nothing of the server: a lost socket raises a flag by itself, so no request pays for a round trip.
-    fn is_valid(&self, line: &mut Line) -> Result<(), DbError> {
-        self.usable(line)
-    }
-
-    fn has_broken(&self, line: &mut Line) -> bool {
-        self.usable(line).is_err() || line.conn.is_broken()
-    }
-}
-
-/// Counts every statement on every connection of the pool.
-struct Counter(Arc<Counts>);
-
-impl Instrumentation for Counter {
-    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        match event {
-            InstrumentationEvent::StartQuery { .. } => self.0.statements.fetch_add(1, Ordering::SeqCst),
-            InstrumentationEvent::CacheQuery { .. } => self.0.cached.fetch_add(1, Ordering::SeqCst),
-            _ => 0,
-        };
     }
 }

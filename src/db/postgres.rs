@@ -1,7 +1,9 @@
 //! Opening PostgreSQL: plain on this machine, verified TLS everywhere else.
 
-use super::DbError;
+use super::admit::Authority;
 use super::conn::Mode;
+use super::roles::Roles;
+use super::{DbError, Purpose, Standing};
 use crate::config::Secret;
 use diesel::result::QueryResult;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
@@ -21,8 +23,8 @@ pub type PgConn = AsyncConnectionWrapper<AsyncPgConnection, DbIo>;
 
 /// How long opening a connection may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
-/// Limits per session: a statement, a lock, an abandoned transaction; English messages, because errors are told apart by them.
-const SESSION: &str = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s -c lc_messages=C";
+/// Limits per session: a statement, a lock, an abandoned transaction.
+const SESSION: &str = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
 
 // One runtime drives every database socket, so that a busy web worker cannot stall it.
 #[allow(clippy::expect_used, reason = "without threads the process cannot serve at all")]
@@ -78,19 +80,19 @@ impl Target {
         Ok(Self { config, tls })
     }
 
-    /// Opens a connection, and the flag that is raised once its socket is gone.
-    pub(super) fn connect(&self) -> Result<(PgConn, Arc<AtomicBool>), DbError> {
+    /// Opens a connection, with the names of the roles that work there and the flag that is raised once its socket is gone.
+    pub(super) fn connect(&self) -> Result<(PgConn, Roles, Arc<AtomicBool>), DbError> {
         let gone = Arc::new(AtomicBool::new(false));
-        let conn = DbIo.block_on(async {
+        let (conn, roles) = DbIo.block_on(async {
             match tokio::time::timeout(CONNECT, self.client(gone.clone())).await {
                 Ok(conn) => conn,
                 Err(late) => Err(DbError::Unavailable(late.into())),
             }
         })?;
-        Ok((PgConn::from(conn), gone))
+        Ok((PgConn::from(conn), roles, gone))
     }
 
-    async fn client(&self, gone: Arc<AtomicBool>) -> Result<AsyncPgConnection, DbError> {
+    async fn client(&self, gone: Arc<AtomicBool>) -> Result<(AsyncPgConnection, Roles), DbError> {
         let unavailable = |error: tokio_postgres::Error| DbError::Unavailable(error.into());
         let client = match &self.tls {
             Some(tls) => {
@@ -104,8 +106,36 @@ impl Target {
                 client
             }
         };
-        AsyncPgConnection::try_from(client).await.map_err(|error| DbError::Unavailable(error.into()))
+        let roles = greet(&client).await?;
+        let conn = AsyncPgConnection::try_from(client).await.map_err(|error| DbError::Unavailable(error.into()))?;
+        Ok((conn, roles))
     }
+}
+
+/// Asks which database this is, and for English messages: Diesel tells errors apart by kind only where it knows the
+/// kind, the others are told apart by their text. Only a superuser may change the language, so `migrate` sets it
+/// for the database when it can.
+async fn greet(client: &tokio_postgres::Client) -> Result<Roles, DbError> {
+    let unavailable = |error: tokio_postgres::Error| DbError::Unavailable(error.into());
+    let row =
+        client.query_one("SELECT current_database()::text, current_setting('lc_messages')", &[]).await.map_err(unavailable)?;
+    let (database, language): (String, String) = (row.get(0), row.get(1));
+    if !is_english(&language) {
+        client.batch_execute("SET lc_messages = 'C'").await.map_err(|_| {
+            DbError::Refused(
+                "the database server does not speak English (lc_messages), and the login role may not change that; \
+                 let a superuser run: ALTER DATABASE … SET lc_messages = 'C'"
+                    .into(),
+            )
+        })?;
+    }
+    Ok(Roles::of(&database))
+}
+
+/// Whether messages in this locale are the untranslated ones.
+fn is_english(locale: &str) -> bool {
+    let language = locale.split(['_', '.', '@', '-']).next().unwrap_or_default();
+    ["C", "POSIX", "en", "English"].contains(&language)
 }
 
 async fn drive(socket: impl Future<Output = Result<(), tokio_postgres::Error>>, gone: Arc<AtomicBool>) {
@@ -114,12 +144,42 @@ async fn drive(socket: impl Future<Output = Result<(), tokio_postgres::Error>>, 
     gone.store(true, Ordering::Release);
 }
 
-pub(super) fn begin(conn: &mut PgConn, mode: Mode) -> QueryResult<()> {
-    let sql = match mode {
+/// Begins a transaction and takes the role on, in one round trip.
+pub(super) fn begin(conn: &mut PgConn, mode: Mode, role: &str) -> QueryResult<()> {
+    let begin = match mode {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Mode::Write => "BEGIN",
     };
-    DbIo.block_on(AnsiTransactionManager::begin_transaction_sql(&mut **conn, sql))
+    let sql = format!("{begin}; {role}");
+    DbIo.block_on(AnsiTransactionManager::begin_transaction_sql(&mut **conn, &sql))
+}
+
+/// What takes an authority on until the transaction, or the savepoint it happens in, ends.
+pub(super) fn take_on(roles: &Roles, authority: &Authority) -> String {
+    let role =
+        |name: &str| format!("SET LOCAL ROLE \"{}\"; SET LOCAL portcullis.set = ''; SET LOCAL portcullis.\"user\" = ''", name);
+    match authority {
+        Authority::Owner => String::new(),
+        Authority::System => role(&roles.system()),
+        Authority::Trail => role(&roles.audit()),
+        Authority::Nobody | Authority::Control => "SET LOCAL ROLE NONE".to_owned(),
+        Authority::Set(scope) => {
+            let Standing { set, user, now, .. } = &scope.standing;
+            let name = match scope.purpose {
+                Purpose::Read => roles.reader(set),
+                Purpose::Write => roles.writer(set),
+            };
+            // A number, two moments and a name of 16 digits: nothing that could end a text.
+            let (user, set) = (user.map(|id| id.0.to_string()).unwrap_or_default(), set.replace(['\'', '"'], ""));
+            format!(
+                "SET LOCAL ROLE \"{}\"; SET LOCAL portcullis.set = '{set}'; SET LOCAL portcullis.\"user\" = '{user}'; \
+                 SET LOCAL portcullis.now = '{}'; SET LOCAL portcullis.today = '{}'",
+                name.replace('"', ""),
+                now.format("%F %T%.3f"),
+                now.format("%F"),
+            )
+        }
+    }
 }
 
 /// Whether every host is this machine. A name other than `localhost` never is.

@@ -4,7 +4,7 @@
 //! has a name that no other has. Its clean-up is best effort: a server that is away keeps it, under that name.
 
 use super::postgres::{PgConn, Target};
-use super::DbError;
+use super::{DbError, Roles};
 use crate::config::Secret;
 use crate::crypto::random_bytes;
 use diesel::connection::SimpleConnection;
@@ -37,14 +37,25 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = run(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)) {
-            eprintln!("the throw-away database {} is still there: {error}", self.name);
+        let prefix = Roles::of(&self.name).prefix().to_owned();
+        let gone = run(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).and_then(|()| {
+            // Its roles belong to the whole cluster, and own nothing any more.
+            run(&self.server, &format!(
+                "DO $roles$ DECLARE entry record; BEGIN
+                    FOR entry IN SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, '{prefix}') LOOP
+                        EXECUTE format('DROP ROLE %I', entry.name);
+                    END LOOP;
+                END $roles$"
+            ))
+        });
+        if let Err(error) = gone {
+            eprintln!("of the throw-away database {} something is still there: {error}", self.name);
         }
     }
 }
 
 fn run(server: &Target, sql: &str) -> Result<(), DbError> {
-    let (mut conn, _): (PgConn, _) = server.connect()?;
+    let (mut conn, ..): (PgConn, _, _) = server.connect()?;
     conn.batch_execute(sql).map_err(DbError::from)
 }
 

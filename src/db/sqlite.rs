@@ -2,7 +2,8 @@
 
 use super::DbError;
 use super::conn::Mode;
-use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection};
+use super::guard::Guard;
+use diesel::connection::{AnsiTransactionManager, Instrumentation, SimpleConnection};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
@@ -16,11 +17,11 @@ diesel::define_sql_function!(
     fn sqlite_compileoption_used(name: diesel::sql_types::Text) -> diesel::sql_types::Bool
 );
 
-/// Opens the file; a read-only connection refuses every write by itself.
-pub(super) fn open(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError> {
+/// Opens the file under guard; a read-only connection refuses every write by itself.
+pub(super) fn open(path: &Path, mode: Mode, counter: impl Instrumentation) -> Result<(SqliteConnection, Guard), DbError> {
     create_private(path)?;
     let text = path.to_str().ok_or_else(|| DbError::Refused("the database path is not valid UTF-8".into()))?;
-    let mut conn = SqliteConnection::establish(text).map_err(|error| DbError::Unavailable(error.into()))?;
+    let (mut conn, guard) = Guard::establish(text, counter)?;
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout={BUSY_MILLIS}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
          PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON;"
@@ -28,11 +29,12 @@ pub(super) fn open(path: &Path, mode: Mode) -> Result<SqliteConnection, DbError>
     if mode == Mode::Read {
         conn.batch_execute("PRAGMA query_only=ON;")?;
     }
-    Ok(conn)
+    check_build(&mut conn)?;
+    Ok((conn, guard))
 }
 
 /// SQLite must have been built so that a bound value never makes it plan a statement anew.
-pub(super) fn check_build(conn: &mut SqliteConnection) -> Result<(), DbError> {
+fn check_build(conn: &mut SqliteConnection) -> Result<(), DbError> {
     let stable: bool = diesel::select(sqlite_compileoption_used("ENABLE_QPSG")).get_result(conn)?;
     if stable {
         return Ok(());

@@ -44,8 +44,14 @@ pub fn stands(_layer: Removable) -> bool {
     true
 }
 
+/// The text by which a build that can take layers away is known; there is none in a build that is shipped.
+#[cfg(not(feature = "knockout"))]
+pub fn marker() -> Option<&'static str> {
+    None
+}
+
 #[cfg(feature = "knockout")]
-pub use switch::{MARKER, remove, stands};
+pub use switch::{MARKER, marker, remove, stands};
 
 #[cfg(feature = "knockout")]
 mod switch {
@@ -54,6 +60,11 @@ mod switch {
 
     /// Stands in every binary that can take a layer away, and in no other.
     pub const MARKER: &str = "PORTCULLIS-KNOCKOUT-BUILD";
+
+    /// [`MARKER`]
+    pub fn marker() -> Option<&'static str> {
+        Some(MARKER)
+    }
 
     static REMOVED: AtomicU8 = AtomicU8::new(0);
 

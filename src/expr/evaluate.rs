@@ -266,6 +266,11 @@ impl Comparison {
     }
 }
 
+/// The sum of two numbers; empty when a side is no number.
+pub fn add_values(a: &Value, b: &Value) -> Result<Value, EvalError> {
+    arithmetic(Arithmetic::Add, a, b)
+}
+
 fn arithmetic(op: Arithmetic, a: &Value, b: &Value) -> Result<Value, EvalError> {
     if let (Value::Integer(a), Value::Integer(b)) = (a, b) {
         let whole = match op {

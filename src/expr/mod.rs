@@ -15,13 +15,15 @@ mod parse;
 mod settle;
 mod sql_gap;
 mod template;
+mod trace;
 mod typed;
 
 pub use check::{MemberType, Schema, Scope, check, check_condition};
-pub use evaluate::{Data, Environment, EvalError, compare_values, evaluate, holds};
+pub use evaluate::{Data, Environment, EvalError, add_values, compare_values, evaluate, holds};
 pub use lex::Span;
 pub use parse::{Fault, Syntax, parse};
 pub use settle::settle;
 pub use sql_gap::sql_gap;
 pub use template::{Part, Template, check_template};
+pub use trace::{Logic, Read, Side, Trace, trace};
 pub use typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};

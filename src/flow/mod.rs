@@ -31,4 +31,4 @@ pub use budget::Budget;
 pub use context::{Account, FlowContext, Outcome};
 pub use effects::{Effects, ElevatedRun, LogLine, Outgoing, Published, RegistrationRequest};
 pub use error::FlowError;
-pub use run::run;
+pub use run::{run, run_job};

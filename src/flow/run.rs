@@ -8,20 +8,42 @@ use super::frame::Frame;
 use super::memory::Memory;
 use super::reading::Reading;
 use super::{FlowError, text};
-use crate::access::{Authority, Denied, Elevation, Inside, Layer, Permit, Query, Reason, Run};
+use crate::access::{Authority, Denied, Elevation, Inside, Layer, ObjectError, Permit, Query, Reason, Run};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Environment, Node, Root, Template, Typed, evaluate, settle};
-use crate::model::{Activity, Model};
+use crate::model::{Activity, Microflow, Model};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Runs a microflow that was permitted.
+/// Runs a microflow that a caller started from a page.
 ///
-/// On an error nothing may be kept: the caller rolls the transaction back, and of the effects only
+/// Its extra rights are decided for the caller's roles once more, apart from the permit to run it. On an error nothing may be kept: the caller rolls the transaction back, and of the effects only
 /// the log lines (and where it failed) are carried out.
 pub fn run(permit: &Permit<Run>, arguments: BTreeMap<Name, Value>, context: &mut FlowContext<'_>) -> Result<Outcome, FlowError> {
+    let flow = Interpreter::new(context).permitted(permit)?;
+    let authority = Elevation::asked(&flow, context.grants).map_err(ObjectError::from)?;
+    run_with(flow, authority, arguments, context)
+}
+
+/// Runs a microflow that the server starts by itself: nobody's roles are asked for. Nothing is kept on an error.
+pub fn run_job(
+    permit: &Permit<Run>,
+    arguments: BTreeMap<Name, Value>,
+    context: &mut FlowContext<'_>,
+) -> Result<Outcome, FlowError> {
+    let flow = Interpreter::new(context).permitted(permit)?;
+    let authority = Elevation::of(&flow, context.grants);
+    run_with(flow, authority, arguments, context)
+}
+
+fn run_with(
+    flow: Arc<Microflow>,
+    authority: Elevation,
+    arguments: BTreeMap<Name, Value>,
+    context: &mut FlowContext<'_>,
+) -> Result<Outcome, FlowError> {
     let mut interpreter = Interpreter::new(context);
-    let value = interpreter.flow(permit, arguments)?;
+    let value = interpreter.enter(flow, authority, arguments)?;
     let mut outcome = interpreter.finish()?;
     outcome.value = value;
     Ok(outcome)
@@ -61,18 +83,34 @@ impl<'r, 'c> Interpreter<'r, 'c> {
         Err(FlowError::Feedback(std::mem::take(&mut self.outcome.feedback)))
     }
 
-    /// Runs one flow in a frame of its own.
+    /// Runs a flow that another one, or an event, calls.
     ///
     // SECURITY: the authority is made from the caller's own grants each time, so that a callee
     // never borrows the elevation of the flow that calls it (test: elevation cannot be borrowed).
     pub(super) fn flow(&mut self, permit: &Permit<Run>, arguments: BTreeMap<Name, Value>) -> Result<Option<Value>, FlowError> {
+        let flow = self.permitted(permit)?;
+        let authority = Elevation::of(&flow, self.context.grants);
+        self.enter(flow, authority, arguments)
+    }
+
+    /// The flow of a permit of this very caller.
+    fn permitted(&self, permit: &Permit<Run>) -> Result<Arc<Microflow>, FlowError> {
         if permit.rights().key != self.context.grants.rights().key {
             let reason = Reason::Other(format!("the permit to run {} is another caller's", permit.target()));
             return Err(Denied::new(Layer::ActionAccess, reason).into());
         }
         let found = self.model.microflows.get(permit.target());
-        let flow = found.cloned().ok_or_else(|| FlowError::Broken(format!("there is no microflow {}", permit.target())))?;
-        let mut frame = Frame::new(flow.clone(), Elevation::of(&flow, self.context.grants));
+        found.cloned().ok_or_else(|| FlowError::Broken(format!("there is no microflow {}", permit.target())))
+    }
+
+    /// Runs one flow in a frame of its own.
+    fn enter(
+        &mut self,
+        flow: Arc<Microflow>,
+        authority: Elevation,
+        arguments: BTreeMap<Name, Value>,
+    ) -> Result<Option<Value>, FlowError> {
+        let mut frame = Frame::new(flow.clone(), authority);
         accept(&mut frame, arguments)?;
         self.context.budget.enter()?;
         let outer = std::mem::take(&mut self.used);

@@ -32,6 +32,7 @@ use format::Output;
 use layer::Collector;
 use nodes::Nodes;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
 use tracing_subscriber::Registry;
@@ -106,6 +107,19 @@ impl Logs {
         self.0.nodes.set(node, level)?;
         tracing::callsite::rebuild_interest_cache();
         Ok(())
+    }
+
+    /// Whether a level can be set.
+    pub fn check_level(&self, node: &str, level: Option<Level>) -> Result<(), NodeError> {
+        self.0.nodes.check(node, level)
+    }
+
+    /// Takes the levels that were set while running, here or by another process: they win over the settings, and a
+    /// node that is not among them has its level of the settings.
+    pub fn share(&self, set: &BTreeMap<String, Option<Level>>) {
+        if self.0.nodes.share(set) {
+            tracing::callsite::rebuild_interest_cache();
+        }
     }
 
     /// Every node that was ever heard of or set, with the level it has; the root, which has no name, first.

@@ -38,6 +38,8 @@ pub enum NodeError {
 pub(super) struct Nodes(RwLock<State>);
 
 struct State {
+    /// What the settings say.
+    configured: (Level, BTreeMap<String, Level>),
     root: Level,
     own: BTreeMap<String, Level>,
     heard: BTreeSet<String>,
@@ -45,13 +47,42 @@ struct State {
 
 impl Nodes {
     pub(super) fn new(settings: &config::Log) -> Self {
-        Self(RwLock::new(State { root: settings.level, own: settings.nodes.clone(), heard: BTreeSet::new() }))
+        let configured = (settings.level, settings.nodes.clone());
+        Self(RwLock::new(State { configured, root: settings.level, own: settings.nodes.clone(), heard: BTreeSet::new() }))
     }
 
     pub(super) fn replace(&self, settings: &config::Log) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        state.configured = (settings.level, settings.nodes.clone());
         state.root = settings.level;
         state.own = settings.nodes.clone();
+    }
+
+    /// The levels of the settings with those that were set while running; says whether anything changed.
+    pub(super) fn share(&self, set: &BTreeMap<String, Option<Level>>) -> bool {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let (mut root, mut own) = state.configured.clone();
+        for (node, level) in set.iter().filter(|(node, _)| node.is_empty() || named(node)) {
+            match level {
+                Some(level) if node.is_empty() => root = *level,
+                Some(level) if own.len() < MOST => drop(own.insert(node.clone(), *level)),
+                _ => drop(own.remove(node)),
+            }
+        }
+        let changed = (state.root, &state.own) != (root, &own);
+        (state.root, state.own) = (root, own);
+        changed
+    }
+
+    /// Whether a level can be set.
+    pub(super) fn check(&self, node: &str, level: Option<Level>) -> Result<(), NodeError> {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match level {
+            None if node.is_empty() => Err(NodeError::Root),
+            Some(_) if !node.is_empty() && !named(node) => Err(NodeError::Name),
+            Some(_) if state.own.len() >= MOST && !state.own.contains_key(node) => Err(NodeError::TooMany),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn level_of(&self, node: &str) -> Level {
@@ -65,20 +96,12 @@ impl Nodes {
     }
 
     pub(super) fn set(&self, node: &str, level: Option<Level>) -> Result<(), NodeError> {
+        self.check(node, level)?;
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if node.is_empty() {
-            state.root = level.ok_or(NodeError::Root)?;
-            return Ok(());
-        }
         match level {
-            None => {
-                state.own.remove(node);
-            }
-            Some(_) if !named(node) => return Err(NodeError::Name),
-            Some(_) if state.own.len() >= MOST && !state.own.contains_key(node) => return Err(NodeError::TooMany),
-            Some(level) => {
-                state.own.insert(node.to_owned(), level);
-            }
+            Some(level) if node.is_empty() => state.root = level,
+            Some(level) => drop(state.own.insert(node.to_owned(), level)),
+            None => drop(state.own.remove(node)),
         }
         Ok(())
     }

@@ -462,6 +462,7 @@ mod shapes {
         pub matrix: Vec<Text>,
         pub audit: Vec<Text>,
         pub log: Vec<Text>,
+        pub explain: Vec<Text>,
     }
 
     /// What a guardrail denies.

@@ -140,6 +140,8 @@ pub struct Administration {
     pub audit: BTreeSet<Name>,
     /// The live log and its levels.
     pub log: BTreeSet<Name>,
+    /// The overlay of reasons on every page.
+    pub explain: BTreeSet<Name>,
 }
 
 /// How visitors become users.

@@ -23,6 +23,8 @@ pub struct PageContext<'a> {
     pub form: Option<&'a Posted>,
     /// Who reads.
     pub reader: Reader,
+    /// Marks everything with the rule that released or withheld it. Only for those who may have that.
+    pub xray: bool,
 }
 
 /// Who reads, and when.

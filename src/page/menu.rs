@@ -1,6 +1,7 @@
 //! The menu and the start page, as far as they are the caller's.
 
 use super::query::path;
+use super::view::MenuMark;
 use crate::access::Grants;
 use crate::domain::QName;
 use crate::model::{MenuItem, Navigation};
@@ -42,6 +43,21 @@ pub fn menu(grants: &Grants, language: &str, current: Option<&QName>) -> Vec<Men
 /// The caller's start page: the first that they may open.
 pub fn home(grants: &Grants) -> Option<QName> {
     navigation(grants).filter_map(|navigation| navigation.home.clone()).find(|page| grants.open(page).is_ok())
+}
+
+/// The entries of the app's menus that the caller does not have, each page once, with what `why` says of it.
+pub(super) fn absent(grants: &Grants, language: &str, why: impl Fn(&QName) -> String) -> Vec<MenuMark> {
+    let mut found: Vec<MenuMark> = Vec::new();
+    let mut open: Vec<&MenuItem> = grants.model().navigation.iter().rev().flat_map(|all| all.menu.iter().rev()).collect();
+    while let Some(item) = open.pop() {
+        open.extend(item.items.iter().rev());
+        let Some(page) = item.page.as_ref().filter(|page| grants.open(page).is_err()) else { continue };
+        if !found.iter().any(|known| known.page == page.to_string()) {
+            let title = grants.model().translate(language, &item.title).to_owned();
+            found.push(MenuMark { title, page: page.to_string(), why: why(page) });
+        }
+    }
+    found
 }
 
 fn navigation(grants: &Grants) -> impl Iterator<Item = &Navigation> {

@@ -22,6 +22,7 @@ mod told;
 mod view;
 mod walk;
 mod widget;
+mod xray;
 
 #[cfg(test)]
 pub(crate) mod tests;

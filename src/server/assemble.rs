@@ -4,9 +4,10 @@ use crate::app::seed::{self, Seeded};
 use crate::app::{App, Demo, Live};
 use crate::audit::{Event, EventKind};
 use crate::clock::Clock;
-use crate::config::{Settings, create_private_dir};
+use crate::config::{DbTarget, Settings, create_private_dir};
 use crate::crypto::{KeyError, Keys};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Dialect, Hold};
+use crate::domain::knockout;
 use crate::gate::Gate;
 use crate::identity::{DemoError, DemoMode, Identity, IdentitySettings};
 use crate::log::Logs;
@@ -17,8 +18,9 @@ use crate::web::Web;
 use crate::web::assets::Assets;
 use crate::workspace::Snapshots;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How a server is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,9 @@ pub enum Mode {
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// This build can take layers away.
+    #[error("{0}: this build can take layers of the defence away, to test the others. It serves nobody")]
+    Knockout(&'static str),
     /// The model has errors; they say where and how to mend.
     #[error("the model has errors:\n\n{}", .0.human())]
     Model(Findings),
@@ -61,6 +66,12 @@ pub enum StartError {
     /// Demo users.
     #[error("{0}")]
     Demo(#[from] DemoError),
+    /// Another process has the SQLite file.
+    #[error("another process uses {}: an SQLite file is for one at a time; stop the other, or use PostgreSQL for several nodes", .0.display())]
+    InUse(PathBuf),
+    /// Another process is this node.
+    #[error("another process serves as node `{0}`: give each node of a database a name of its own (`node`)")]
+    NameTaken(String),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -76,12 +87,52 @@ pub fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
     }
 }
 
-/// Opens and migrates the database of some settings.
-pub fn open_database(settings: &Settings) -> Result<Db, StartError> {
+/// What is wanted of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// To look at it, beside a server that runs.
+    Look,
+    /// To change it: an SQLite file is one process's own.
+    Change,
+}
+
+/// How often, and how long apart, a node asks for its name: a killed process of that name is soon forgotten.
+const NAME_TRIES: u32 = 30;
+const NAME_PAUSE: Duration = Duration::from_millis(200);
+
+/// Opens the database of some settings, with its system tables up to date. The hold is for an SQLite file only.
+pub fn open_database(settings: &Settings, wanted: Use) -> Result<(Db, Option<Hold>), StartError> {
     create_private_dir(&settings.data).map_err(|error| StartError::Other(format!("{}: {error}", settings.data.display())))?;
+    let hold = match &settings.database {
+        DbTarget::Sqlite(path) => {
+            let hold = Hold::file(&settings.database)?;
+            if hold.is_none() && wanted == Use::Change {
+                return Err(StartError::InUse(path.clone()));
+            }
+            hold
+        }
+        DbTarget::Postgres(_) => None,
+    };
     let db = Db::open(&settings.database, settings.pool)?;
-    db.migrate()?;
-    Ok(db)
+    if hold.is_some() || db.dialect() == Dialect::Postgres {
+        db.migrate()?;
+    } else if !db.pending_migrations()?.is_empty() {
+        return Err(StartError::Other("the running server is of another version: stop it, then try again".into()));
+    }
+    Ok((db, hold))
+}
+
+/// The node's name, for this process alone.
+fn take_name(db: &Db, node: &str) -> Result<Hold, StartError> {
+    for tried in 0..NAME_TRIES {
+        if tried > 0 {
+            std::thread::sleep(NAME_PAUSE);
+        }
+        if let Some(hold) = db.hold(node)? {
+            return Ok(hold);
+        }
+    }
+    Err(StartError::NameTaken(node.to_owned()))
 }
 
 /// What a demo's database begins with, given the app's folder.
@@ -110,6 +161,9 @@ pub fn assemble_with(
     (model, findings): (Model, Findings),
     fill: &mut Fill<'_>,
 ) -> Result<Web, StartError> {
+    if let (Mode::Serve, Some(marker)) = (mode, knockout::marker()) {
+        return Err(StartError::Knockout(marker));
+    }
     let demo_mode = match mode {
         Mode::Demo => Some(DemoMode::on(settings.listen).ok_or(StartError::Reachable(settings.listen))?),
         Mode::Serve => None,
@@ -122,7 +176,11 @@ pub fn assemble_with(
         Mode::Demo if settings.secret_file.parent() == Some(settings.data.as_path()) => Keys::load_or_create(&settings.data)?,
         _ => Keys::load_file(&settings.secret_file)?,
     };
-    let db = open_database(&settings)?;
+    let (db, hold) = open_database(&settings, Use::Change)?;
+    let hold = match hold {
+        Some(file) => file,
+        None => take_name(&db, &settings.node)?,
+    };
     synchronise(&db, &model, mode, &clock)?;
     let identity =
         Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
@@ -145,13 +203,11 @@ pub fn assemble_with(
     }
     let mailer = Mailer::configured(&settings.mail)?;
     let model = Arc::new(model);
-    let (snapshots, problems) = Snapshots::open(model.clone(), &settings.data.join("public"));
-    for problem in problems {
-        logs.write("portcullis.snapshot", crate::config::Level::Warning, &problem.to_string(), None);
-    }
-    let live = Live::new(model, Arc::new(snapshots), findings).map_err(|error| StartError::Other(error.to_string()))?;
+    let snapshots = Arc::new(Snapshots::new(model.clone()));
+    let live = Live::new(model, snapshots, findings).map_err(|error| StartError::Other(error.to_string()))?;
     let gate = Gate::configured(&settings);
-    let app = App::new(settings, keys, clock, db, identity, mailer, logs, demo, live);
+    let app = App::new(settings, keys, clock, db, hold, identity, mailer, logs, demo, live);
+    app.follow().map_err(|error| StartError::Other(error.to_string()))?;
     let event =
         Event::new(EventKind::Configuration, format!("the server started ({mode:?})")).on(app.live().model.fingerprint.clone());
     app.record(&event).map_err(|error| StartError::Other(error.to_string()))?;

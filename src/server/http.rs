@@ -1,6 +1,7 @@
 //! Listening.
 
 use super::assemble::StartError;
+use super::signals::{Signals, Told};
 use crate::gate::{Tokens, cookie_key};
 use crate::schedule::Schedule;
 use crate::web::{self, Web};
@@ -24,7 +25,7 @@ const COOKIE: &str = "portcullis_session";
 const MOST_THREADS: usize = 32;
 
 /// Builds the HTTP server of a web.
-fn listen(web: Data<Web>, workers: usize, signals: bool) -> std::io::Result<(Server, SocketAddr)> {
+fn listen(web: Data<Web>, workers: usize) -> std::io::Result<(Server, SocketAddr)> {
     let address = web.app.settings.listen;
     let key = cookie_key(&web.app.keys);
     let secure = web.gate.secure_cookie;
@@ -44,22 +45,39 @@ fn listen(web: Data<Web>, workers: usize, signals: bool) -> std::io::Result<(Ser
     .client_request_timeout(Duration::from_secs(10))
     .keep_alive(Duration::from_secs(30))
     .max_connections(2_000)
-    .shutdown_timeout(10);
-    let server = if signals { server } else { server.disable_signals() };
+    .shutdown_timeout(10)
+    .disable_signals();
     let server = server.bind(address)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     Ok((server.run(), bound))
 }
 
-/// Runs until the process is told to stop (Ctrl-C or SIGTERM); requests under way are finished.
+/// Runs until the process is told to stop. Told by SIGTERM it first is not ready any more, and serves on for the
+/// drain time, so that a balancer can send people elsewhere; then, and at once when told by Ctrl-C or twice, it
+/// takes nothing new and finishes the requests under way.
 pub fn run(web: Web, ready: impl FnOnce(&Web, SocketAddr)) -> Result<(), StartError> {
     let web = Data::new(web);
     let address = web.app.settings.listen;
     let failed = move |error: std::io::Error| StartError::Other(format!("cannot listen on {address}: {error}"));
     actix_web::rt::System::new().block_on(async move {
+        let mut signals = Signals::new().map_err(failed)?;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let (server, bound) = listen(web.clone(), workers, true).map_err(failed)?;
+        let (server, bound) = listen(web.clone(), workers).map_err(failed)?;
         let schedule = Schedule::start(web.clone().into_inner()).map_err(failed)?;
+        let handle = server.handle();
+        let leaving = web.clone();
+        actix_web::rt::spawn(async move {
+            let drain = match signals.next().await {
+                Told::Terminate if leaving.app.demo.is_none() => leaving.app.settings.drain,
+                _ => Duration::ZERO,
+            };
+            leaving.app.leave();
+            tokio::select! {
+                () = tokio::time::sleep(drain) => {}
+                _ = signals.next() => {}
+            }
+            handle.stop(true).await;
+        });
         ready(&web, bound);
         let ended = server.await.map_err(failed);
         drop(schedule);
@@ -85,7 +103,7 @@ pub fn start(web: Web, scheduled: bool) -> Result<Running, StartError> {
     let inner = web.clone();
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            match listen(inner, 2, false) {
+            match listen(inner, 2) {
                 Ok((server, address)) => {
                     let _ = tell.send(Ok((address, server.handle())));
                     let _ = server.await;

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod http;
+mod signals;
 
-pub use assemble::{Fill, Mode, StartError, assemble, assemble_with, load, open_database};
+pub use assemble::{Fill, Mode, StartError, Use, assemble, assemble_with, load, open_database};
 pub use http::{Running, run, start};

@@ -31,6 +31,11 @@ impl<'a> SystemData<'a> {
         self.failure.unwrap_or_else(|| ObjectError::Fault(error.into()))
     }
 
+    /// Whether there is such a row.
+    pub(super) fn exists(&mut self, entity: &QName, object: ObjectId) -> Result<bool, EvalError> {
+        self.row(entity, object).map(|row| row.contains_key("id"))
+    }
+
     fn fails(&mut self, error: ObjectError) -> EvalError {
         let told = EvalError::Data(error.to_string());
         self.failure.get_or_insert(error);
@@ -48,7 +53,7 @@ impl<'a> SystemData<'a> {
     }
 }
 
-/// All stored members of a row.
+/// All stored members of a row, and its key as `id`, which no member is called.
 fn row(
     conn: &mut Conn,
     statements: &Statements,
@@ -57,7 +62,7 @@ fn row(
     object: ObjectId,
 ) -> Result<Option<HashMap<Name, Value>>, ObjectError> {
     let table = statements.tables.get(entity).ok_or_else(|| fault("this entity is not stored"))?;
-    let (mut sql, mut kinds, mut names) = (Sql::new(), vec![Kind::Object(entity.clone())], Vec::new());
+    let (mut sql, mut kinds, mut names) = (Sql::new(), vec![Kind::Object(entity.clone())], vec![Name::new("id")]);
     sql.raw("SELECT ").ident("id");
     for (name, column, kind) in table.columns() {
         sql.raw(", ").ident(column);
@@ -67,7 +72,7 @@ fn row(
     sql.raw(" FROM ").ident(&table.name).raw(" WHERE ").ident("id").raw(" = ");
     sql.bind(&Value::Object(object), &Kind::Object(entity.clone()));
     let found = fetch(conn, &sql, params, &kinds).map_err(wire)?;
-    Ok(found.into_iter().next().map(|row| names.into_iter().zip(row.into_iter().skip(1)).collect()))
+    Ok(found.into_iter().next().map(|row| names.into_iter().zip(row).collect()))
 }
 
 impl Data for SystemData<'_> {

@@ -10,11 +10,13 @@
 mod bulk;
 mod data;
 mod error;
+mod explain;
 mod inside;
 mod links;
 mod lower;
 mod names;
 mod read;
+mod release;
 mod statements;
 mod sync;
 mod tables;
@@ -25,11 +27,13 @@ mod write;
 
 pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
+pub use explain::explain;
 pub use statements::Statements;
-pub use sync::{Loss, Plan, Step, SyncError, apply, plan};
+pub use sync::{Loss, Plan, Step, SyncError, apply, model_in_force, plan};
 pub use tables::Collision;
 pub use whole::{Pulse, StoredRow};
 
+use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
     Cell, Change, Create, Delete, Denied, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason, Released,
     Rights, Rows, View, WriteError,
@@ -144,15 +148,29 @@ fn matches(target: &QName, entity: &QName) -> Result<(), ObjectError> {
     Err(Denied::new(Layer::EntityAccess, reason).into())
 }
 
+/// Rows that both hands give: the reader's table, and the decision in memory.
+fn released(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Rows, ObjectError> {
+    let (rows, next) = read::view(store, rights, query)?;
+    release::rows(store, rights, query, &rows, next)?;
+    Ok(rows)
+}
+
+/// A figure that both hands give, if it is over few rows.
+fn released_figure(store: &mut Store<'_>, rights: &Rights, query: &Query, sum: Option<&Name>) -> Result<Cell, ObjectError> {
+    let figure = read::figure(store, rights, query, sum)?;
+    release::figure(store, rights, query, sum, &figure)?;
+    Ok(figure)
+}
+
 impl Objects for Store<'_> {
     fn view(&mut self, permit: &Permit<View>, query: &Query) -> Result<Released<Rows>, ObjectError> {
         matches(permit.target(), &query.entity)?;
-        Ok(permit.release(read::view(self, permit.rights(), query)?))
+        Ok(permit.release(release::decided(|| released(self, permit.rights(), query))?))
     }
 
     fn figure(&mut self, permit: &Permit<View>, query: &Query, sum: Option<&Name>) -> Result<Released<Cell>, ObjectError> {
         matches(permit.target(), &query.entity)?;
-        Ok(permit.release(read::figure(self, permit.rights(), query, sum)?))
+        Ok(permit.release(release::decided(|| released_figure(self, permit.rights(), query, sum))?))
     }
 
     fn load(&mut self, permit: &Permit<Load>, query: &Query) -> Result<Vec<LoadedObject>, ObjectError> {
@@ -176,6 +194,10 @@ impl Objects for Store<'_> {
 
     fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError> {
         self.guarded(|store| write::delete(store, permit, object, version))
+    }
+
+    fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
+        Ok(Some(permit.release(explain::inspect(self, permit.rights(), permit.target(), asked)?)))
     }
 
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {

@@ -1,6 +1,7 @@
 //! What is compiled once: the tables of a model, and per set of rights what its holder may do with a row.
 
 use super::lower::{Condition, Lower, LowerError, Lowered};
+use super::release::Known;
 use super::tables::{Collision, Place, Table, Tables};
 use crate::access::{EntityRights, Rights};
 use crate::db::sql::Sql;
@@ -15,6 +16,8 @@ pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
     compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
+    /// What the rules of each set of rights compare.
+    pub(super) known: Known,
 }
 
 /// Which rights, and about which entity.
@@ -60,7 +63,7 @@ pub(super) enum Source {
 impl Statements {
     /// Lays out the tables of a model.
     pub fn new(model: &Arc<Model>) -> Result<Self, Collision> {
-        Ok(Self { model: model.clone(), tables: Tables::of(model)?, compiled: RwLock::default() })
+        Ok(Self { model: model.clone(), tables: Tables::of(model)?, compiled: RwLock::default(), known: Known::default() })
     }
 
     /// The model.

@@ -4,6 +4,7 @@
 //! the two together. Every text goes through [`escape`].
 
 use super::assets::Assets;
+use super::reasons::Signs;
 use crate::page::{CellState, CellView, ColumnHead, RowNode};
 use std::io::Write;
 
@@ -30,7 +31,7 @@ impl Words {
     }
 
     /// The cells of the row with this number (from 1) of a grid.
-    pub(super) fn row(&self, grid: &str, columns: &[ColumnHead], number: usize, row: &RowNode) -> String {
+    pub(super) fn row(&self, grid: &str, columns: &[ColumnHead], number: usize, row: &RowNode, signs: &Signs) -> String {
         let mut out = String::with_capacity(row.cells.len() * 128);
         let href = row.href.as_ref().map(|href| href.peek().as_str()).filter(|href| !href.is_empty());
         for (at, cell) in row.cells.iter().enumerate() {
@@ -44,6 +45,9 @@ impl Words {
                 push(&mut out, &["-row-", &number.to_string()]);
             }
             out.push_str("\">");
+            if let Some(marks) = row.marks.as_ref().filter(|_| at == 0) {
+                signs.badge(marks.row, &mut out);
+            }
             match href.filter(|_| at == 0) {
                 Some(href) => {
                     out.push_str("<a class=\"row-link\" href=\"");
@@ -53,6 +57,9 @@ impl Words {
                     out.push_str("</a>");
                 }
                 None => self.cell(cell, false, &mut out),
+            }
+            if let Some(mark) = row.marks.as_ref().and_then(|marks| marks.cells.get(at).copied().flatten()) {
+                signs.badge(mark, &mut out);
             }
             out.push_str("</td>");
         }

@@ -4,13 +4,13 @@ use super::links::purpose;
 use super::reply::{Body, Reply, SessionAct};
 use super::request::{Request, local};
 use super::state::Web;
-use crate::app::Ask;
+use crate::app::{Ask, Duty};
 use crate::gate::{self, COOKIE_TOKEN, Facts};
 use actix_session::Session;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
@@ -40,6 +40,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/account/password", post(Web::change_password))
         .route("/account/sessions/end", post(Web::end_own_session))
         .route("/theme", post(Web::theme))
+        .route("/xray", post(Web::switch_xray))
         .route("/dev/outbox", get(Web::outbox))
         .route("/dev/outbox/{id}", web::get().to(outbox_mail))
         .route("/dev/findings", get(Web::findings))
@@ -57,16 +58,21 @@ pub async fn guard(
     };
     let facts = Facts::of(&state.gate, &request);
     request.extensions_mut().insert(facts.clone());
-    let mut response = match state.gate.check(request.request()) {
+    let verdict = state.gate.check(request.request()).map_err(|stopped| state.stopped(stopped));
+    let verdict = verdict.and_then(|()| state.on_duty(request.method().is_safe(), request.path()));
+    let mut response = match verdict {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
-        Err(stopped) => {
-            let reply = state.stopped(stopped);
+        Err(reply) => {
             let (request, _) = request.into_parts();
             let response = respond(&state, None, reply);
             ServiceResponse::new(request, response)
         }
     };
     gate::dress(&state.gate, &facts, response.headers_mut());
+    if state.app.duty() != Duty::Serving {
+        // The proxy's idle connections are gone before the process is.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     Ok(response)
 }
 
@@ -88,6 +94,7 @@ pub(super) fn read(request: &HttpRequest, state: &Web, session: &Session) -> Req
             request_id: facts.request_id,
             language: language(state, &cookie("portcullis_language"), &text(header::ACCEPT_LANGUAGE)),
             target,
+            xray: cookie(super::XRAY).as_deref() == Some("on"),
         },
         nonce: facts.nonce,
         path: request.path().to_owned(),
@@ -258,9 +265,11 @@ async fn outbox_mail(request: HttpRequest, state: Data<Web>, session: Session, i
 }
 
 async fn ready(state: Data<Web>) -> HttpResponse {
-    hop(state, None, |web| match web.app.db.ping() {
-        Ok(()) => Reply::text(200, "ready"),
-        Err(_) => Reply::text(503, "the database cannot be reached"),
+    hop(state, None, |web| match (web.app.duty(), web.app.db.ping()) {
+        (Duty::Serving, Ok(())) => Reply::text(200, "ready"),
+        (Duty::Leaving, _) => Reply::text(503, "this node is leaving"),
+        (Duty::Relieved(..), _) => Reply::text(503, "this node stepped down"),
+        (Duty::Serving, Err(_)) => Reply::text(503, "the database cannot be reached"),
     })
     .await
 }

@@ -12,6 +12,7 @@ mod dev;
 mod handlers;
 mod links;
 mod pages;
+mod reasons;
 mod refused;
 pub mod render;
 mod reply;
@@ -19,6 +20,10 @@ mod request;
 mod sign_in;
 mod spoken;
 mod state;
+mod xray;
+
+/// The cookie that says that reasons are wanted on every page. It is a wish, not a right.
+const XRAY: &str = "portcullis_xray";
 
 pub use handlers::{guard, routes};
 pub use reply::{Body, Reply, SessionAct};

@@ -88,6 +88,15 @@ impl Web {
                     "busy",
                 )
             },
+            Refusal::Unsettled(_) => Said {
+                retry_after: Some(5),
+                ..said(
+                    503,
+                    "Please look again",
+                    "The connection to the data broke off at the very moment of saving, so it is not known whether your change was kept. Please look before you try again.",
+                    "busy",
+                )
+            },
             Refusal::Fault(_) => Said {
                 reference: true,
                 ..said(
@@ -121,6 +130,16 @@ impl Web {
             Stopped::TooLong => Reply::text(414, "This address is too long."),
             Stopped::Query => Reply::text(400, "This address is broken: its query is not text. Nothing was changed."),
         }
+    }
+
+    /// Whether this node takes such a request at present; the answer, if it does not. Nothing was looked at yet.
+    pub fn on_duty(&self, safe: bool, path: &str) -> Result<(), Reply> {
+        if path.starts_with("/health/") || path.starts_with("/static/") || self.app.takes(!safe) {
+            return Ok(());
+        }
+        let mut reply = Reply::text(503, "This server is being replaced by a newer one. Nothing was changed. Please try again in a moment.");
+        reply.retry_after = Some(2);
+        Err(reply)
     }
 
     /// A form that could not be read, in words.

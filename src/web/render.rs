@@ -5,9 +5,9 @@
 //! template decides nothing: what stands in a [`View`] was decided before.
 
 use super::assets::Assets;
-use super::cells::Words;
 use super::spoken::{self, Spoken};
-use crate::page::{ButtonNode, ColumnNode, DataGridNode, Form, ItemNode, MenuEntry, Node, TabNode, View};
+use crate::access::explain::Step;
+use crate::page::{ButtonNode, ColumnNode, DataGridNode, Form, ItemNode, Legend, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -62,6 +62,9 @@ pub struct Shell {
     pub request_id: String,
     /// Where the page was opened from: forms carry it, for buttons that close.
     pub back: String,
+    /// Whether reasons are shown; nothing where they are not the caller's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xray: Option<bool>,
 }
 
 /// The caller, as the frame shows them.
@@ -129,6 +132,9 @@ impl Renderer {
         let mut context = context(shell)?;
         context.extend(self::context(&Page { title: view.title.peek(), forms: &view.forms })?);
         context.insert("body", &self.nodes(&shell.lang, &view.nodes)?);
+        if let Some(legend) = &view.legend {
+            context.insert("legend", &self.legend(&shell.lang, legend)?);
+        }
         Ok(self.tera(&shell.lang).render(template, &context)?)
     }
 
@@ -138,6 +144,25 @@ impl Renderer {
         context.insert("title", title);
         context.extend(self::context(values)?);
         Ok(self.tera(&shell.lang).render(template, &context)?)
+    }
+
+    /// The legend of the overlay of reasons, its trees made into HTML.
+    fn legend(&self, language: &str, legend: &Legend) -> Result<serde_json::Value, RenderError> {
+        let signs = &self.spoken(language).signs;
+        let mut entries = Vec::with_capacity(legend.entries.len());
+        for entry in &legend.entries {
+            let mut value = serde_json::to_value(entry)?;
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("reasons".into(), signs.steps(entry.reasons.peek()).into());
+            }
+            entries.push(value);
+        }
+        Ok(serde_json::json!({"entries": entries, "menu": legend.menu, "truncated": legend.truncated}))
+    }
+
+    /// A tree of reasons as HTML.
+    pub(super) fn steps(&self, language: &str, steps: &[Step]) -> String {
+        self.spoken(language).signs.steps(steps)
     }
 
     /// Widgets, one after the other.
@@ -163,10 +188,12 @@ impl Renderer {
             Node::Text(node) => context(node)?,
             Node::Badge(node) => context(node)?,
             Node::Alert(node) => context(node)?,
-            Node::DataGrid(node) => with_rows(node, &self.spoken(language).words)?,
+            Node::DataGrid(node) => with_rows(node, self.spoken(language))?,
             Node::Input(node) | Node::Reference(node) => context(node)?,
             Node::Stat(node) => context(node)?,
             Node::Button(node) => context(node)?,
+            Node::Marked(node) => with_children(node, self.node(language, &node.inner)?)?,
+            Node::Absent(node) => context(node)?,
         };
         Ok(self.tera(language).render(&format!("widgets/{}.html", node.kind()), &context)?)
     }
@@ -219,10 +246,10 @@ struct Row<'a> {
     buttons: &'a [ButtonNode],
 }
 
-fn with_rows(node: &DataGridNode, words: &Words) -> Result<Context, RenderError> {
+fn with_rows(node: &DataGridNode, spoken: &Spoken) -> Result<Context, RenderError> {
     let rows = node.rows.iter().enumerate().map(|(at, row)| Row {
         opens: row.href.is_some(),
-        cells: words.row(&node.id, &node.columns, at + 1, row),
+        cells: spoken.words.row(&node.id, &node.columns, at + 1, row, &spoken.signs),
         buttons: &row.buttons,
     });
     let mut context = context(node)?;

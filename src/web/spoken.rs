@@ -5,6 +5,7 @@
 
 use super::assets::Assets;
 use super::cells::{self, Words};
+use super::reasons::Signs;
 use super::render::RenderError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ struct Templates;
 pub(super) struct Spoken {
     pub(super) tera: Tera,
     pub(super) words: Words,
+    pub(super) signs: Signs,
 }
 
 /// Paths and texts of all templates of pages.
@@ -52,7 +54,7 @@ impl Spoken {
             (path.as_str(), written_out(&text, "{{ t(text=\"", say))
         });
         tera.add_raw_templates(written.collect::<Vec<_>>())?;
-        Ok(Self { tera, words: Words::new(assets, say) })
+        Ok(Self { tera, words: Words::new(assets, &say), signs: Signs::new(&say) })
     }
 }
 

@@ -87,6 +87,7 @@ impl Web {
             path: request.path.clone(),
             request_id: request.ask.request_id.clone(),
             back: request.came_from.clone().unwrap_or_default(),
+            xray: shell.explains.then_some(request.ask.xray),
         }
     }
 

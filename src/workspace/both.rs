@@ -1,6 +1,7 @@
 //! One contract over memory and store.
 
 use super::Workspace;
+use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
     Cell, Change, Create, Delete, Denied, Feedback, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason,
     Released, Rows, View, WriteError,
@@ -62,6 +63,9 @@ impl Objects for Both<'_> {
     }
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
         self.store.identity(name)
+    }
+    fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
+        if self.stored(permit.target()) { self.store.inspect(permit, asked) } else { Ok(None) }
     }
     fn validate(&mut self, permit: &Permit<View>, object: ObjectId) -> Result<Vec<Feedback>, ObjectError> {
         if self.stored(permit.target()) {

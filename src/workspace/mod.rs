@@ -23,7 +23,7 @@ mod tests;
 
 pub use both::{Both, Closed};
 pub use exported::Exported;
-pub use snapshots::{MOST_PUBLISHED, SnapshotError, Snapshots};
+pub use snapshots::{MOST_PUBLISHED, PublicCopy, SnapshotError, Snapshots};
 
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::model::Model;

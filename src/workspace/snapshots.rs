@@ -1,13 +1,14 @@
 //! Public copies: what a job published, for everyone whom the model lets read it.
+//!
+//! They are kept in memory, so that a visitor's request asks no database. Where they are kept for
+//! good, and how a node learns of newer ones, is not known here: [`Snapshots::copy_of`] makes the text
+//! to keep, [`Snapshots::take`] reads one back.
 
 use super::Held;
 use super::exported::{read_members, text_of};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::model::Model;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The most objects in one snapshot.
@@ -29,17 +30,24 @@ pub enum SnapshotError {
     /// An object does not fit the snapshot's entity.
     #[error("snapshot {0}: {1}")]
     Misfit(QName, String),
-    /// The folder of the public copies cannot be read or written.
-    #[error("the public copy of {0} cannot be kept")]
-    File(QName, #[source] io::Error),
 }
 
-/// The published lists, in memory and as one file each in the folder of public copies.
+/// A list that fits its snapshot, as text to be kept.
+#[derive(Debug)]
+pub struct PublicCopy(String);
+
+impl PublicCopy {
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The published lists, each with the number of its publication.
 #[derive(Debug)]
 pub struct Snapshots {
     model: Arc<Model>,
-    folder: Option<PathBuf>,
-    lists: RwLock<BTreeMap<QName, Arc<Vec<Held>>>>,
+    lists: RwLock<BTreeMap<QName, (i64, Arc<Vec<Held>>)>>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -50,52 +58,44 @@ struct Stored {
 }
 
 impl Snapshots {
-    /// Snapshots in memory only.
-    pub fn in_memory(model: Arc<Model>) -> Self {
-        Self { model, folder: None, lists: RwLock::default() }
+    /// Nothing is published yet.
+    pub fn new(model: Arc<Model>) -> Self {
+        Self { model, lists: RwLock::default() }
     }
 
-    /// Loads what was published before. A copy that cannot be read, or no longer fits the model,
-    /// is left out (nothing is shown until it is published anew) and told.
-    pub fn open(model: Arc<Model>, folder: &Path) -> (Self, Vec<SnapshotError>) {
-        let mut lists = BTreeMap::new();
-        let mut problems = Vec::new();
-        for name in model.snapshots.keys() {
-            match read(&model, folder, name) {
-                Ok(Some(list)) => drop(lists.insert(name.clone(), Arc::new(list))),
-                Ok(None) => {}
-                Err(problem) => problems.push(problem),
-            }
-        }
-        (Self { model, folder: Some(folder.to_owned()), lists: RwLock::new(lists) }, problems)
-    }
-
-    /// Replaces a snapshot's list. Written aside and moved into place, so that a reader and a
-    /// crash see the old list or the new one.
-    pub fn publish(&self, name: &QName, objects: &[BTreeMap<Name, Value>]) -> Result<(), SnapshotError> {
+    /// The text of a list that is to be published, if it fits.
+    pub fn copy_of(&self, name: &QName, objects: &[BTreeMap<Name, Value>]) -> Result<PublicCopy, SnapshotError> {
         let snapshot = self.model.snapshots.get(name).ok_or_else(|| SnapshotError::Unknown(name.clone()))?;
-        if objects.len() > MOST_PUBLISHED {
-            return Err(SnapshotError::TooLarge(name.clone()));
-        }
         let stored = Stored { entity: snapshot.entity.to_string(), objects: objects.iter().map(text_of).collect() };
-        let list = held(&self.model, name, &stored)?;
-        let misfit = |error: serde_json::Error| SnapshotError::Misfit(name.clone(), error.to_string());
-        let text = serde_json::to_vec(&stored).map_err(misfit)?;
-        if text.len() > MOST_BYTES {
-            return Err(SnapshotError::TooLarge(name.clone()));
-        }
-        // INVARIANT: one publication at a time, so that file and memory agree.
+        let text = serde_json::to_string(&stored).map_err(|error| SnapshotError::Misfit(name.clone(), error.to_string()))?;
+        // What could not be read back is not published.
+        read(&self.model, name, &text)?;
+        Ok(PublicCopy(text))
+    }
+
+    /// Whether a publication is one that is not shown yet.
+    pub fn is_newer(&self, name: &QName, number: i64) -> bool {
+        let lists = self.lists.read().unwrap_or_else(PoisonError::into_inner);
+        self.model.snapshots.contains_key(name) && lists.get(name).is_none_or(|(known, _)| number > *known)
+    }
+
+    /// Shows a publication from now on, unless a newer one is shown. One that cannot be read, or no longer fits the
+    /// model, shows nothing until the next, and is told.
+    pub fn take(&self, name: &QName, number: i64, text: &str) -> Result<(), SnapshotError> {
+        let (list, problem) = match read(&self.model, name, text) {
+            Ok(list) => (list, Ok(())),
+            Err(problem) => (Vec::new(), Err(problem)),
+        };
         let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(folder) = &self.folder {
-            write(folder, name, &text).map_err(|error| SnapshotError::File(name.clone(), error))?;
+        if lists.get(name).is_none_or(|(known, _)| number > *known) {
+            lists.insert(name.clone(), (number, Arc::new(list)));
         }
-        lists.insert(name.clone(), Arc::new(list));
-        Ok(())
+        problem
     }
 
     /// The list as it is now.
     pub(super) fn list(&self, name: &QName) -> Arc<Vec<Held>> {
-        self.lists.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default()
+        self.lists.read().unwrap_or_else(PoisonError::into_inner).get(name).map(|(_, list)| list.clone()).unwrap_or_default()
     }
 }
 
@@ -112,30 +112,15 @@ fn held(model: &Model, name: &QName, stored: &Stored) -> Result<Vec<Held>, Snaps
     stored.objects.iter().map(object).collect()
 }
 
-fn read(model: &Model, folder: &Path, name: &QName) -> Result<Option<Vec<Held>>, SnapshotError> {
-    let failed = |error| SnapshotError::File(name.clone(), error);
-    let path = folder.join(format!("{name}.json"));
-    match fs::metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-        Ok(about) if about.len() > MOST_BYTES as u64 => return Err(SnapshotError::TooLarge(name.clone())),
-        Ok(_) => {}
+fn read(model: &Model, name: &QName, text: &str) -> Result<Vec<Held>, SnapshotError> {
+    if text.len() > MOST_BYTES {
+        return Err(SnapshotError::TooLarge(name.clone()));
     }
-    let text = fs::read(&path).map_err(failed)?;
-    let stored: Stored = serde_json::from_slice(&text).map_err(|error| SnapshotError::Misfit(name.clone(), error.to_string()))?;
+    let stored: Stored = serde_json::from_str(text).map_err(|error| SnapshotError::Misfit(name.clone(), error.to_string()))?;
     if stored.objects.len() > MOST_PUBLISHED {
         return Err(SnapshotError::TooLarge(name.clone()));
     }
-    held(model, name, &stored).map(Some)
-}
-
-fn write(folder: &Path, name: &QName, text: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let aside = folder.join(format!(".{name}.new"));
-    let mut file = fs::File::create(&aside)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&aside, folder.join(format!("{name}.json")))
+    held(model, name, &stored)
 }
 
 /// The number of the object at a position of a snapshot.

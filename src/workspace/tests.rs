@@ -446,8 +446,9 @@ fn offer(title: &str, place: &str) -> BTreeMap<Name, Value> {
 fn a_snapshot_shows_what_was_published_to_those_who_may_read_it() {
     let mut visitor = caller("Visitor");
     let model = visitor.grants.model().clone();
-    let snapshots = Arc::new(Snapshots::in_memory(model));
-    snapshots.publish(&q("Offers"), &[offer("Vase", "cellar"), offer("Lamp", "attic")]).unwrap();
+    let snapshots = Arc::new(Snapshots::new(model));
+    let copy = snapshots.copy_of(&q("Offers"), &[offer("Vase", "cellar"), offer("Lamp", "attic")]).unwrap();
+    snapshots.take(&q("Offers"), 1, copy.text()).unwrap();
     visitor.workspace = visitor.workspace.with_snapshots(snapshots.clone());
     let query = Query { sort: vec![(vec![Name::new("title")], false)], ..Query::of(&q("Offer"), vec![vec![Name::new("title")]]) };
     let rows = visitor.offers("Offers", &query).unwrap();
@@ -466,48 +467,43 @@ fn a_snapshot_shows_what_was_published_to_those_who_may_read_it() {
     let shown = later.view(&Query { object: Some(id), ..query.clone() }).unwrap();
     assert_eq!(shown.rows[0].cells[0], Cell::Shown(text("Lamp")));
 
-    snapshots.publish(&q("Offers"), &[]).unwrap();
+    let copy = snapshots.copy_of(&q("Offers"), &[]).unwrap();
+    snapshots.take(&q("Offers"), 2, copy.text()).unwrap();
     assert_eq!(visitor.offers("Offers", &query).unwrap().rows.len(), 2, "one request sees one list");
 }
 
 #[test]
-fn snapshots_survive_a_restart_and_a_spoilt_file_shows_nothing() {
-    let model = model();
-    let folder = tempfile::tempdir().unwrap();
-    let (snapshots, problems) = Snapshots::open(model.clone(), folder.path());
-    assert!(problems.is_empty());
-    snapshots.publish(&q("Offers"), &[offer("Vase", "cellar")]).unwrap();
-    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
-    assert_eq!(files, ["d.Offers.json"], "nothing is left aside");
-    let (again, problems) = Snapshots::open(model.clone(), folder.path());
-    assert!(problems.is_empty() && again.list(&q("Offers")) == snapshots.list(&q("Offers")));
-
-    let path = folder.path().join("d.Offers.json");
-    let whole = std::fs::read_to_string(&path).unwrap();
-    for spoilt in [
+fn a_newer_publication_replaces_an_older_one_and_a_spoilt_one_shows_nothing() {
+    let snapshots = Snapshots::new(model());
+    let whole = snapshots.copy_of(&q("Offers"), &[offer("Vase", "cellar")]).unwrap().text().to_owned();
+    snapshots.take(&q("Offers"), 7, &whole).unwrap();
+    assert!(snapshots.is_newer(&q("Offers"), 8) && !snapshots.is_newer(&q("Offers"), 7) && !snapshots.is_newer(&q("Nothing"), 1));
+    let empty = snapshots.copy_of(&q("Offers"), &[]).unwrap();
+    snapshots.take(&q("Offers"), 6, empty.text()).unwrap();
+    assert_eq!(snapshots.list(&q("Offers")).len(), 1, "what another node published later stands");
+    let spoilt = [
         whole.replace("title", "titel"),
         whole.replace("d.Offer", "d.Form"),
         whole.get(..20).unwrap().to_owned(),
         whole.replace("7.50", "much"),
         "x".repeat(2 << 20),
-    ] {
-        std::fs::write(&path, spoilt).unwrap();
-        let (closed, problems) = Snapshots::open(model.clone(), folder.path());
-        assert_eq!((problems.len(), closed.list(&q("Offers")).len()), (1, 0));
+    ];
+    for (number, text) in (8..).zip(spoilt) {
+        assert!(snapshots.take(&q("Offers"), number, &text).is_err());
+        assert!(snapshots.list(&q("Offers")).is_empty() && !snapshots.is_newer(&q("Offers"), number), "it is told once");
     }
 }
 
 #[test]
 fn a_publication_is_bounded_and_fits_the_entity() {
-    let snapshots = Snapshots::in_memory(model());
-    let publish = |name: &str, objects: &[BTreeMap<Name, Value>]| snapshots.publish(&q(name), objects);
+    let snapshots = Snapshots::new(model());
+    let publish = |name: &str, objects: &[BTreeMap<Name, Value>]| snapshots.copy_of(&q(name), objects);
     publish("Offers", &[offer("Vase", "")]).unwrap();
     assert!(matches!(publish("Nothing", &[]), Err(SnapshotError::Unknown(_))));
     assert!(matches!(publish("Offers", &vec![BTreeMap::new(); 2_001]), Err(SnapshotError::TooLarge(_))));
     let long = offer(&"x".repeat(2_000), "");
     assert!(matches!(publish("Offers", &vec![long; 1_000]), Err(SnapshotError::TooLarge(_))));
     assert!(matches!(publish("Offers", &[values([("salary", text("1"))])]), Err(SnapshotError::Misfit(..))));
-    assert_eq!(snapshots.list(&q("Offers")).len(), 1, "the old list stands");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod findings;
 mod isolation;
 mod layers;
 mod matrix;
+mod planted;
 mod routes;
 mod support;
 mod tutorial;

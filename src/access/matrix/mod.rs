@@ -6,9 +6,12 @@
 //! Deliberately not here: data, and what a person with several roles may do (rights add up, guardrails still deny).
 
 mod compute;
+mod doors;
 mod render;
 #[cfg(test)]
 mod tests;
+
+pub use doors::Doors;
 
 use crate::domain::{Name, QName};
 use serde::Serialize;

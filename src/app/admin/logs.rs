@@ -21,22 +21,22 @@ impl App {
         self.witness(ask, Part::Log, |administrator, conn| administrator.opens_log(conn, how))
     }
 
-    /// Gives a log node a level of its own, or (`None`) lets it follow the node above it. Acts at once.
+    /// Gives a log node a level of its own, or (`None`) lets it follow the node above it. Acts at once,
+    /// on other nodes within a second.
     pub fn change_level(&self, ask: &Ask, csrf: &str, node: &str, level: Option<Level>) -> (Shell, Result<(), Refusal>) {
         let known = self.logs.levels().into_iter().find(|known| known.node == node);
         let before = known.as_ref().filter(|known| known.own).map(|known| known.level);
-        let mut set = false;
         let (shell, result) = self.administer(ask, Part::Log, csrf, |administrator, conn| {
-            self.logs.set_level(node, level).map_err(|error| Refusal::Said(crate::app::sentence(&error.to_string())))?;
-            set = true;
+            self.logs.check_level(node, level).map_err(|error| Refusal::Said(crate::app::sentence(&error.to_string())))?;
+            self.keep_level(conn, node, level)?;
             let object = if node.is_empty() { "all log nodes".to_owned() } else { format!("log node {node}") };
             let word = |level: Option<Level>| Some(level.map_or("as above", Level::id).to_owned());
             let event = Event::new(EventKind::LevelChanged, "a log level was changed").on(object);
             administrator.record(conn, event.detail("level", word(before), word(level)))
         });
         // What could not be recorded does not stand.
-        if result.is_err() && set && self.logs.set_level(node, before).is_err() {
-            self.note(Level::Critical, "portcullis.log", "a level that was not recorded could not be taken back", ask);
+        if result.is_ok() && self.logs.set_level(node, level).is_err() {
+            self.note(Level::Warning, "portcullis.log", "the level takes effect with the next look at the database", ask);
         }
         (shell, result)
     }

@@ -38,9 +38,9 @@ struct Door<'a> {
 }
 
 impl App {
-    /// The parts of the administration that a caller may use now.
+    /// The parts of the administration with a page that a caller may use now.
     pub(super) fn parts_of(asker: &Asker) -> Vec<Part> {
-        let open = |part: &Part| asker.account().is_some() && asker.grants.administer(*part).is_ok();
+        let open = |part: &Part| part.has_page() && asker.account().is_some() && asker.grants.administer(*part).is_ok();
         Part::ALL.into_iter().filter(open).collect()
     }
 

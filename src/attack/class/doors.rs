@@ -30,6 +30,11 @@ pub(super) fn forced(raid: &mut Raid<'_>) -> Result<(), AttackError> {
             for (subject, target) in addresses(raid, &attacker, &page) {
                 raid.look(Class::ForcedPages, &attacker, &subject, &Request::get(target))?;
             }
+            if let Some((subject, target)) = addresses(raid, &attacker, &page).into_iter().nth(1).or(Some((page.to_string(), format!("/p/{page}")))) {
+                // The overlay of reasons, which this instance shows to everybody as a demo does.
+                let cookies = format!("{}; portcullis_xray=on", attacker.client.cookies());
+                raid.look(Class::ForcedPages, &attacker, &format!("{subject}+reasons"), &Request::get(target).with("cookie", &cookies))?;
+            }
             for other in OTHERS {
                 let target = other.replace('%', &page.to_string());
                 raid.look(Class::ForcedPages, &attacker, &target, &Request::get(target.as_str()).with("accept", "application/json"))?;

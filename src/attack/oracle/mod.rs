@@ -124,6 +124,7 @@ impl<'w> Oracle<'w> {
             Part::Matrix => parts.matrix.contains(role),
             Part::Audit => parts.audit.contains(role),
             Part::Log => parts.log.contains(role),
+            Part::Explain => parts.explain.contains(role),
         }
     }
 

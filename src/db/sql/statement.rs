@@ -2,6 +2,7 @@
 
 use super::dialects::DynBackend;
 use super::{Params, Piece, Sql};
+use crate::db::admit::Scope;
 use crate::db::{Conn, DbError, Dialect, on};
 use crate::domain::{Kind, Value};
 use diesel::connection::{Connection, LoadConnection};
@@ -16,17 +17,21 @@ use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 
 /// Runs a query and reads each row as values of `kinds`, column by column.
 pub fn fetch(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, DbError> {
-    on!(conn, |c| load(c, sql, params, kinds)).map_err(DbError::from)
+    let scope = conn.tag();
+    let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
+    conn.asking(|conn| on!(conn, |c| load(c, statement, kinds))).map_err(DbError::from)
 }
 
 /// Runs a statement and tells how many rows it touched.
 pub fn execute(conn: &mut Conn, sql: &Sql, params: &Params) -> Result<usize, DbError> {
-    on!(conn, |c| c.execute_returning_count(&Statement { sql, params: Some(params) })).map_err(DbError::from)
+    let scope = conn.tag();
+    let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
+    conn.asking(|conn| on!(conn, |c| c.execute_returning_count(&statement))).map_err(DbError::from)
 }
 
 /// The text without its values.
 pub(super) fn text(sql: &Sql, dialect: Dialect) -> String {
-    let statement = Statement { sql, params: None };
+    let statement = Statement { sql, params: None, tag: "" };
     let (done, text) = match dialect {
         Dialect::Sqlite => {
             let mut out = SqliteQueryBuilder::default();
@@ -48,6 +53,17 @@ struct Statement<'a> {
     sql: &'a Sql,
     /// Absent when only the text is wanted.
     params: Option<&'a Params>,
+    /// Keeps apart, among the prepared statements of a connection, what runs with the rights of a set.
+    tag: &'a str,
+}
+
+impl<'a> Statement<'a> {
+    fn of(sql: &'a Sql, params: &'a Params, scope: Option<&'a Scope>, dialect: Dialect) -> Result<Self, DbError> {
+        if scope.is_some() && dialect == Dialect::Sqlite && sql.deceives() {
+            return Err(DbError::Forbidden("a statement gives a name that only the owner gives".into()));
+        }
+        Ok(Self { sql, params: Some(params), tag: scope.map_or("", |scope| scope.tag.as_str()) })
+    }
 }
 
 impl QueryId for Statement<'_> {
@@ -65,6 +81,7 @@ impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
         if self.sql.uncacheable {
             out.unsafe_to_cache_prepared();
         }
+        out.push_sql(self.tag);
         for piece in self.sql.pieces.iter() {
             match piece {
                 Piece::Raw(text) => out.push_sql(text),
@@ -85,12 +102,12 @@ impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
     }
 }
 
-fn load<C>(conn: &mut C, sql: &Sql, params: &Params, kinds: &[Kind]) -> QueryResult<Vec<Vec<Value>>>
+fn load<C>(conn: &mut C, statement: Statement<'_>, kinds: &[Kind]) -> QueryResult<Vec<Vec<Value>>>
 where
     C: LoadConnection,
     C::Backend: DynBackend + QueryMetadata<Untyped>,
 {
-    let rows = LoadConnection::load(conn, Statement { sql, params: Some(params) })?;
+    let rows = LoadConnection::load(conn, statement)?;
     let mut read = Vec::new();
     for row in rows {
         let row = row?;

@@ -82,7 +82,7 @@ fn example() -> Vec<Value> {
 
 fn with_table(test: impl Fn(&Db)) {
     each(|db| {
-        db.write(create).unwrap();
+        db.owner(create).unwrap();
         test(db);
     });
 }
@@ -185,11 +185,11 @@ fn a_statement_is_prepared_once_whatever_its_values_are() {
 #[test]
 fn a_column_that_changed_its_type_is_an_error_until_the_generation_changes_and_then_works() {
     postgres(|db| {
-        db.write(create).unwrap();
+        db.owner(create).unwrap();
         db.write(|conn| execute(conn, &insert(1, &example()), &params())).unwrap();
         let read = || db.read(|conn| fetch(conn, &select_where(&everything()), &params(), &kinds()));
         read().unwrap();
-        db.write(|conn| conn.batch("ALTER TABLE \"odd \"\"name; DROP TABLE x\" ALTER c0 TYPE VARCHAR(300)")).unwrap();
+        db.owner(|conn| conn.batch("ALTER TABLE \"odd \"\"name; DROP TABLE x\" ALTER c0 TYPE VARCHAR(300)")).unwrap();
         db.bump_generation();
         assert_eq!(read().unwrap(), [example()]);
     });
@@ -289,7 +289,7 @@ fn decimals(db: &Db, cents: &[i64]) {
     let mut values: Vec<Value> = cents.iter().map(|cent| Value::Decimal(Decimal::new(*cent, 2))).collect();
     let mut drop_table = Sql::new();
     drop_table.raw("DROP TABLE IF EXISTS ").ident("odd \"name; DROP TABLE x");
-    db.write(|conn| {
+    db.owner(|conn| {
         execute(conn, &drop_table, &params())?;
         create(conn)?;
         for (id, value) in values.iter().enumerate() {

@@ -66,6 +66,7 @@ impl Cluster {
         let data = cluster.data();
         output(&mut cluster.command("initdb", &["-D", &data, "-U", "portcullis", "-A", "trust", "-E", "UTF8", "--no-sync"]))?;
         cluster.up()?;
+        cluster.sql("postgres", "CREATE ROLE owner LOGIN CREATEROLE; CREATE ROLE server LOGIN NOINHERIT")?;
         Ok(cluster)
     }
 
@@ -85,12 +86,33 @@ impl Cluster {
         output(&mut self.command("pg_ctl", &["-D", &self.data(), "-w", "-s", "-m", "immediate", "stop"])).map(drop)
     }
 
-    /// The URL of a new, empty database.
+    /// The URL of a new, empty database, for a superuser who does all.
     pub fn database(&self) -> String {
+        self.create("portcullis")
+    }
+
+    /// The URLs of a new, empty database: for a role that may nothing but log in, and for its owner.
+    pub fn served_database(&self) -> (String, String) {
+        let owner = self.create("owner");
+        (owner.replacen("owner@", "server@", 1), owner)
+    }
+
+    fn create(&self, owner: &str) -> String {
         let name = format!("test_{}", NAMES.fetch_add(1, Ordering::SeqCst));
+        self.sql("postgres", &format!("CREATE DATABASE {name} OWNER {owner}")).unwrap();
+        format!("postgres://{owner}@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Runs statements as the superuser.
+    pub fn sql(&self, database: &str, sql: &str) -> Result<String, String> {
         let port = self.port.to_string();
-        output(&mut self.command("createdb", &["-h", "127.0.0.1", "-p", &port, "-U", "portcullis", &name])).unwrap();
-        format!("postgres://portcullis@127.0.0.1:{port}/{name}")
+        let at = ["-h", "127.0.0.1", "-p", &port, "-U", "portcullis", "-d", database];
+        let mut arguments = at.to_vec();
+        // Each statement in a transaction of its own, as making a database wants.
+        arguments.extend(["-qAt", "-v", "ON_ERROR_STOP=1"]);
+        let parts: Vec<&str> = sql.split("; ").collect();
+        parts.iter().for_each(|part| arguments.extend(["-c", part]));
+        output(&mut self.command("psql", &arguments))
     }
 
     fn data(&self) -> String {

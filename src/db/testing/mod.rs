@@ -20,10 +20,18 @@ pub fn sqlite(test: impl FnOnce(&Db)) {
 }
 
 /// Runs a test on a fresh PostgreSQL database with the system tables, or skips it visibly.
+///
+/// As in production: who logs in owns nothing and may nothing by itself.
 pub fn postgres(test: impl FnOnce(&Db)) {
     let Some(cluster) = cluster::shared() else { return };
-    let db = Db::open(&DbTarget::Postgres(Secret::new(cluster.database())), 4).unwrap();
+    let (login, owner) = cluster.served_database();
+    let db = Db::owned(&postgres_target(login), Some(&postgres_target(owner)), 4).unwrap();
     db.migrate().unwrap();
     test(&db);
     db.close();
+}
+
+/// A database at a URL.
+pub fn postgres_target(url: String) -> DbTarget {
+    DbTarget::Postgres(Secret::new(url))
 }

@@ -82,6 +82,7 @@ impl Checker<'_> {
             matrix: self.administrators(&here, &app.administration.matrix),
             audit: self.administrators(&here, &app.administration.audit),
             log: self.administrators(&here, &app.administration.log),
+            explain: self.administrators(&here, &app.administration.explain),
         };
         for navigation in &app.navigation {
             let built = Navigation {

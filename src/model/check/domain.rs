@@ -552,7 +552,7 @@ impl Checker<'_> {
                 read,
                 write,
                 condition: condition.map(Arc::new),
-                condition_text: rule.condition.as_ref().map(|at| Arc::from(at.value.trim())),
+                condition_text: rule.condition.as_ref().map(|at| Arc::from(at.value.trim_end())),
                 place: rule.roles.first().map(|at| here.place(at)).unwrap_or_default(),
             }));
         }

@@ -93,7 +93,7 @@ impl Checker<'_> {
                 read,
                 write,
                 condition: condition.map(Arc::new),
-                condition_text: grant.condition.as_ref().map(|at| Arc::from(at.value.trim())),
+                condition_text: grant.condition.as_ref().map(|at| Arc::from(at.value.trim_end())),
                 place: here.place(&grant.entity),
             }));
         }

@@ -152,7 +152,7 @@ impl Desk {
         act(
             &permit,
             &page,
-            &mut PageContext { grants: &grants, objects, arguments, query: &query, handles, form: posted, reader },
+            &mut PageContext { grants: &grants, objects, arguments, query: &query, handles, form: posted, reader, xray: false },
         )
     }
 

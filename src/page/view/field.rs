@@ -1,5 +1,6 @@
 //! What a reader can use: fields and buttons.
 
+use super::MarkRef;
 use crate::page::show::CellView;
 use crate::page::told::Told;
 use serde::Serialize;
@@ -91,4 +92,6 @@ pub struct ButtonNode {
     pub value: Option<String>,
     /// Sends without looking at the fields.
     pub novalidate: bool,
+    /// Mark of the overlay of reasons.
+    pub mark: Option<MarkRef>,
 }

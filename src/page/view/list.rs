@@ -1,6 +1,6 @@
 //! Grids and lists.
 
-use super::{ButtonNode, Choice, Node};
+use super::{Absence, ButtonNode, Choice, MarkRef, Node};
 use crate::page::show::CellView;
 use crate::page::told::Told;
 use serde::Serialize;
@@ -74,6 +74,17 @@ pub struct RowNode {
     pub cells: Vec<Told<CellView>>,
     /// Buttons.
     pub buttons: Vec<ButtonNode>,
+    /// Marks of the overlay of reasons.
+    pub marks: Option<RowMarks>,
+}
+
+/// Marks of a row and of its cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowMarks {
+    /// Of the row.
+    pub row: MarkRef,
+    /// Of each cell that needs one.
+    pub cells: Vec<Option<MarkRef>>,
 }
 
 /// Which part of a list is shown.
@@ -125,6 +136,8 @@ pub struct DataGridNode {
     pub has_row_buttons: bool,
     /// Which part is shown.
     pub paging: Option<Paging>,
+    /// What the overlay of reasons says of the list.
+    pub xray: Option<Absence>,
 }
 
 /// A list.
@@ -143,6 +156,8 @@ pub struct ListViewNode {
     pub items: Vec<ItemNode>,
     /// Which part is shown.
     pub paging: Option<Paging>,
+    /// What the overlay of reasons says of the list.
+    pub xray: Option<Absence>,
 }
 
 /// An item of a list.
@@ -150,6 +165,8 @@ pub struct ListViewNode {
 pub struct ItemNode {
     /// Handle of its object.
     pub key: String,
+    /// Mark of the overlay of reasons.
+    pub mark: Option<MarkRef>,
     /// Widgets.
     #[serde(skip)]
     pub children: Vec<Node>,

@@ -5,9 +5,12 @@
 
 mod field;
 mod list;
+mod xray;
 
 pub use field::{ButtonNode, Choice, FieldState, InputNode};
-pub use list::{ColumnHead, DataGridNode, FilterNode, ItemNode, ListState, ListViewNode, Paging, Pair, RowNode, SortNode};
+pub use list::{ColumnHead, DataGridNode, FilterNode, ItemNode, ListState, ListViewNode, Paging, Pair, RowMarks, RowNode, SortNode};
+
+pub use xray::{Absence, AbsentNode, Counts, Legend, MarkNode, MarkRef, MarkedNode, MenuMark};
 
 use super::show::CellView;
 use super::told::Told;
@@ -30,6 +33,8 @@ pub struct View {
     pub nodes: Vec<Node>,
     /// Problems of a refused form that stand at no field of it.
     pub problems: Vec<String>,
+    /// The reasons behind the marks, when the reader asked for them and may have them.
+    pub legend: Option<Legend>,
 }
 
 /// A form: inputs and buttons refer to it by id.
@@ -45,7 +50,7 @@ pub struct Form {
 
 /// One widget.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "each is the widget of the same name in docs/MODEL.md")]
+#[expect(missing_docs, reason = "each is the widget of the same name in docs/MODEL.md, or a mark of the overlay of reasons")]
 pub enum Node {
     Container(ContainerNode),
     Columns(Vec<ColumnNode>),
@@ -62,6 +67,8 @@ pub enum Node {
     Reference(Box<InputNode>),
     Stat(StatNode),
     Button(ButtonNode),
+    Marked(MarkedNode),
+    Absent(AbsentNode),
 }
 
 impl Node {
@@ -83,6 +90,8 @@ impl Node {
             Self::Reference(_) => "reference",
             Self::Stat(_) => "stat",
             Self::Button(_) => "button",
+            Self::Marked(_) => "marked",
+            Self::Absent(_) => "absent",
         }
     }
 }
@@ -186,6 +195,8 @@ pub struct DataViewNode {
     pub state: DataState,
     /// No input in it can be edited.
     pub read_only: bool,
+    /// Mark of the overlay of reasons.
+    pub mark: Option<MarkRef>,
     /// Widgets.
     #[serde(skip)]
     pub children: Vec<Node>,

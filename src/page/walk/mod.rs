@@ -11,8 +11,10 @@ use super::facts::{Facts, Permits};
 use super::paths::{Wanted, holds_widget, is_simple};
 use super::told::Told;
 use super::view::{Node, View};
+use super::xray::Xray;
 use super::{PageContext, PageError, widget};
 use crate::access::{Authority, Feedback, Permit, Query, Rule};
+use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::Root;
 use crate::model::{Action, Model, Page, Path, Reference, ViewSource, Widget, WidgetKind, each_widget};
@@ -134,6 +136,8 @@ pub(in crate::page) struct Walk<'c, 'a> {
     pub(in crate::page) offer: Option<Offer>,
     feedback: Vec<Feedback>,
     news: i64,
+    /// Reasons, where they are wanted: never in a deed.
+    pub(in crate::page) xray: Option<Xray>,
 }
 
 impl<'c, 'a> Walk<'c, 'a> {
@@ -141,6 +145,7 @@ impl<'c, 'a> Walk<'c, 'a> {
     pub(in crate::page) fn new(page: &'c Page, context: &'c mut PageContext<'a>, act: Option<Act>) -> Result<Self, PageError> {
         let model = context.grants.model().clone();
         let feedback = context.form.map(|form| form.feedback.clone()).unwrap_or_default();
+        let act_is_none = act.is_none();
         let mut walk = Self {
             page,
             model,
@@ -156,6 +161,7 @@ impl<'c, 'a> Walk<'c, 'a> {
             offer: None,
             feedback,
             news: 0,
+            xray: (context.xray && act_is_none).then(Xray::default),
             context,
         };
         walk.refuse_unknown_keys()?;
@@ -258,11 +264,13 @@ impl<'c, 'a> Walk<'c, 'a> {
     pub(in crate::page) fn run(mut self) -> Result<(View, Self), PageError> {
         let top = Self::top();
         let page = self.page;
+        self.mark_page();
         let nodes = self.widgets(&page.content, &top)?;
         let title = self.plain(&page.title, &top)?;
         let forms = self.seal_forms();
         let problems = self.feedback.iter().map(|feedback| feedback.message.clone()).collect();
-        let view = View { page: self.page.name.clone(), title, layout: self.page.layout, forms, nodes, problems };
+        let legend = self.legend();
+        let view = View { page: self.page.name.clone(), title, layout: self.page.layout, forms, nodes, problems, legend };
         Ok((view, self))
     }
 
@@ -270,9 +278,9 @@ impl<'c, 'a> Walk<'c, 'a> {
     pub(in crate::page) fn widgets(&mut self, widgets: &[Widget], scope: &Scope) -> Result<Vec<Node>, PageError> {
         let mut nodes = Vec::with_capacity(widgets.len());
         for one in widgets {
-            if self.visible(one, scope)? {
-                nodes.extend(widget::node(self, one, scope)?);
-            }
+            let visible = self.visible(one, scope)?;
+            let node = if visible { widget::node(self, one, scope)? } else { None };
+            nodes.extend(if self.xray.is_some() { self.marked(one, scope, visible, node)? } else { node });
         }
         Ok(nodes)
     }
@@ -296,6 +304,11 @@ impl<'c, 'a> Walk<'c, 'a> {
         self.permits.view(self.context, entity)
     }
 
+    /// Whether this is a deed, in a build where action access was taken away: then every button and
+    /// every field that the page has in a form counts as offered.
+    pub(in crate::page) fn is_unguarded(&self) -> bool {
+        self.act.is_some() && !stands(Removable::ActionAccess)
+    }
     /// Whether a list is walked: in a deed only the one that holds the button.
     pub(in crate::page) fn skips(&self, widgets: &[Widget]) -> bool {
         self.act.as_ref().is_some_and(|act| !holds_widget(widgets, &act.button))

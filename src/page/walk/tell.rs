@@ -17,6 +17,7 @@ impl Walk<'_, '_> {
     /// Whether a widget is to be shown; a condition that cannot be decided does not hold.
     pub(in crate::page) fn visible(&mut self, widget: &Widget, scope: &Scope) -> Result<bool, PageError> {
         match &widget.visible {
+            Some(_) if self.is_unguarded() => Ok(true),
             Some(condition) => self.holds(condition, scope),
             None => Ok(true),
         }

@@ -11,7 +11,7 @@ use crate::model::{Column, ColumnShow, DataGrid, Path, Widget, WidgetKind};
 use crate::page::PageError;
 use crate::page::show::{CellView, align};
 use crate::page::told::Told;
-use crate::page::view::{ButtonNode, ColumnHead, DataGridNode, ListState, Node, Pair, RowNode, SortNode};
+use crate::page::view::{Absence, ButtonNode, ColumnHead, DataGridNode, ListState, Node, Pair, RowNode, SortNode};
 use crate::page::walk::{Scope, This, Walk};
 
 pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, grid: &DataGrid, scope: &Scope) -> Result<Node, PageError> {
@@ -31,12 +31,14 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, grid: &DataGrid, scope: &S
         buttons: buttons(walk, &grid.buttons, scope)?,
         has_row_buttons: !grid.row_buttons.is_empty(),
         paging: None,
+        xray: None,
     };
     if !walk.skips(&grid.row_buttons)
         && let Some(source) = Source::open(walk, &grid.source, scope)?
     {
         fill(walk, id, grid, source, scope, &mut node)?;
     }
+    explain_closed(walk, grid, scope, &mut node)?;
     Ok(Node::DataGrid(Box::new(node)))
 }
 
@@ -66,6 +68,10 @@ fn fill(
         source.learn(&mut walk.facts, &rows);
     }
     node.rows = grid_rows(walk, grid, &paths, &places, &rows, scope)?;
+    if let Some(marks) = walk.mark_list(called(walk, grid, node), &grid.source, &source, Some(&rows), &paths)? {
+        walk.mark_rows(&marks, &paths, &mut node.rows);
+        node.xray = Some(marks.absence);
+    }
     node.state = match (node.rows.is_empty(), asked.narrows()) {
         (false, _) => ListState::Rows,
         (true, true) => ListState::NothingMatches,
@@ -75,6 +81,41 @@ fn fill(
     node.paging = (!node.rows.is_empty()).then_some(paging);
     node.columns = heads(walk, id, grid, &asked);
     tools(walk, id, grid, &asked, node)
+}
+
+/// What the grid is called among the reasons: text of the model.
+fn called(walk: &Walk<'_, '_>, grid: &DataGrid, node: &DataGridNode) -> String {
+    let title = node.title.as_ref().filter(|title| !title.is_data()).map(|title| title.peek().clone());
+    title.unwrap_or_else(|| walk.model.entity(&grid.source.entity).map_or_else(String::new, |entity| entity.label_plural.clone()))
+}
+
+/// For the overlay of reasons: a grid that is not for the reader, and buttons that are not shown.
+fn explain_closed(walk: &mut Walk<'_, '_>, grid: &DataGrid, scope: &Scope, node: &mut DataGridNode) -> Result<(), PageError> {
+    if node.xray.is_none() {
+        let Some(mark) = walk.mark_closed(&grid.source.entity) else { return Ok(()) };
+        node.xray = Some(Absence { mark, counts: None, uncounted: false, columns: Vec::new(), buttons: Vec::new() });
+    }
+    let mut absent = Vec::new();
+    for widget in &grid.buttons {
+        let WidgetKind::Button(declared) = &widget.kind else { continue };
+        let visible = walk.visible(widget, scope)?;
+        if !visible || button(walk, &widget.id, declared, scope)?.is_none() {
+            absent.extend(walk.absent_button(widget, scope, visible)?);
+        }
+    }
+    // The buttons of rows are told of once, not in each row.
+    for widget in &grid.row_buttons {
+        let shown = |row: &RowNode| row.buttons.iter().any(|one| one.id.rsplit_once('-').is_some_and(|(id, _)| id == widget.id));
+        if !node.rows.iter().any(shown) && !node.rows.is_empty() {
+            let this = This { entity: grid.source.entity.clone(), id: crate::domain::ObjectId(0), life: crate::page::walk::Life::Fresh };
+            let row = scope.row(this, 0, String::new());
+            absent.extend(walk.absent_button(widget, &row, widget.visible.is_none())?);
+        }
+    }
+    if let Some(xray) = &mut node.xray {
+        xray.buttons = absent;
+    }
+    Ok(())
 }
 
 /// The member path of a column, when it shows one.
@@ -114,7 +155,7 @@ fn grid_rows(
             cells.push(cell.map(|cell| CellView { align: side(column, kind), ..cell }));
         }
         let href = grid.opens.as_ref().map(|open| walk.href(open, &inner)).transpose()?.flatten();
-        nodes.push(RowNode { key, href, cells, buttons: buttons(walk, &grid.row_buttons, &inner)? });
+        nodes.push(RowNode { key, href, cells, buttons: buttons(walk, &grid.row_buttons, &inner)?, marks: None });
     }
     Ok(nodes)
 }

@@ -19,7 +19,7 @@ enum Found {
 }
 
 pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &Scope) -> Result<Node, PageError> {
-    let mut node = DataViewNode { id: id.to_owned(), state: DataState::Nothing, read_only: view.read_only, children: Vec::new() };
+    let mut node = DataViewNode { id: id.to_owned(), state: DataState::Nothing, read_only: view.read_only, mark: None, children: Vec::new() };
     if scope.view.is_none() && walk.skips(&view.content) {
         return Ok(Node::DataView(node));
     }
@@ -28,6 +28,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &S
         Found::Nothing => return Ok(Node::DataView(node)),
         Found::NotForYou => {
             node.state = DataState::NotForYou;
+            node.mark = walk.mark_closed(&view.entity);
             return Ok(Node::DataView(node));
         }
     };
@@ -42,6 +43,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &S
         read_only,
         saves,
     };
+    node.mark = walk.mark_object(&this, scope)?;
     if scope.row.is_none() {
         walk.bind(Bound { view: id.to_owned(), form, this, set });
     }

@@ -110,6 +110,9 @@ pub(super) fn state(
     read_only: Option<&crate::expr::Typed>,
     scope: &Scope,
 ) -> Result<FieldState, PageError> {
+    if walk.is_unguarded() && !scope.read_only && scope.row.is_none() && scope.view.is_some() {
+        return Ok(FieldState::Editable);
+    }
     if *cell.peek() == Cell::Withheld {
         return Ok(FieldState::Withheld);
     }

@@ -12,13 +12,17 @@ use crate::store::lower::Condition;
 use crate::store::statements::Source;
 use crate::store::{Store, inside, links};
 
-/// The rows a reader gets.
-pub(in crate::store) fn view(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Rows, ObjectError> {
-    let mut answer = rows(store, rights, query, &query.paths)?;
+/// The rows a reader gets, and the one that follows them.
+pub(in crate::store) fn view(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    query: &Query,
+) -> Result<(Rows, Option<ObjectId>), ObjectError> {
+    let (mut answer, next) = rows(store, rights, query, &query.paths)?;
     if let Some(cap) = query.total {
         answer.total = Some(total(store, rights, query, cap)?);
     }
-    Ok(answer)
+    Ok((answer, next))
 }
 
 /// The objects a flow gets: every member that it may read; many-to-many ones only if asked for.
@@ -29,7 +33,7 @@ pub(in crate::store) fn load(store: &mut Store<'_>, rights: &Rights, query: &Que
     let wanted = first.compiled.readable.iter().filter(|(name, r)| !matches!(r.value, Source::Link) || asked(name));
     let names: Vec<Name> = wanted.map(|(name, _)| name.clone()).collect();
     let paths: Vec<Path> = names.iter().map(|name| vec![name.clone()]).collect();
-    let found = rows(store, rights, query, &paths)?;
+    let (found, _) = rows(store, rights, query, &paths)?;
     let object = |row: Row| LoadedObject {
         entity: query.entity.clone(),
         id: row.id,
@@ -105,13 +109,15 @@ pub(in crate::store) fn compose<'a>(
     Ok(Question { frame, ends, sql, kinds })
 }
 
-fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<Rows, ObjectError> {
+fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<(Rows, Option<ObjectId>), ObjectError> {
     let question = compose(store, rights, query, paths)?;
     let mut found = fetch(store.conn, &question.sql, &store.params, &question.kinds).map_err(wire)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let next = found.get(limit).and_then(|row| row.first()).and_then(Value::as_object);
     let more = found.len() > limit;
     found.truncate(limit);
-    Ok(Rows { rows: read(store, rights, &question.frame, &question.ends, found)?, more, total: None })
+    let rows = read(store, rights, &question.frame, &question.ends, found)?;
+    Ok((Rows { rows, more, total: None }, next))
 }
 
 fn read(

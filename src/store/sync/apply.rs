@@ -23,6 +23,7 @@ pub fn plan(conn: &mut Conn, model: &Model, now: NaiveDateTime) -> Result<Plan, 
     let (wanted, former) = wanted(model, &tables);
     let mut ask = Ask { conn, params: &params };
     let (applied, text) = state::applied(&mut ask)?;
+    let in_force = state::in_force(&mut ask)?;
     state::check(&mut ask, &applied, &wanted)?;
     let mut plan = Diff::new(ask, dialect, model, &applied, &wanted, &former).plan()?;
     plan.first = text.is_empty();
@@ -31,12 +32,22 @@ pub fn plan(conn: &mut Conn, model: &Model, now: NaiveDateTime) -> Result<Plan, 
         // Only notes differ (a longer text, say): the note is renewed without a statement of its own.
         plan.steps.push(super::Step::new("note the new limits", Vec::new()));
     }
+    if plan.steps.is_empty() && in_force != model.fingerprint {
+        // The tables stay as they are; rules, pages or flows differ, and all nodes must run the same.
+        plan.steps.push(super::Step::new("put this model in force (no table changes)", Vec::new()));
+    }
     Ok(plan)
+}
+
+/// The fingerprint of the model that was applied last: every node must run that one. Empty if none was.
+pub fn model_in_force(conn: &mut Conn) -> Result<String, DbError> {
+    let now = NaiveDateTime::default();
+    state::in_force(&mut Ask { conn, params: &Params::new(None, now, now.date()) })
 }
 
 /// Brings the database to the model's shape in one transaction. Losses must be named in `accepted`.
 pub fn apply(db: &Db, model: &Model, accepted: &BTreeSet<String>, now: NaiveDateTime) -> Result<Plan, SyncError> {
-    let done = db.write(|conn| {
+    let done = db.owner(|conn| {
         if conn.dialect() == Dialect::Postgres {
             conn.batch(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
         }
@@ -71,7 +82,7 @@ fn carry_out(conn: &mut Conn, model: &Model, plan: &Plan, now: NaiveDateTime) ->
     };
     let mut sql = Sql::new();
     sql.raw("INSERT INTO schema_state (id, fingerprint, applied, at) VALUES (1, ");
-    sql.append(&text(&format!("model {}", model.fingerprint))).raw(", ").append(&text(&plan.applied)).raw(", ");
+    sql.append(&text(&format!("{}{}", state::MODEL, model.fingerprint))).raw(", ").append(&text(&plan.applied)).raw(", ");
     sql.param(crate::db::sql::Param::Now).raw(") ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, ");
     sql.raw("applied = excluded.applied, at = excluded.at");
     execute(conn, &sql, &params).map(drop)

@@ -13,7 +13,7 @@ mod indexes;
 mod layout;
 mod state;
 
-pub use apply::{apply, plan};
+pub use apply::{apply, model_in_force, plan};
 
 use crate::db::sql::Sql;
 use crate::db::{DbError, Dialect};

@@ -7,6 +7,9 @@ use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Value};
 use std::collections::{BTreeSet, HashMap};
 
+/// What stands before the fingerprint in the note.
+pub(super) const MODEL: &str = "model ";
+
 /// Asks the database while a plan is made or carried out.
 pub(super) struct Ask<'a> {
     pub conn: &'a mut Conn,
@@ -61,6 +64,15 @@ pub(super) fn applied(ask: &mut Ask<'_>) -> Result<(Layout, String), SyncError> 
     }
     let layout = serde_json::from_str(&text).map_err(SyncError::State)?;
     Ok((layout, text))
+}
+
+/// The fingerprint of the model last applied; empty if none was.
+pub(super) fn in_force(ask: &mut Ask<'_>) -> Result<String, DbError> {
+    let mut sql = Sql::new();
+    sql.raw("SELECT fingerprint FROM schema_state WHERE id = 1");
+    let found = ask.rows(&sql, &[Kind::Text])?;
+    let text = found.first().and_then(|row| row.first()).and_then(Value::as_text).unwrap_or_default();
+    Ok(text.strip_prefix(MODEL).unwrap_or_default().to_owned())
 }
 
 /// Refuses when tables or columns that were applied are gone, or ones to be made are there already.

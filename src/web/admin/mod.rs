@@ -31,6 +31,8 @@ fn path(part: Part) -> &'static str {
         Part::Matrix => "/admin/matrix",
         Part::Audit => "/admin/audit",
         Part::Log => "/admin/log",
+        // It has no page of its own: it lies over all others.
+        Part::Explain => "/",
     }
 }
 
@@ -40,6 +42,7 @@ fn title(part: Part) -> &'static str {
         Part::Matrix => "Effective rights",
         Part::Audit => "What happened",
         Part::Log => "Log",
+        Part::Explain => "Reasons on every page",
     }
 }
 

@@ -1,0 +1,181 @@
+//! What SQLite is answered when it asks whether a statement may be prepared.
+//!
+//! Guarantees: under the authority of a set of rights a statement reaches stored rows through the
+//! set's own views only, and writes only what its standing lists; nobody has no authority at all;
+//! what is not named here is refused. Pure: the question is put by `guard`.
+//! Deliberately not here: which rows and members those views show.
+
+use super::{Purpose, Standing, TableWrites};
+use libsqlite3_sys as ffi;
+use std::sync::Arc;
+
+/// Whose statements run on a connection at the moment.
+#[derive(Clone, Debug)]
+pub(super) enum Authority {
+    /// The owner of the schema: everything.
+    Owner,
+    /// The server: all data, but neither the schema nor the trail.
+    System,
+    /// Whoever appends to the trail.
+    Trail,
+    /// Nobody: nothing.
+    Nobody,
+    /// Whoever moves a transaction on, and does nothing else.
+    Control,
+    /// A set of rights.
+    Set(Arc<Scope>),
+}
+
+/// The rights of a set, ready to be asked.
+#[derive(Debug)]
+pub(super) struct Scope {
+    pub standing: Standing,
+    pub purpose: Purpose,
+    /// What the names of the set's own views begin with.
+    own: [String; 2],
+    /// The comment at the head of each statement, which keeps apart what is prepared under different authority.
+    pub tag: String,
+}
+
+impl Scope {
+    pub(super) fn new(standing: &Standing, purpose: Purpose) -> Self {
+        let set = &standing.set;
+        let letter = if purpose == Purpose::Read { 'r' } else { 'w' };
+        Self {
+            own: [format!("r_{set}_"), format!("w_{set}_")],
+            tag: format!("/*{set} {letter}*/ "),
+            standing: standing.clone(),
+            purpose,
+        }
+    }
+
+    fn owns(&self, name: &str) -> bool {
+        self.own.iter().any(|prefix| name.starts_with(prefix.as_str()))
+    }
+    fn writes(&self, table: &str) -> Option<&TableWrites> {
+        if self.purpose == Purpose::Write { self.standing.writes.0.get(table) } else { None }
+    }
+}
+
+/// What a statement wants to do, in SQLite's words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'a> {
+    pub action: i32,
+    /// Mostly the table.
+    pub first: &'a str,
+    /// Mostly the column.
+    pub second: &'a str,
+    /// Which database file; SQLite leaves it out where the statement does.
+    pub schema: Option<&'a str>,
+    /// The innermost view or trigger that asks, not the statement itself.
+    pub inside: Option<&'a str>,
+}
+
+/// Functions that the store's statements call, and those that say in whose name they run.
+const FUNCTIONS: [&str; 20] = [
+    "abs",
+    "coalesce",
+    "count",
+    "date",
+    "instr",
+    "julianday",
+    "length",
+    "lower",
+    "max",
+    "min",
+    "nullif",
+    "portcullis_now",
+    "portcullis_set",
+    "portcullis_today",
+    "portcullis_user",
+    "strftime",
+    "substr",
+    "sum",
+    "trim",
+    "upper",
+];
+/// Functions that reach out of the database.
+const DANGEROUS: [&str; 3] = ["load_extension", "fts3_tokenizer", "writefile"];
+/// The trail: its records, and the ends of its chains.
+const TRAIL: [&str; 2] = ["audit_record", "audit_head"];
+/// Pragmas whose value the server relies on.
+const SETTLED: [&str; 6] =
+    ["query_only", "writable_schema", "trusted_schema", "foreign_keys", "recursive_triggers", "ignore_check_constraints"];
+
+/// Whether a statement that asks this may be prepared.
+pub(super) fn admits(authority: &Authority, question: &Question<'_>) -> bool {
+    match authority {
+        Authority::Owner => true,
+        Authority::System => system(question),
+        Authority::Trail => trail(question),
+        Authority::Nobody => false,
+        Authority::Control => matches!(question.action, ffi::SQLITE_TRANSACTION | ffi::SQLITE_SAVEPOINT),
+        Authority::Set(scope) => set(scope, question),
+    }
+}
+
+fn system(asked: &Question<'_>) -> bool {
+    match asked.action {
+        ffi::SQLITE_SELECT | ffi::SQLITE_READ | ffi::SQLITE_RECURSIVE | ffi::SQLITE_TRANSACTION | ffi::SQLITE_SAVEPOINT => true,
+        ffi::SQLITE_INSERT | ffi::SQLITE_UPDATE | ffi::SQLITE_DELETE => {
+            !asked.first.starts_with("sqlite_") && !TRAIL.contains(&asked.first)
+        }
+        ffi::SQLITE_FUNCTION => !DANGEROUS.contains(&asked.second),
+        ffi::SQLITE_PRAGMA => asked.second.is_empty() || !SETTLED.contains(&asked.first),
+        _ => false,
+    }
+}
+
+fn trail(asked: &Question<'_>) -> bool {
+    match asked.action {
+        ffi::SQLITE_SELECT => true,
+        ffi::SQLITE_INSERT => TRAIL.contains(&asked.first),
+        ffi::SQLITE_READ | ffi::SQLITE_UPDATE => asked.first == "audit_head",
+        _ => false,
+    }
+}
+
+fn set(scope: &Scope, asked: &Question<'_>) -> bool {
+    let here = asked.schema == Some("main") && asked.inside.is_none();
+    let table = if here { scope.writes(asked.first) } else { None };
+    match asked.action {
+        // A walk down a tree asks for recursion; what it reads is asked for by itself.
+        ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE => true,
+        ffi::SQLITE_FUNCTION => FUNCTIONS.contains(&asked.second),
+        ffi::SQLITE_READ => reads(scope, asked),
+        ffi::SQLITE_INSERT => table.is_some_and(|table| table.insert),
+        ffi::SQLITE_DELETE => table.is_some_and(|table| table.delete),
+        ffi::SQLITE_UPDATE => table.is_some_and(|table| table.update.contains(asked.second)),
+        _ => false,
+    }
+}
+
+fn reads(scope: &Scope, asked: &Question<'_>) -> bool {
+    // A row that is read without any of its columns is asked for by the name of its table alone.
+    let named = asked.schema.is_none() && asked.second.is_empty();
+    if asked.schema != Some("main") && !named {
+        return false;
+    }
+    // The set's own views are what the owner made them. A write also brings in the triggers of its table, of
+    // every set, and what these look at; the first step into such a view or table is asked for without them.
+    let made = |inside: &str| scope.owns(inside) || (scope.purpose == Purpose::Write && is_generated(inside));
+    if scope.owns(asked.first) || asked.inside.is_some_and(made) {
+        return true;
+    }
+    let key = |table: &TableWrites| matches!(asked.second, "id" | "version") || table.keys.contains(asked.second);
+    asked.inside.is_none() && scope.writes(asked.first).is_some_and(key)
+}
+
+/// Whether only the owner may give something this name: `r_`, `w_` or `g_`, a set, and what it is made for.
+pub(super) fn is_generated(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let lettered = matches!(bytes.next(), Some(b'r' | b'w' | b'g')) && bytes.next() == Some(b'_');
+    lettered
+        && bytes.by_ref().take(16).filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count() == 16
+        && bytes.next() == Some(b'_')
+}
+
+/// Whether fixed text speaks of something that only the owner names, which statements name by identifiers only.
+pub(super) fn speaks_of_generated(text: &str) -> bool {
+    text.match_indices('_').filter_map(|(at, _)| text.get(at.checked_sub(1)?..)).any(|rest| is_generated(rest))
+}

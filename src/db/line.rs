@@ -1,0 +1,150 @@
+//! Connections of a pool: made, judged, lent.
+
+use super::admit::Authority;
+use super::conn::{Conn, Mode, Wire};
+use super::{DbError, postgres, sqlite};
+use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
+use r2d2::ManageConnection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What the connections of a database count together.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub statements: AtomicU64,
+    pub cached: AtomicU64,
+    pub generation: AtomicU64,
+}
+
+/// Where connections lead, and as whom.
+#[derive(Clone)]
+pub(super) enum Source {
+    /// A file, for this use, with this authority while nothing runs.
+    Sqlite(PathBuf, Mode, Authority),
+    Postgres(Box<postgres::Target>),
+}
+
+/// Makes connections for the pool and judges the used ones.
+#[derive(Clone)]
+pub(super) struct Maker {
+    pub source: Source,
+    pub counts: Arc<Counts>,
+}
+
+/// A pooled connection.
+pub(super) struct Line {
+    pub conn: Conn,
+    gone: Arc<AtomicBool>,
+    generation: u64,
+}
+
+impl Maker {
+    /// Opens a connection.
+    pub(super) fn open(&self) -> Result<Line, DbError> {
+        let generation = self.counts.generation.load(Ordering::SeqCst);
+        let counter = Counter(self.counts.clone());
+        Ok(match &self.source {
+            Source::Sqlite(path, mode, rest) => {
+                let (wire, guard) = sqlite::open(path, *mode, counter)?;
+                let mut conn = Conn::new(Wire::Sqlite(wire, guard));
+                conn.rest(rest.clone());
+                Line { conn, gone: Arc::default(), generation }
+            }
+            Source::Postgres(target) => {
+                let (mut wire, roles, gone) = target.connect()?;
+                wire.set_instrumentation(counter);
+                Line { conn: Conn::new(Wire::Pg(wire, roles)), gone, generation }
+            }
+        })
+    }
+
+    /// A pool of at most so many.
+    pub(super) fn pool(self, size: u32) -> r2d2::Pool<Self> {
+        r2d2::Pool::builder()
+            .max_size(size)
+            // At least one: the pool replaces a broken connection only to keep this many idle, and
+            // without a replacement nobody wakes those who wait for it.
+            .min_idle(Some(1))
+            .test_on_check_out(true)
+            .connection_timeout(postgres::CONNECT)
+            .idle_timeout(Some(Duration::from_secs(600)))
+            .max_lifetime(Some(Duration::from_secs(1800)))
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(self)
+    }
+
+    fn usable(&self, line: &Line) -> Result<(), DbError> {
+        let current = self.counts.generation.load(Ordering::SeqCst) == line.generation;
+        if current && !line.gone.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(DbError::Unavailable("the connection is of yesterday".into()))
+    }
+}
+
+/// Takes a connection from a pool.
+pub(super) fn take(pool: &r2d2::Pool<Maker>) -> Result<r2d2::PooledConnection<Maker>, DbError> {
+    pool.get().map_err(|error| {
+        // All connections exist and are in use: the database is there, but everybody wants it.
+        let crowded = pool.state().connections >= pool.max_size();
+        if crowded { DbError::Busy(error.into()) } else { DbError::Unavailable(error.into()) }
+    })
+}
+
+impl ManageConnection for Maker {
+    type Connection = Line;
+    type Error = DbError;
+
+    fn connect(&self) -> Result<Line, DbError> {
+        self.open()
+    }
+
+    // Asks nothing of the server: a lost socket raises a flag by itself, so no request pays for a round trip.
+    fn is_valid(&self, line: &mut Line) -> Result<(), DbError> {
+        self.usable(line)
+    }
+
+    fn has_broken(&self, line: &mut Line) -> bool {
+        self.usable(line).is_err() || line.conn.is_broken()
+    }
+}
+
+/// Lends connections for users' reads to the transactions that need one.
+#[derive(Clone)]
+pub(super) struct Lender(pub r2d2::Pool<Maker>);
+
+/// A lent connection. It goes back without a transaction and without authority.
+pub(super) struct Lent(r2d2::PooledConnection<Maker>);
+
+impl Lender {
+    pub(super) fn lend(&self) -> Result<Lent, DbError> {
+        take(&self.0).map(Lent)
+    }
+}
+
+impl Lent {
+    pub(super) fn conn(&mut self) -> &mut Conn {
+        &mut self.0.conn
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.conn.hand_back();
+    }
+}
+
+/// Counts every statement on every connection of the pool.
+struct Counter(Arc<Counts>);
+
+impl Instrumentation for Counter {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartQuery { .. } => self.0.statements.fetch_add(1, Ordering::SeqCst),
+            InstrumentationEvent::CacheQuery { .. } => self.0.cached.fetch_add(1, Ordering::SeqCst),
+            _ => 0,
+        };
+    }
+}

@@ -1,0 +1,200 @@
+//! What a reader may have of a row, decided in memory, rule by rule.
+//!
+//! Guarantees: only the rules of the rights and values re-read by key decide; neither the SQL
+//! conditions nor what was compiled for them is looked at.
+
+use super::values::{At, Values};
+use crate::access::{ObjectError, Rights};
+use crate::domain::{Name, ObjectId, QName, Value};
+use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
+use crate::store::Caller;
+use crate::store::tables::Hop;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why there is no decision.
+pub(super) enum Stop {
+    /// A value was not read yet.
+    Missing,
+    /// It cannot be decided at all.
+    Failed(ObjectError),
+}
+
+pub(super) type Decided<T> = Result<T, Stop>;
+
+/// Where a path leads to.
+pub(super) enum Reach {
+    /// Not so far: the reader may not go on.
+    Shut,
+    /// Not so far: a reference that the reader sees is empty.
+    Nowhere,
+    /// To this object, which the reader may see.
+    Row(At, ObjectId),
+}
+
+/// The rules that let a member be read; `None` when one of them is without a condition.
+type Granting = Option<Arc<[usize]>>;
+
+/// Decides for one reader.
+pub(super) struct Reader<'a> {
+    pub values: Values<'a>,
+    rights: &'a Rights,
+    caller: Caller,
+    /// Member → the rules that let it be read.
+    granting: Vec<(At, Name, Granting)>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(values: Values<'a>, rights: &'a Rights, caller: Caller) -> Self {
+        Self { values, rights, caller, granting: Vec::new() }
+    }
+
+    pub(super) fn place(&mut self, entity: &QName) -> Decided<At> {
+        self.values.place(entity).ok_or(Stop::Failed(crate::store::error::fault("this entity is not stored")))
+    }
+
+    /// What an evaluation comes to; missing values are noted by what it reads from.
+    pub(super) fn told<T>(&self, result: Result<T, EvalError>) -> Decided<T> {
+        result.map_err(|error| if self.values.missing { Stop::Missing } else { Stop::Failed(ObjectError::Fault(error.into())) })
+    }
+
+    pub(super) fn compute(&mut self, e: &Typed, this: ObjectId, variables: &BTreeMap<Name, Value>) -> Decided<Value> {
+        let environment =
+            Environment { this: Some(this), user: self.caller.user, roles: &self.rights.roles, now: self.caller.now, variables };
+        let result = evaluate(e, &environment, &mut self.values);
+        self.told(result)
+    }
+
+    /// Any rule that gives something to read holds for the row.
+    pub(super) fn visible(&mut self, at: At, id: ObjectId) -> Decided<bool> {
+        let Some(rights) = self.values.rules(at).cloned() else { return Ok(false) };
+        let giving = || rights.rules.iter().enumerate().filter(|(_, rule)| !rule.read.is_empty());
+        // Without a condition it does not depend on the row, which need not be read then.
+        if giving().any(|(_, rule)| rule.condition.is_none()) {
+            return Ok(true);
+        }
+        self.any(at, id, giving().map(|(n, _)| n))
+    }
+
+    /// Any rule that lets the member be read holds for the row.
+    pub(super) fn shown(&mut self, at: At, id: ObjectId, member: &Name) -> Decided<bool> {
+        let Some(rights) = self.values.rules(at) else { return Ok(false) };
+        let granting = match self.granting.iter().find(|(of, name, _)| *of == at && name == member) {
+            Some((_, _, known)) => known.clone(),
+            None => {
+                let giving = rights.rules.iter().enumerate().filter(|(_, rule)| rule.read.contains(member));
+                let made: Granting = match giving.clone().any(|(_, rule)| rule.condition.is_none()) {
+                    true => None,
+                    false => Some(giving.map(|(n, _)| n).collect()),
+                };
+                self.granting.push((at, member.clone(), made.clone()));
+                made
+            }
+        };
+        match granting {
+            Some(rules) => self.any(at, id, rules.iter().copied()),
+            None => Ok(true),
+        }
+    }
+
+    fn any(&mut self, at: At, id: ObjectId, rules: impl Iterator<Item = usize>) -> Decided<bool> {
+        let there = self.values.exists(at, id);
+        if !self.told(there)? {
+            return Ok(false);
+        }
+        let mut missing = false;
+        for rule in rules {
+            match self.holds(at, id, rule) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                // The others may tell what else is missing, or that it does not matter.
+                Err(Stop::Missing) => missing = true,
+                Err(failed) => return Err(failed),
+            }
+        }
+        if missing { Err(Stop::Missing) } else { Ok(false) }
+    }
+
+    fn holds(&mut self, at: At, id: ObjectId, number: usize) -> Decided<bool> {
+        if let Some(known) = self.values.verdict(at, id, number) {
+            return Ok(known);
+        }
+        let rule = self.values.rules(at).and_then(|rights| rights.rules.get(number)).cloned();
+        let Some(rule) = rule else { return Ok(false) };
+        let holds = match &rule.condition {
+            None => true,
+            Some(condition) => self.compute(condition, id, &BTreeMap::new())?.holds(),
+        };
+        self.values.note(at, id, number, holds);
+        Ok(holds)
+    }
+
+    /// Follows the steps before the last one: each reference shown, each row on the way visible.
+    pub(super) fn reach(&mut self, at: At, id: ObjectId, way: &[Name]) -> Decided<Reach> {
+        let (mut at, mut id) = (at, id);
+        for name in way {
+            let table = self.values.table(at).map_err(Stop::Failed)?.clone();
+            let own = table.entity.associations.get(name);
+            let (next, target) = match (own, table.entity.inverses.get(name)) {
+                (Some(association), _) => {
+                    if !self.shown(at, id, name)? {
+                        return Ok(Reach::Shut);
+                    }
+                    let value = self.values.member(&table.entity.name, id, name);
+                    match self.told(value)? {
+                        Value::Object(next) => (next, self.place(&association.target)?),
+                        Value::Empty => return Ok(Reach::Nowhere),
+                        _ => return Ok(Reach::Shut),
+                    }
+                }
+                (None, Some(inverse)) => {
+                    let owner = self.place(&inverse.owner)?;
+                    let first = self.values.list(&table.entity.name, id, name).map(|all| all.first().copied());
+                    let Some(next) = self.told(first)? else { return Ok(Reach::Shut) };
+                    if !self.shown(owner, next, &inverse.association)? {
+                        return Ok(Reach::Shut);
+                    }
+                    (next, owner)
+                }
+                (None, None) => return Ok(Reach::Shut),
+            };
+            if !self.visible(target, next)? {
+                return Ok(Reach::Shut);
+            }
+            (at, id) = (target, next);
+        }
+        Ok(Reach::Row(at, id))
+    }
+
+    /// The value of a member, whoever may see it.
+    pub(super) fn value(&mut self, at: At, id: ObjectId, member: &Name) -> Decided<Value> {
+        let table = self.values.table(at).map_err(Stop::Failed)?.clone();
+        let calculated = table.entity.attributes.get(member).and_then(|attribute| attribute.calculated.clone());
+        if let Some(expression) = calculated {
+            return self.compute(&expression, id, &BTreeMap::new());
+        }
+        let entity = &table.entity.name;
+        let linked = matches!(self.values.hop(entity, member), Some(Hop::Link(_)));
+        let value =
+            if linked { self.values.many(entity, id, member).map(Value::List) } else { self.values.member(entity, id, member) };
+        self.told(value)
+    }
+
+    /// What will be needed along these paths, so that it is read with the rest.
+    pub(super) fn prepare(&mut self, at: At, path: &[Name], with_last: bool) {
+        let mut at = at;
+        for (n, name) in path.iter().enumerate() {
+            let last = n + 1 == path.len();
+            if last && !with_last {
+                return;
+            }
+            let Ok(table) = self.values.table(at).cloned() else { return };
+            self.values.want_member(at, name);
+            let entity = &table.entity;
+            let next = entity.associations.get(name).map(|own| &own.target);
+            let next = next.or_else(|| entity.inverses.get(name).map(|inverse| &inverse.owner));
+            let Some(next) = next.and_then(|next| self.values.place(next)) else { return };
+            at = next;
+        }
+    }
+}
