@@ -11,6 +11,8 @@ mod crew;
 pub mod html;
 mod http;
 mod instance;
+#[cfg(feature = "knockout")]
+pub mod knockout;
 pub mod oracle;
 mod probe;
 mod raid;
@@ -43,6 +45,8 @@ pub struct Options {
     pub class: Option<Class>,
     /// Only the attack of this id, or those whose ids begin with it.
     pub only: Option<String>,
+    /// Of so many attacks of one kind one, chosen by the seed; each kind is tried at least once. 1 tries all.
+    pub thin: u64,
     /// Raised to end early; the instance is removed all the same.
     pub stop: Arc<AtomicBool>,
 }
@@ -50,7 +54,7 @@ pub struct Options {
 impl Options {
     /// Everything against one app.
     pub fn of(app: impl Into<PathBuf>) -> Self {
-        Self { app: app.into(), database: None, seed: 1, role: None, class: None, only: None, stop: Arc::default() }
+        Self { app: app.into(), database: None, seed: 1, role: None, class: None, only: None, thin: 1, stop: Arc::default() }
     }
 }
 

@@ -58,6 +58,7 @@ pub struct Raid<'i> {
     gained: BTreeSet<String>,
     pages: HashMap<(String, String), Rc<Page>>,
     handles: HashMap<String, Option<(QName, ObjectId)>>,
+    kinds: BTreeSet<String>,
 }
 
 impl<'i> Raid<'i> {
@@ -92,6 +93,7 @@ impl<'i> Raid<'i> {
             gained: BTreeSet::new(),
             pages: HashMap::new(),
             handles: HashMap::new(),
+            kinds: BTreeSet::new(),
         };
         raid.roles = raid.roles_now()?;
         Ok(raid)
@@ -136,11 +138,23 @@ impl<'i> Raid<'i> {
             return Err(AttackError::Stopped);
         }
         let id = format!("{}/{}/{subject}", class.id(), attacker.role);
-        let asked = self.options.only.as_ref().is_none_or(|only| id.starts_with(only.as_str()));
+        let asked = match &self.options.only {
+            Some(only) => id.starts_with(only.as_str()),
+            None => self.chosen(&id),
+        };
         if asked {
             self.tallies.entry(class).or_default().0 += 1;
         }
         Ok(asked.then_some(id))
+    }
+
+    /// Whether an attack is one of those that are tried: the first of its kind (what its id says up to the first object or
+    /// value), and of the others so many as were asked for.
+    fn chosen(&mut self, id: &str) -> bool {
+        let kind = id.split(['#', '?', '=']).next().unwrap_or(id);
+        let first = self.kinds.insert(kind.to_owned());
+        let sum = id.bytes().fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        first || (sum >> 32) % self.options.thin.max(1) == 0
     }
 
     /// Tries to read something.

@@ -2,6 +2,8 @@
 
 use crate::attack::{self, AttackError, Class, Options};
 use crate::config::Secret;
+#[cfg(feature = "knockout")]
+use crate::domain::knockout::Removable;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +43,29 @@ pub(super) struct Attack {
     /// What the data and the choices follow from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Of so many attacks of one kind try one (each kind at least once)
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    thin: u64,
+    #[cfg(feature = "knockout")]
+    #[command(flatten)]
+    removal: Removal,
+}
+
+/// Layers taken away, in builds that can.
+#[cfg(feature = "knockout")]
+#[derive(Args)]
+struct Removal {
+    /// Take these layers away first
+    #[arg(long, hide = true, value_delimiter = ',', value_parser = layer)]
+    remove: Vec<Removable>,
+    /// All rounds for these apps, as the tables of docs/SECURITY.md
+    #[arg(long, hide = true, value_delimiter = ',', value_name = "DIR")]
+    knock_out_table: Vec<PathBuf>,
+}
+
+#[cfg(feature = "knockout")]
+fn layer(id: &str) -> Result<Removable, String> {
+    Removable::ALL.into_iter().find(|layer| layer.id() == id).ok_or_else(|| "there is no such layer".to_owned())
 }
 
 fn class(id: &str) -> Result<Class, String> {
@@ -62,9 +87,17 @@ impl Attack {
         let stop = Arc::new(AtomicBool::new(false));
         watch(stop.clone());
         let narrowed = self.role.is_some() || self.class.is_some() || self.only.is_some();
+        #[cfg(feature = "knockout")]
+        if !self.removal.knock_out_table.is_empty() {
+            return table(&self.removal.knock_out_table, database.as_ref(), self.seed, self.thin, &stop);
+        }
         let options =
-            Options { app: self.app, database, seed: self.seed, role: self.role, class: self.class, only: self.only, stop };
-        match attack::run(&options) {
+            Options { app: self.app, database, seed: self.seed, role: self.role, class: self.class, only: self.only, thin: self.thin, stop };
+        #[cfg(feature = "knockout")]
+        let done = attack::knockout::without(&self.removal.remove, &options);
+        #[cfg(not(feature = "knockout"))]
+        let done = attack::run(&options);
+        match done {
             Ok(report) => {
                 let text = match self.format {
                     Format::Text => report.table(),
@@ -75,6 +108,19 @@ impl Attack {
             }
             Err(error) => failed(&error),
         }
+    }
+}
+
+#[cfg(feature = "knockout")]
+fn table(apps: &[PathBuf], database: Option<&Secret>, seed: u64, thin: u64, stop: &Arc<AtomicBool>) -> ExitCode {
+    match attack::knockout::table(apps, database, seed, thin, stop) {
+        Ok(table) => {
+            let told = super::out(&table.markdown());
+            let faults = table.faults();
+            faults.iter().for_each(|fault| eprintln!("portcullis: {fault}"));
+            if faults.is_empty() { told } else { ExitCode::FAILURE }
+        }
+        Err(error) => failed(&error),
     }
 }
 
