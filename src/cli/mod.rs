@@ -3,6 +3,7 @@
 //! Each prints to standard output what was asked for and to standard error what went wrong; the
 //! exit code says whether it worked. The module only wires other modules together.
 
+mod attack;
 mod check;
 mod explain;
 mod matrix;
@@ -38,6 +39,8 @@ enum Command {
     Explain(explain::Explain),
     /// Begin an app that passes the production gate and gives nobody anything
     New(new::New),
+    /// Attack a throw-away instance of the app: exit 0 only if nothing was gained
+    Attack(attack::Attack),
     /// Bring the database in step with the model
     Migrate(upkeep::Migrate),
     /// The record of what happened
@@ -69,6 +72,7 @@ pub fn run() -> ExitCode {
     match command {
         Command::Demo(command) => command.run(Mode::Demo),
         Command::Serve(command) => command.run(Mode::Serve),
+        Command::Attack(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Account(command) => command.run(),
