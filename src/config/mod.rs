@@ -149,6 +149,8 @@ pub struct Settings {
     pub app: PathBuf,
     /// The database.
     pub database: DbTarget,
+    /// The same database as the owner of its schema, for migration and preparing (PostgreSQL).
+    pub database_owner: Option<DbTarget>,
     /// The most database connections.
     pub pool: u32,
     /// The file with the root secret.
@@ -220,6 +222,11 @@ impl Settings {
             (name.to_string_lossy().into_owned(), value.into_string().map_err(|_| "is not valid UTF-8".to_owned()))
         });
         resolve::resolve(file, variables, overrides)
+    }
+
+    /// Resolves settings from a text in place of a file and of this process's variables.
+    pub fn of_text(text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
+        resolve::resolve(Some((Path::new(FILE), text)), std::iter::empty(), overrides)
     }
 
     /// Whether the session cookie is for TLS only.

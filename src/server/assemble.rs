@@ -78,7 +78,7 @@ pub enum StartError {
 }
 
 /// Loads and checks a model.
-fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
+pub fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
     let files = Files::read(folder).map_err(StartError::Files)?;
     let (model, findings) = model::load(&files);
     match model {
@@ -113,13 +113,28 @@ pub fn open_database(settings: &Settings, wanted: Use) -> Result<(Db, Option<Hol
         }
         DbTarget::Postgres(_) => None,
     };
-    let db = Db::open(&settings.database, settings.pool)?;
+    let db = Db::owned(&settings.database, settings.database_owner.as_ref(), settings.pool)?;
     if hold.is_some() || db.dialect() == Dialect::Postgres {
-        db.migrate()?;
+        bring_up_to_date(&db)?;
     } else if !db.pending_migrations()?.is_empty() {
         return Err(StartError::Other("the running server is of another version: stop it, then try again".into()));
     }
     Ok((db, hold))
+}
+
+/// A server whose role may not migrate, and which has no owner to do it, goes on when there is nothing to do.
+fn bring_up_to_date(db: &Db) -> Result<(), StartError> {
+    if !db.has_owner() && db.is_ready()? {
+        return Ok(());
+    }
+    db.migrate().map_err(|error| match error {
+        DbError::Forbidden(_) if !db.has_owner() => StartError::Gaps(vec![
+            "database: its tables or roles are not those of this version, and the role that logs in may not change \
+             them; set database_owner and run `portcullis migrate --apply`"
+                .to_owned(),
+        ]),
+        other => other.into(),
+    })
 }
 
 /// The node's name, for this process alone.
@@ -135,8 +150,43 @@ fn take_name(db: &Db, node: &str) -> Result<Hold, StartError> {
     Err(StartError::NameTaken(node.to_owned()))
 }
 
+/// `serve` refuses to log in as somebody whom the engine's own rules do not bind; a demo only says so.
+fn refuse_might(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
+    let might = db.too_mighty()?;
+    match mode {
+        Mode::Serve if !might.is_empty() => return Err(StartError::Gaps(might)),
+        Mode::Serve => {}
+        Mode::Demo => might.iter().for_each(|line| logs.write("portcullis.db", crate::config::Level::Info, line, None)),
+    }
+    Ok(())
+}
+
+/// What a demo's database begins with, given the app's folder.
+pub type Fill<'f> = dyn FnMut(&Settings, &Model, &Db, &Demo, &Clock) -> Result<usize, StartError> + 'f;
+
 /// Builds everything but the listening.
 pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Result<Web, StartError> {
+    let loaded = load(&settings.app)?;
+    assemble_with(settings, mode, clock, logs, loaded, &mut seed_data)
+}
+
+/// The demo data of the app.
+fn seed_data(settings: &Settings, model: &Model, db: &Db, demo: &Demo, clock: &Clock) -> Result<usize, StartError> {
+    match seed::load(&settings.app, model, db, demo, clock).map_err(|error| StartError::Other(error.to_string()))? {
+        Seeded::Rows(rows) => Ok(rows),
+        Seeded::AlreadyThere => Ok(0),
+    }
+}
+
+/// Builds everything but the listening, for a model and first data of the caller's.
+pub fn assemble_with(
+    settings: Settings,
+    mode: Mode,
+    clock: Clock,
+    logs: Logs,
+    (model, findings): (Model, Findings),
+    fill: &mut Fill<'_>,
+) -> Result<Web, StartError> {
     if let (Mode::Serve, Some(marker)) = (mode, knockout::marker()) {
         return Err(StartError::Knockout(marker));
     }
@@ -144,7 +194,6 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         Mode::Demo => Some(DemoMode::on(settings.listen).ok_or(StartError::Reachable(settings.listen))?),
         Mode::Serve => None,
     };
-    let (model, findings) = load(&settings.app)?;
     if mode == Mode::Serve {
         refuse_gaps(&settings, &model, &findings)?;
     }
@@ -154,6 +203,7 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         _ => Keys::load_file(&settings.secret_file)?,
     };
     let (db, hold) = open_database(&settings, Use::Change)?;
+    refuse_might(&db, mode, &logs)?;
     let hold = match hold {
         Some(file) => file,
         None => take_name(&db, &settings.node)?,
@@ -173,9 +223,8 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         }
     };
     if let Some(demo) = &demo {
-        let seeded =
-            seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
-        if let Seeded::Rows(rows) = seeded {
+        let rows = fill(&settings, &model, &db, demo, &clock)?;
+        if rows > 0 {
             logs.write("portcullis.seed", crate::config::Level::Info, &format!("demo data: {rows} rows"), None);
         }
     }

@@ -90,7 +90,7 @@ fn existing(
     entity: &QName,
     inside: Option<&Inside>,
 ) -> Result<Option<Total>, ObjectError> {
-    if inside.is_some_and(|inside| depends_on_choice(rights, &inside.condition)) {
+    if inside.is_some_and(|inside| depends_on_choice(store.statements.model(), rights, &inside.condition)) {
         return Ok(None);
     }
     let table = store.statements.tables.get(entity).ok_or_else(|| fault("this entity is not stored"))?.clone();

@@ -22,6 +22,7 @@ mod sync;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod write;
 
 pub use bulk::{Bulk, value_faults};
@@ -31,6 +32,7 @@ pub use release::Compared;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, model_in_force, plan};
 pub use tables::Collision;
+pub use whole::{Pulse, StoredRow};
 
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{

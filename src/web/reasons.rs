@@ -108,7 +108,7 @@ mod tests {
             parts: vec![],
         };
         let html = Signs::new(str::to_owned).steps(&[Step { kind: StepKind::Rule, parts: vec![step.clone()], ..step }]);
-        assert!(!html.contains("<script") && html.matches("&lt;script&gt;").count() == 6, "{html}");
+        assert!(!html.contains("<script") && html.matches("&lt;script&gt;").count() == 8, "{html}");
         assert!(html.contains("<code>this.pay</code> = <i>withheld from you</i>"), "{html}");
         assert_eq!(Signs::new(str::to_owned).steps(&[]), "");
     }

@@ -161,8 +161,10 @@ impl Web {
     }
 }
 
+/// The same for what never was and for what must not be learned of, the reference included.
 fn gone() -> Said {
-    said(404, "Not here", "There is nothing here for you: it was moved or removed, or it never was.", "gone")
+    let text = "There is nothing here for you: it was moved or removed, or it never was.";
+    Said { reference: true, ..said(404, "Not here", text, "gone") }
 }
 
 /// Percent-encodes for a query value.

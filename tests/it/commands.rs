@@ -41,7 +41,9 @@ fn check_exits_with_1_on_an_error_and_speaks_json_to_tools() {
 #[test]
 fn every_command_explains_itself_and_an_unknown_one_is_refused() {
     let help = out(&portcullis(&["--help"]));
-    for command in ["demo", "serve", "check", "matrix", "new", "migrate", "audit", "account", "secret", "settings", "schema"] {
+    for command in
+        ["demo", "serve", "check", "matrix", "explain", "new", "migrate", "audit", "account", "secret", "settings", "schema"]
+    {
         assert!(help.contains(command), "{command} is missing in --help");
         let own = portcullis(&[command, "--help"]);
         assert!(own.status.success() && out(&own).contains("Usage:"), "{command}");

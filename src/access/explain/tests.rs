@@ -333,12 +333,12 @@ fn what_a_reader_can_steer_is_never_counted() {
     };
     let (clerk, boss) = (shop.grants("Clerk"), shop.grants("Boss"));
     for number in [1, 2, 5] {
-        assert!(!depends_on_choice(clerk.rights(), &condition(number)), "rule {number} looks at the row itself");
+        assert!(!depends_on_choice(&shop.model, clerk.rights(), &condition(number)), "rule {number} looks at the row itself");
     }
-    assert!(!depends_on_choice(boss.rights(), &condition(4)), "nobody writes the secret of a shelf");
+    assert!(!depends_on_choice(&shop.model, boss.rights(), &condition(4)), "nobody writes the secret of a shelf");
     let variable = Typed { node: Node::Root(Root::Variable("Limit".into())), ..Typed::boolean(true) };
     let typed = Typed { node: Node::Or(Box::new(variable), Box::new(Typed::boolean(true))), ..Typed::boolean(true) };
-    assert!(depends_on_choice(clerk.rights(), &typed), "a value of the page is the reader's choice");
+    assert!(depends_on_choice(&shop.model, clerk.rights(), &typed), "a value of the page is the reader's choice");
     // `$x.shelf.name`-like: a member elsewhere that the reader may write.
     let user = Typed { node: Node::Root(Root::User), ..Typed::boolean(true) };
     let through = |name: &str| Typed {
@@ -350,5 +350,8 @@ fn what_a_reader_can_steer_is_never_counted() {
         },
         ..Typed::boolean(true)
     };
-    assert!(depends_on_choice(clerk.rights(), &through("name")) && !depends_on_choice(clerk.rights(), &through("hidden")));
+    assert!(
+        depends_on_choice(&shop.model, clerk.rights(), &through("name"))
+            && !depends_on_choice(&shop.model, clerk.rights(), &through("hidden"))
+    );
 }

@@ -78,7 +78,7 @@ impl Walk<'_, '_> {
     // (`the_count_of_absent_rows_cannot_be_steered`).
     fn counted(&self, declared: &ListSource, source: &Source) -> bool {
         let rights = Authority::rights(self.context.grants);
-        let steered = declared.condition.as_ref().is_some_and(|condition| depends_on_choice(rights, condition));
+        let steered = declared.condition.as_ref().is_some_and(|condition| depends_on_choice(&self.model, rights, condition));
         !steered && source.query.along.is_none() && source.permit.snapshot().is_none() && !source.nothing
     }
 

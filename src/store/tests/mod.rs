@@ -2,6 +2,7 @@
 
 mod agree;
 mod apps;
+mod explain;
 mod fixture;
 mod golden;
 mod reader;
