@@ -31,6 +31,52 @@ fn counts(page: &Page) -> Vec<String> {
     told.map(|part| part.split("</p>").next().unwrap().split("<p>").nth(1).unwrap_or_default().to_owned()).collect()
 }
 
+/// Secrets of the seed that stand in a page.
+fn secrets(seed: &[String], body: &str) -> Vec<String> {
+    seed.iter().filter(|secret| body.contains(secret.as_str())).cloned().collect()
+}
+
+#[test]
+fn every_page_that_a_menu_leads_to_shows_the_same_with_the_overlay_and_no_secret_more() {
+    let table = std::fs::read_to_string(project("apps/people/seed/02-hr.Employee.csv")).unwrap();
+    let mut lines = table.lines();
+    let heads: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let columns = ["nationalId", "bankAccount"].map(|name| heads.iter().position(|head| *head == name).unwrap());
+    let seed: Vec<String> = lines
+        .flat_map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            columns.map(|at| cells.get(at).copied().unwrap_or_default().to_owned())
+        })
+        .filter(|secret| secret.len() > 8)
+        .collect();
+    assert!(seed.len() > 400, "{}", seed.len());
+    let server = people();
+    let mut pages = 0;
+    for key in ["nadia", "tomas", "rosa", "helen", "carlo", "arun", "greta"] {
+        let (plain, through) = (server.sign_in(key), server.sign_in(key));
+        switch_on(&through, "/account");
+        let home = plain.open("/");
+        let mut open: Vec<String> = home.html.links.iter().map(|(to, _)| to.clone()).filter(|to| to.starts_with("/p/")).collect();
+        open.dedup();
+        let menu = open.len();
+        for number in 0..usize::MAX {
+            let Some(target) = open.get(number).cloned() else { break };
+            let (without, with) = (plain.open(&target), through.open(&target));
+            assert_eq!((without.status, with.status), (200, 200), "{key}: {target}");
+            assert!(with.answer.body.contains("id=\"xray\""), "{key}: {target}");
+            let rows =
+                |page: &Page| page.html.rows.iter().map(|(grid, row)| (grid.clone(), row.href.clone())).collect::<Vec<_>>();
+            assert_eq!(rows(&without), rows(&with), "{key}: {target}");
+            assert_eq!(secrets(&seed, &without.answer.body), secrets(&seed, &with.answer.body), "{key}: {target}");
+            if number < menu {
+                open.extend(without.html.rows.iter().find_map(|(_, row)| row.href.clone()));
+            }
+            pages += 1;
+        }
+    }
+    assert!(pages > 40, "{pages} pages were looked through");
+}
+
 fn explain(data: &str, more: &[&str]) -> (bool, String) {
     let mut arguments = vec!["explain", "--data", data, "--app", "apps/people"];
     arguments.extend_from_slice(more);
