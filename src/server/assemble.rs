@@ -113,13 +113,28 @@ pub fn open_database(settings: &Settings, wanted: Use) -> Result<(Db, Option<Hol
         }
         DbTarget::Postgres(_) => None,
     };
-    let db = Db::open(&settings.database, settings.pool)?;
+    let db = Db::owned(&settings.database, settings.database_owner.as_ref(), settings.pool)?;
     if hold.is_some() || db.dialect() == Dialect::Postgres {
-        db.migrate()?;
+        bring_up_to_date(&db)?;
     } else if !db.pending_migrations()?.is_empty() {
         return Err(StartError::Other("the running server is of another version: stop it, then try again".into()));
     }
     Ok((db, hold))
+}
+
+/// A server whose role may not migrate, and which has no owner to do it, goes on when there is nothing to do.
+fn bring_up_to_date(db: &Db) -> Result<(), StartError> {
+    if !db.has_owner() && db.is_ready()? {
+        return Ok(());
+    }
+    db.migrate().map_err(|error| match error {
+        DbError::Forbidden(_) if !db.has_owner() => StartError::Gaps(vec![
+            "database: its tables or roles are not those of this version, and the role that logs in may not change \
+             them; set database_owner and run `portcullis migrate --apply`"
+                .to_owned(),
+        ]),
+        other => other.into(),
+    })
 }
 
 /// The node's name, for this process alone.
@@ -133,6 +148,17 @@ fn take_name(db: &Db, node: &str) -> Result<Hold, StartError> {
         }
     }
     Err(StartError::NameTaken(node.to_owned()))
+}
+
+/// `serve` refuses to log in as somebody whom the engine's own rules do not bind; a demo only says so.
+fn refuse_might(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
+    let might = db.too_mighty()?;
+    match mode {
+        Mode::Serve if !might.is_empty() => return Err(StartError::Gaps(might)),
+        Mode::Serve => {}
+        Mode::Demo => might.iter().for_each(|line| logs.write("portcullis.db", crate::config::Level::Info, line, None)),
+    }
+    Ok(())
 }
 
 /// Builds everything but the listening.
@@ -154,6 +180,7 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         _ => Keys::load_file(&settings.secret_file)?,
     };
     let (db, hold) = open_database(&settings, Use::Change)?;
+    refuse_might(&db, mode, &logs)?;
     let hold = match hold {
         Some(file) => file,
         None => take_name(&db, &settings.node)?,

@@ -101,7 +101,7 @@ fn every_setting_is_documented_and_nothing_else_is() {
     let shown = String::from_utf8(shown.stdout).unwrap();
     let mut keys: BTreeSet<String> = shown.lines().map(|line| line.split(" = ").next().unwrap().to_owned()).collect();
     // These have no line of their own when they are not given.
-    keys.extend(["database_file", "mail.target_file", "log.nodes"].map(str::to_owned));
+    keys.extend(["database_file", "database_owner", "database_owner_file", "mail.target_file", "log.nodes"].map(str::to_owned));
     let expected: BTreeSet<(String, String)> =
         keys.into_iter().map(|key| (key.clone(), format!("PORTCULLIS_{}", key.replace('.', "_").to_uppercase()))).collect();
     assert_eq!(documented(), expected);
