@@ -12,7 +12,6 @@ use crate::support::server::{Setup, start};
 use crate::support::town::Town;
 use portcullis::audit;
 use portcullis::clock::Clock;
-use portcullis::config::{DbTarget, Secret};
 use portcullis::crypto::random_bytes;
 use portcullis::db::Db;
 use std::collections::BTreeSet;
@@ -159,10 +158,10 @@ fn a_process_killed_over_postgresql_loses_no_acknowledged_write_and_leaves_a_tra
 #[test]
 fn a_database_killed_under_load_is_told_as_503_and_service_resumes_by_itself() {
     let Some(cluster) = available(Cluster::start()) else { return };
-    let target = DbTarget::Postgres(Secret::new(cluster.database()));
+    let urls = cluster.served_database();
     let app = notes::app();
     let clock = Clock::fixed(start());
-    let server = Setup { clock, ..Setup::of(app.path()).scheduled() }.over_database(target);
+    let server = Setup { clock, ..Setup::of(app.path()).scheduled() }.over_database(urls);
     let address = server.address();
     let forms: Vec<Form> = (0..3).map(|_| Form::open(&notes::sign_in(address, "ada"))).collect();
     let (told, stop, at) = (Told::default(), AtomicBool::new(false), Mutex::new(Some(address)));

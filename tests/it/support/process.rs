@@ -8,8 +8,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
-    /// What it said up to the line that it is ready.
-    pub said: String,
 }
 
 /// The built program with a command, and no setting of this process's own environment.
@@ -42,7 +40,7 @@ impl Process {
         }
         let address = said.split("is ready at http://").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
         std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
-        Ok(Self { child, address, said })
+        Ok(Self { child, address })
     }
 
     pub fn start(command: &mut Command) -> Self {

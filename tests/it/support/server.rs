@@ -58,11 +58,7 @@ impl Setup {
     pub fn try_run(self) -> Option<Server> {
         let database = match self.kind {
             Kind::Sqlite => None,
-            Kind::Postgres => {
-                let (login, owner) = cluster::shared()?.served_database();
-                let target = |url| DbTarget::Postgres(Secret::new(url));
-                Some((target(login), Some(target(owner))))
-            }
+            Kind::Postgres => Some(cluster::shared()?.served_database()),
         };
         let data = room();
         if database.is_none()
@@ -81,25 +77,27 @@ impl Setup {
         self.begin(data, None)
     }
 
-    /// Starts it over this database.
-    pub fn over_database(self, database: DbTarget) -> Server {
-        self.begin(room(), Some((database, None))).unwrap()
+    /// Starts it over this database, given as who logs in and as its owner.
+    pub fn over_database(self, urls: (String, String)) -> Server {
+        self.begin(room(), Some(urls)).unwrap()
     }
     /// Starts another node of a server: the same database, secret, clock and outbox.
     pub fn beside(self, first: &Server, node: &str) -> Result<Server, StartError> {
         let Settings { database, database_owner, secret_file, mail, .. } = first.web().app.settings.clone();
         let (node, change, clock) = (node.to_owned(), self.change, first.clock.clone());
         let change = Box::new(move |settings: &mut Settings| {
+            (settings.database, settings.database_owner) = (database, database_owner);
             (settings.secret_file, settings.mail, settings.node) = (secret_file, mail, node);
             change(settings);
         });
-        Self { change, clock, ..self }.begin(room(), Some((database, database_owner)))
+        Self { change, clock, ..self }.begin(room(), None)
     }
 
-    fn begin(self, data: TempDir, database: Option<(DbTarget, Option<DbTarget>)>) -> Result<Server, StartError> {
+    fn begin(self, data: TempDir, database: Option<(String, String)>) -> Result<Server, StartError> {
         let mut settings = settings(&self.app, data.path());
         if let Some((login, owner)) = database {
-            (settings.database, settings.database_owner) = (login, owner);
+            settings.database = DbTarget::Postgres(Secret::new(login));
+            settings.database_owner = Some(DbTarget::Postgres(Secret::new(owner)));
         }
         (self.change)(&mut settings);
         let logs = Logs::detached();

@@ -18,28 +18,32 @@ const WORDS: &str = "lantern orchard violet tram";
 pub struct Town {
     app: TempDir,
     room: TempDir,
-    url: String,
+    /// As who logs in, and as the owner, where they differ.
+    urls: (String, Option<String>),
 }
 
 impl Town {
     /// On a database of the shared cluster; `None` without PostgreSQL, which is told.
     pub fn found() -> Option<Self> {
-        let url = cluster::shared()?.database();
-        Some(Self::over(TempDir::new().unwrap(), url))
+        let (login, owner) = cluster::shared()?.served_database();
+        Some(Self::over(TempDir::new().unwrap(), (login, Some(owner))))
     }
 
     /// On an SQLite file.
     pub fn small() -> Self {
         let room = TempDir::new().unwrap();
         let url = format!("sqlite:{}", room.path().join("notes.db").display());
-        Self::over(room, url)
+        Self::over(room, (url, None))
     }
 
     /// Makes the secret and the tables.
-    fn over(room: TempDir, url: String) -> Self {
-        let town = Self { app: notes::app(), room, url };
+    fn over(room: TempDir, urls: (String, Option<String>)) -> Self {
+        let town = Self { app: notes::app(), room, urls };
         town.done(town.command("one", &["secret", "create"]).arg("--data").arg(town.room.path()));
-        town.done(&mut town.command("one", &["migrate", "--apply"]));
+        // Only this command knows the owner.
+        let mut migrate = town.command("migrate", &["migrate", "--apply"]);
+        migrate.envs(town.urls.1.iter().map(|owner| ("PORTCULLIS_DATABASE_OWNER", owner)));
+        town.done(&mut migrate);
         town
     }
 
@@ -50,7 +54,7 @@ impl Town {
             .current_dir(self.room.path())
             .env("PORTCULLIS_APP", self.app.path())
             .env("PORTCULLIS_DATA", self.room.path().join(node))
-            .env("PORTCULLIS_DATABASE", &self.url)
+            .env("PORTCULLIS_DATABASE", &self.urls.0)
             .env("PORTCULLIS_SECRET_FILE", self.room.path().join("secret.key"))
             .env("PORTCULLIS_LISTEN", "127.0.0.1:0")
             .env("PORTCULLIS_NODE", node)
@@ -95,9 +99,9 @@ impl Town {
     }
 
     pub fn db(&self) -> Db {
-        let target = match self.url.strip_prefix("sqlite:") {
+        let target = match self.urls.0.strip_prefix("sqlite:") {
             Some(path) => DbTarget::Sqlite(path.into()),
-            None => DbTarget::Postgres(Secret::new(self.url.as_str())),
+            None => DbTarget::Postgres(Secret::new(self.urls.0.as_str())),
         };
         Db::open(&target, 1).unwrap()
     }
