@@ -168,16 +168,17 @@ impl Clockwork {
 
     fn replace(&self, model: model::Model, findings: Findings) {
         let app = self.app();
-        if let Err(error) = store::apply(&app.db, &model, &BTreeSet::new(), app.clock.now()) {
+        let model = Arc::new(model);
+        let snapshots = Arc::new(Snapshots::new(model.clone()));
+        let live = match Live::new(model.clone(), snapshots, findings) {
+            Ok(live) => live,
+            Err(error) => return self.log(&error.to_string()),
+        };
+        if let Err(error) = store::apply(&app.db, &live.statements, &BTreeSet::new(), app.clock.now()) {
             self.log(&format!("the database cannot follow the changed model: {error}"));
             return;
         }
-        let model = Arc::new(model);
-        let snapshots = Arc::new(Snapshots::new(model.clone()));
-        match Live::new(model.clone(), snapshots, findings) {
-            Ok(live) => app.replace(live),
-            Err(error) => return self.log(&error.to_string()),
-        }
+        app.replace(live);
         if let Err(refusal) = app.follow() {
             self.log(&refusal.to_string());
         }

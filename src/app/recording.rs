@@ -59,7 +59,7 @@ impl App {
         let level = match refusal {
             Refusal::Disagreement(_) => Level::Critical,
             Refusal::Fault(_) => Level::Error,
-            Refusal::Unavailable(_) | Refusal::Unsettled(_) => Level::Warning,
+            Refusal::Unavailable(_) | Refusal::Unsettled(_) | Refusal::Unprepared(_) => Level::Warning,
             Refusal::Denied(_) | Refusal::Forged(_) => Level::Info,
             _ => Level::Debug,
         };

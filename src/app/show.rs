@@ -89,10 +89,12 @@ impl App {
         let live = self.live();
         let once = || match ask.session {
             None => Ok(None),
-            Some(_) => self.db.read(|conn| {
-                let Some(asker) = self.prove(conn, &live, ask)? else { return Ok::<_, Refusal>(None) };
-                let view = self.show_stored(conn, &live, &asker, ask, page, query, again);
-                Ok(Some((asker, view)))
+            Some(_) => self.twice(&live, Refusal::unprepared, || {
+                self.db.read(|conn| {
+                    let Some(asker) = self.prove_prepared(conn, &live, ask)? else { return Ok::<_, Refusal>(None) };
+                    let view = self.show_stored(conn, &live, &asker, ask, page, query, again);
+                    Ok(Some((asker, view)))
+                })
             }),
         };
         // Two connections may look at the data a commit apart: only a difference that stays is one.

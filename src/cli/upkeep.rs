@@ -10,7 +10,7 @@ use crate::domain::Name;
 use crate::identity::{Actor, Identity, IdentitySettings, NewAccount};
 use crate::model::{self, Files, Model};
 use crate::server::{Use, open_database};
-use crate::store;
+use crate::store::{self, Statements};
 use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -54,15 +54,20 @@ impl Migrate {
     fn work(self) -> Result<ExitCode, ExitCode> {
         let settings = self.flags.settings()?;
         let model = load(&settings.app)?;
+        let statements = Statements::new(&Arc::new(model)).map_err(complain)?;
         let wanted = if self.apply { Use::Change } else { Use::Look };
         let (db, _hold) = open_database(&settings, wanted).map_err(|error| failed(&error))?;
         let now = Clock::system().now();
-        let plan = db.read(|conn| store::plan(conn, &model, now)).map_err(complain)?;
+        let drift = db.read(|conn| store::drift(conn, now)).map_err(complain)?;
+        for difference in &drift {
+            println!("DRIFT {difference}");
+        }
+        let plan = db.read(|conn| store::plan(conn, &statements, now)).map_err(complain)?;
         if plan.is_empty() {
             println!("The database is in step with the model.");
             return Ok(ExitCode::SUCCESS);
         }
-        for step in &plan.steps {
+        for step in plan.all_steps() {
             println!("{}", step.what);
             for statement in step.sql(db.dialect()) {
                 println!("    {statement};");
@@ -76,7 +81,7 @@ impl Migrate {
         }
         if self.apply {
             let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
-            store::apply(&db, &model, &accepted, now).map_err(complain)?;
+            store::apply(&db, &statements, &accepted, now).map_err(complain)?;
             println!("Applied.");
         }
         Ok(ExitCode::SUCCESS)

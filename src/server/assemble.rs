@@ -13,7 +13,7 @@ use crate::identity::{DemoError, DemoMode, Identity, IdentitySettings};
 use crate::log::Logs;
 use crate::mail::{MailError, Mailer};
 use crate::model::{self, Files, Findings, Level, Model, Severity};
-use crate::store::{self, SyncError};
+use crate::store::{self, Statements, SyncError};
 use crate::web::Web;
 use crate::web::assets::Assets;
 use crate::workspace::Snapshots;
@@ -208,7 +208,10 @@ pub fn assemble_with(
         Some(file) => file,
         None => take_name(&db, &settings.node)?,
     };
-    synchronise(&db, &model, mode, &clock)?;
+    let model = Arc::new(model);
+    let snapshots = Arc::new(Snapshots::new(model.clone()));
+    let live = Live::new(model.clone(), snapshots, findings).map_err(|error| StartError::Other(error.to_string()))?;
+    synchronise(&db, &live.statements, mode, &clock, &logs)?;
     let identity =
         Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
             .map_err(|error| StartError::Other(error.to_string()))?;
@@ -229,9 +232,6 @@ pub fn assemble_with(
         }
     }
     let mailer = Mailer::configured(&settings.mail)?;
-    let model = Arc::new(model);
-    let snapshots = Arc::new(Snapshots::new(model.clone()));
-    let live = Live::new(model, snapshots, findings).map_err(|error| StartError::Other(error.to_string()))?;
     let gate = Gate::configured(&settings);
     let app = App::new(settings, keys, clock, db, hold, identity, mailer, logs, demo, live);
     app.follow().map_err(|error| StartError::Other(error.to_string()))?;
@@ -260,17 +260,25 @@ fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Resul
 }
 
 /// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
-fn synchronise(db: &Db, model: &Model, mode: Mode, clock: &Clock) -> Result<(), StartError> {
+fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs: &Logs) -> Result<(), StartError> {
     let now = clock.now();
-    let plan = db.read(|conn| store::plan(conn, model, now))?;
+    let drift = db.read(|conn| store::drift(conn, now))?;
+    if mode == Mode::Serve && !drift.is_empty() {
+        return Err(SyncError::EngineDrift(drift).into());
+    }
+    for difference in drift {
+        let text = format!("generated objects are made anew: {difference}");
+        logs.write("portcullis.database", crate::config::Level::Warning, &text, None);
+    }
+    let plan = db.read(|conn| store::plan(conn, statements, now))?;
     if plan.is_empty() {
         return Ok(());
     }
-    if mode == Mode::Serve && !plan.is_first() {
-        let steps: Vec<String> = plan.steps.iter().map(|step| format!("database: {}", step.what)).collect();
+    if mode == Mode::Serve && !plan.is_first() && !plan.only_prepares() {
+        let steps: Vec<String> = plan.all_steps().map(|step| format!("database: {}", step.what)).collect();
         let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
         return Err(StartError::Gaps(steps.into_iter().chain([hint]).collect()));
     }
-    store::apply(db, model, &BTreeSet::new(), now)?;
+    store::apply(db, statements, &BTreeSet::new(), now)?;
     Ok(())
 }

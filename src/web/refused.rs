@@ -79,7 +79,7 @@ impl Web {
                     ..said(429, "Too many tries", &format!("Please wait {seconds} seconds and try again."), "too_fast")
                 }
             }
-            Refusal::Unavailable(_) => Said {
+            Refusal::Unavailable(_) | Refusal::Unprepared(_) => Said {
                 retry_after: Some(5),
                 ..said(
                     503,
