@@ -12,9 +12,10 @@ mkdir secrets
 word() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
 owner=$(word)
 server=$(word)
-printf '%s' "$owner" > secrets/database_password
+word > secrets/database_password
+printf '%s' "$owner" > secrets/owner_password
 printf '%s' "$server" > secrets/server_password
-printf 'postgres://portcullis:%s@/portcullis?host=/var/run/postgresql' "$owner" > secrets/database_owner_url
-printf 'postgres://server:%s@/portcullis?host=/var/run/postgresql' "$server" > secrets/database_url
+printf 'postgres://portcullis_owner:%s@/portcullis?host=/var/run/postgresql' "$owner" > secrets/database_owner_url
+printf 'postgres://portcullis_server:%s@/portcullis?host=/var/run/postgresql' "$server" > secrets/database_url
 chmod 644 secrets/*
 echo "made the secrets of the database, its owner and the server in secrets/"

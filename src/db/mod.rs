@@ -9,9 +9,9 @@
 mod admit;
 mod conn;
 mod error;
-mod hold;
 #[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
 mod guard;
+mod hold;
 mod line;
 mod migrate;
 mod moment;
@@ -19,6 +19,7 @@ mod pool;
 mod postgres;
 mod roles;
 pub mod schema;
+mod scratch;
 pub mod sql;
 mod sqlite;
 mod standing;
@@ -36,4 +37,5 @@ pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;
 pub use roles::Roles;
+pub use scratch::Scratch;
 pub use standing::{Purpose, Standing, TableWrites, Writes, set_id};

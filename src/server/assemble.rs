@@ -78,7 +78,7 @@ pub enum StartError {
 }
 
 /// Loads and checks a model.
-fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
+pub fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
     let files = Files::read(folder).map_err(StartError::Files)?;
     let (model, findings) = model::load(&files);
     match model {
@@ -161,8 +161,32 @@ fn refuse_might(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
     Ok(())
 }
 
+/// What a demo's database begins with, given the app's folder.
+pub type Fill<'f> = dyn FnMut(&Settings, &Model, &Db, &Demo, &Clock) -> Result<usize, StartError> + 'f;
+
 /// Builds everything but the listening.
 pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Result<Web, StartError> {
+    let loaded = load(&settings.app)?;
+    assemble_with(settings, mode, clock, logs, loaded, &mut seed_data)
+}
+
+/// The demo data of the app.
+fn seed_data(settings: &Settings, model: &Model, db: &Db, demo: &Demo, clock: &Clock) -> Result<usize, StartError> {
+    match seed::load(&settings.app, model, db, demo, clock).map_err(|error| StartError::Other(error.to_string()))? {
+        Seeded::Rows(rows) => Ok(rows),
+        Seeded::AlreadyThere => Ok(0),
+    }
+}
+
+/// Builds everything but the listening, for a model and first data of the caller's.
+pub fn assemble_with(
+    settings: Settings,
+    mode: Mode,
+    clock: Clock,
+    logs: Logs,
+    (model, findings): (Model, Findings),
+    fill: &mut Fill<'_>,
+) -> Result<Web, StartError> {
     if let (Mode::Serve, Some(marker)) = (mode, knockout::marker()) {
         return Err(StartError::Knockout(marker));
     }
@@ -170,7 +194,6 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         Mode::Demo => Some(DemoMode::on(settings.listen).ok_or(StartError::Reachable(settings.listen))?),
         Mode::Serve => None,
     };
-    let (model, findings) = load(&settings.app)?;
     if mode == Mode::Serve {
         refuse_gaps(&settings, &model, &findings)?;
     }
@@ -203,9 +226,8 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         }
     };
     if let Some(demo) = &demo {
-        let seeded =
-            seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
-        if let Seeded::Rows(rows) = seeded {
+        let rows = fill(&settings, &model, &db, demo, &clock)?;
+        if rows > 0 {
             logs.write("portcullis.seed", crate::config::Level::Info, &format!("demo data: {rows} rows"), None);
         }
     }

@@ -23,14 +23,17 @@ mod sync;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod write;
 
 pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
 pub use explain::explain;
+pub use release::Compared;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, drift, model_in_force, plan, prepare};
 pub use tables::Collision;
+pub use whole::{Pulse, StoredRow};
 
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{

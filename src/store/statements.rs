@@ -202,7 +202,8 @@ impl Compiled {
         }
         let view = set.clone().filter(|_| footing == Footing::Reader);
         let from = view.as_ref().map_or_else(|| table.name.clone(), |set| names::reader(set, &table.name));
-        let mut made = Self { table, from, rights: of.clone(), rules, visible: Condition::Never, readable: BTreeMap::new(), heeded: true };
+        let mut made =
+            Self { table, from, rights: of.clone(), rules, visible: Condition::Never, readable: BTreeMap::new(), heeded: true };
         let reading = made.needed(&of.rules_where(|rule| !rule.read.is_empty()));
         made.visible = made.any(&reading);
         let table = made.table.clone();

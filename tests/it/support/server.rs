@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// The clusters of PostgreSQL that unit tests use too.
 #[path = "../../../src/db/testing/cluster.rs"]
 #[allow(dead_code, reason = "some of it is for unit tests only")]
-mod cluster;
+pub mod cluster;
 
 /// When every test begins: a Monday.
 pub fn start() -> chrono::NaiveDateTime {
@@ -75,6 +75,22 @@ impl Setup {
     /// Starts it over data that is there already.
     pub fn over(self, data: TempDir) -> Result<Server, StartError> {
         self.begin(data, None)
+    }
+
+    /// Starts it over this database, given as who logs in and as its owner.
+    pub fn over_database(self, urls: (String, String)) -> Server {
+        self.begin(room(), Some(urls)).unwrap()
+    }
+    /// Starts another node of a server: the same database, secret, clock and outbox.
+    pub fn beside(self, first: &Server, node: &str) -> Result<Server, StartError> {
+        let Settings { database, database_owner, secret_file, mail, .. } = first.web().app.settings.clone();
+        let (node, change, clock) = (node.to_owned(), self.change, first.clock.clone());
+        let change = Box::new(move |settings: &mut Settings| {
+            (settings.database, settings.database_owner) = (database, database_owner);
+            (settings.secret_file, settings.mail, settings.node) = (secret_file, mail, node);
+            change(settings);
+        });
+        Self { change, clock, ..self }.begin(room(), None)
     }
 
     fn begin(self, data: TempDir, database: Option<(String, String)>) -> Result<Server, StartError> {
@@ -166,6 +182,10 @@ impl Server {
     /// The server's parts, to look behind the scenes.
     pub fn web(&self) -> &Arc<Web> {
         &self.running().web
+    }
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.running().address
     }
     /// Stops it; its data stays for another.
     pub fn stop(mut self) -> TempDir {
