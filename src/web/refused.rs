@@ -137,7 +137,8 @@ impl Web {
         if path.starts_with("/health/") || path.starts_with("/static/") || self.app.takes(!safe) {
             return Ok(());
         }
-        let mut reply = Reply::text(503, "This server is being replaced by a newer one. Nothing was changed. Please try again in a moment.");
+        let mut reply =
+            Reply::text(503, "This server is being replaced by a newer one. Nothing was changed. Please try again in a moment.");
         reply.retry_after = Some(2);
         Err(reply)
     }

@@ -48,10 +48,7 @@ impl Balancer {
     /// Serves these nodes from now on; comes back when each of them is ready.
     pub fn serve(&self, nodes: Vec<SocketAddr>) {
         let mut all = self.nodes.lock().unwrap();
-        *all = nodes
-            .into_iter()
-            .map(|node| (node, all.iter().any(|(known, ready)| *known == node && *ready)))
-            .collect();
+        *all = nodes.into_iter().map(|node| (node, all.iter().any(|(known, ready)| *known == node && *ready))).collect();
         drop(all);
         let end = Instant::now() + Duration::from_secs(10);
         while !self.nodes.lock().unwrap().iter().all(|(_, ready)| *ready) {

@@ -58,10 +58,7 @@ fn a_killed_and_replaced_node_costs_no_acknowledged_write_and_gives_no_wrong_ans
     let mut nodes = [Some(town.node("one")), Some(town.node("two"))];
     let address = |nodes: &[Option<Process>; 2], at: usize| nodes[at].as_ref().unwrap().address;
     let writers: Vec<Form> = (0..3).map(|n| Form::open(&town.writer(n, address(&nodes, n % 2)))).collect();
-    let at = Addresses {
-        now: RwLock::new([address(&nodes, 0), address(&nodes, 1)]),
-        gone: RwLock::default(),
-    };
+    let at = Addresses { now: RwLock::new([address(&nodes, 0), address(&nodes, 1)]), gone: RwLock::default() };
     let (stop, saved) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let lost: usize = std::thread::scope(|scope| {
         let clients: Vec<_> = writers

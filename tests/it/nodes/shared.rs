@@ -69,9 +69,8 @@ fn a_role_that_is_taken_on_one_node_opens_nothing_on_the_other_at_the_next_reque
 #[test]
 fn wrong_passwords_on_one_node_count_on_the_other() {
     let Some((one, two)) = library() else { return };
-    let tries: Vec<u16> = (0..6)
-        .map(|n| [&one, &two][n % 2].password_sign_in("mina.sato@library.example", "wrong wrong wrong").1)
-        .collect();
+    let tries: Vec<u16> =
+        (0..6).map(|n| [&one, &two][n % 2].password_sign_in("mina.sato@library.example", "wrong wrong wrong").1).collect();
     assert_eq!(tries, [422, 422, 422, 422, 422, 429], "three on each are six in all");
     assert_eq!(two.password_sign_in("mina.sato@library.example", "wrong wrong wrong").1, 429);
 }
