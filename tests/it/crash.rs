@@ -175,9 +175,11 @@ fn a_database_killed_under_load_is_told_as_503_and_service_resumes_by_itself() {
         scope.spawn(|| {
             let visitor = server.visitor();
             while !stop.load(Ordering::SeqCst) {
-                for (actor, path, shows) in
-                    [(&reader, "/p/notes.All", "All notes"), (&reader, "/account", "Ada Moss"), (&boss, "/admin/users", "Ada Moss")]
-                {
+                for (actor, path, shows) in [
+                    (&reader, "/p/notes.All", "All notes"),
+                    (&reader, "/account", "Ada Moss"),
+                    (&boss, "/admin/users", "Ada Moss"),
+                ] {
                     let answer = actor.get(path);
                     let whole = answer.status == 200 && answer.body.contains(shows) && answer.body.contains("</html>");
                     assert!(whole || answer.status == 503, "{path} {}: {}", answer.status, answer.body);
