@@ -54,4 +54,6 @@ pub mod schedule;
 
 pub mod server;
 
+pub mod attack;
+
 pub mod cli;

@@ -3,7 +3,9 @@
 //! Each prints to standard output what was asked for and to standard error what went wrong; the
 //! exit code says whether it worked. The module only wires other modules together.
 
+mod attack;
 mod check;
+mod explain;
 mod matrix;
 mod new;
 mod serve;
@@ -33,8 +35,12 @@ enum Command {
     Check(check::Check),
     /// Print who may do what: user role by page, microflow, entity, member and operation
     Matrix(matrix::Rights),
+    /// Say why somebody may, or may not, do something: rule by rule, part by part
+    Explain(explain::Explain),
     /// Begin an app that passes the production gate and gives nobody anything
     New(new::New),
+    /// Attack a throw-away instance of the app: exit 0 only if nothing was gained
+    Attack(attack::Attack),
     /// Bring the database in step with the model
     Migrate(upkeep::Migrate),
     /// The record of what happened
@@ -66,6 +72,7 @@ pub fn run() -> ExitCode {
     match command {
         Command::Demo(command) => command.run(Mode::Demo),
         Command::Serve(command) => command.run(Mode::Serve),
+        Command::Attack(command) => command.run(),
         Command::Migrate(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Account(command) => command.run(),
@@ -73,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Settings(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Matrix(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::New(command) => command.run(),
         Command::Schema(command) => command.run(),
     }

@@ -224,6 +224,11 @@ impl Settings {
         resolve::resolve(file, variables, overrides)
     }
 
+    /// Resolves settings from a text in place of a file and of this process's variables.
+    pub fn of_text(text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
+        resolve::resolve(Some((Path::new(FILE), text)), std::iter::empty(), overrides)
+    }
+
     /// Whether the session cookie is for TLS only.
     pub fn secure_cookie(&self) -> bool {
         match self.session.cookie_secure {

@@ -13,7 +13,7 @@ use crate::identity::{DemoError, DemoMode, Identity, IdentitySettings};
 use crate::log::Logs;
 use crate::mail::{MailError, Mailer};
 use crate::model::{self, Files, Findings, Level, Model, Severity};
-use crate::store::{self, SyncError};
+use crate::store::{self, Statements, SyncError};
 use crate::web::Web;
 use crate::web::assets::Assets;
 use crate::workspace::Snapshots;
@@ -78,7 +78,7 @@ pub enum StartError {
 }
 
 /// Loads and checks a model.
-fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
+pub fn load(folder: &Path) -> Result<(Model, Findings), StartError> {
     let files = Files::read(folder).map_err(StartError::Files)?;
     let (model, findings) = model::load(&files);
     match model {
@@ -161,8 +161,32 @@ fn refuse_might(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
     Ok(())
 }
 
+/// What a demo's database begins with, given the app's folder.
+pub type Fill<'f> = dyn FnMut(&Settings, &Model, &Db, &Demo, &Clock) -> Result<usize, StartError> + 'f;
+
 /// Builds everything but the listening.
 pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Result<Web, StartError> {
+    let loaded = load(&settings.app)?;
+    assemble_with(settings, mode, clock, logs, loaded, &mut seed_data)
+}
+
+/// The demo data of the app.
+fn seed_data(settings: &Settings, model: &Model, db: &Db, demo: &Demo, clock: &Clock) -> Result<usize, StartError> {
+    match seed::load(&settings.app, model, db, demo, clock).map_err(|error| StartError::Other(error.to_string()))? {
+        Seeded::Rows(rows) => Ok(rows),
+        Seeded::AlreadyThere => Ok(0),
+    }
+}
+
+/// Builds everything but the listening, for a model and first data of the caller's.
+pub fn assemble_with(
+    settings: Settings,
+    mode: Mode,
+    clock: Clock,
+    logs: Logs,
+    (model, findings): (Model, Findings),
+    fill: &mut Fill<'_>,
+) -> Result<Web, StartError> {
     if let (Mode::Serve, Some(marker)) = (mode, knockout::marker()) {
         return Err(StartError::Knockout(marker));
     }
@@ -170,7 +194,6 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         Mode::Demo => Some(DemoMode::on(settings.listen).ok_or(StartError::Reachable(settings.listen))?),
         Mode::Serve => None,
     };
-    let (model, findings) = load(&settings.app)?;
     if mode == Mode::Serve {
         refuse_gaps(&settings, &model, &findings)?;
     }
@@ -185,7 +208,10 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         Some(file) => file,
         None => take_name(&db, &settings.node)?,
     };
-    synchronise(&db, &model, mode, &clock)?;
+    let model = Arc::new(model);
+    let snapshots = Arc::new(Snapshots::new(model.clone()));
+    let live = Live::new(model.clone(), snapshots, findings).map_err(|error| StartError::Other(error.to_string()))?;
+    synchronise(&db, &live.statements, mode, &clock, &logs)?;
     let identity =
         Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
             .map_err(|error| StartError::Other(error.to_string()))?;
@@ -200,16 +226,12 @@ pub fn assemble(settings: Settings, mode: Mode, clock: Clock, logs: Logs) -> Res
         }
     };
     if let Some(demo) = &demo {
-        let seeded =
-            seed::load(&settings.app, &model, &db, demo, &clock).map_err(|error| StartError::Other(error.to_string()))?;
-        if let Seeded::Rows(rows) = seeded {
+        let rows = fill(&settings, &model, &db, demo, &clock)?;
+        if rows > 0 {
             logs.write("portcullis.seed", crate::config::Level::Info, &format!("demo data: {rows} rows"), None);
         }
     }
     let mailer = Mailer::configured(&settings.mail)?;
-    let model = Arc::new(model);
-    let snapshots = Arc::new(Snapshots::new(model.clone()));
-    let live = Live::new(model, snapshots, findings).map_err(|error| StartError::Other(error.to_string()))?;
     let gate = Gate::configured(&settings);
     let app = App::new(settings, keys, clock, db, hold, identity, mailer, logs, demo, live);
     app.follow().map_err(|error| StartError::Other(error.to_string()))?;
@@ -238,17 +260,25 @@ fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Resul
 }
 
 /// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
-fn synchronise(db: &Db, model: &Model, mode: Mode, clock: &Clock) -> Result<(), StartError> {
+fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs: &Logs) -> Result<(), StartError> {
     let now = clock.now();
-    let plan = db.read(|conn| store::plan(conn, model, now))?;
+    let drift = db.read(|conn| store::drift(conn, now))?;
+    if mode == Mode::Serve && !drift.is_empty() {
+        return Err(SyncError::EngineDrift(drift).into());
+    }
+    for difference in drift {
+        let text = format!("generated objects are made anew: {difference}");
+        logs.write("portcullis.database", crate::config::Level::Warning, &text, None);
+    }
+    let plan = db.read(|conn| store::plan(conn, statements, now))?;
     if plan.is_empty() {
         return Ok(());
     }
-    if mode == Mode::Serve && !plan.is_first() {
-        let steps: Vec<String> = plan.steps.iter().map(|step| format!("database: {}", step.what)).collect();
+    if mode == Mode::Serve && !plan.is_first() && !plan.only_prepares() {
+        let steps: Vec<String> = plan.all_steps().map(|step| format!("database: {}", step.what)).collect();
         let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
         return Err(StartError::Gaps(steps.into_iter().chain([hint]).collect()));
     }
-    store::apply(db, model, &BTreeSet::new(), now)?;
+    store::apply(db, statements, &BTreeSet::new(), now)?;
     Ok(())
 }

@@ -8,5 +8,5 @@ mod assemble;
 mod http;
 mod signals;
 
-pub use assemble::{Mode, StartError, Use, assemble, open_database};
+pub use assemble::{Fill, Mode, StartError, Use, assemble, assemble_with, load, open_database};
 pub use http::{Running, run, start};

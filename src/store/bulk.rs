@@ -21,12 +21,12 @@ pub fn value_faults(model: &Model, entity: &Entity, values: &BTreeMap<Name, Valu
 /// Writes trusted rows in the transaction that the connection is in.
 #[must_use = "automatic numbers go on after these rows only when finish() was called"]
 pub struct Bulk<'c> {
-    conn: &'c mut Conn,
-    model: &'c Model,
-    tables: Tables,
-    params: Params,
+    pub(super) conn: &'c mut Conn,
+    pub(super) model: &'c Model,
+    pub(super) tables: Tables,
+    pub(super) params: Params,
     /// The next automatic number of each member.
-    next: HashMap<String, i64>,
+    pub(super) next: HashMap<String, i64>,
 }
 
 impl<'c> Bulk<'c> {
@@ -60,7 +60,8 @@ impl<'c> Bulk<'c> {
             *given = Value::Integer(number);
             self.next.insert(key, next.max(number.saturating_add(1)));
         }
-        inserted(self.conn, &self.params, &table, &values)?.ok_or_else(|| DbError::Refused("a new row has no key".into()))
+        let key = inserted(self.conn, &self.params, &table, &values).map_err(|error| table.told(error))?;
+        key.ok_or_else(|| DbError::Refused("a new row has no key".into()))
     }
 
     /// Points an association of an object to others.

@@ -22,3 +22,4 @@ mod support;
 mod tutorial;
 mod two_databases;
 mod walk;
+mod xray;

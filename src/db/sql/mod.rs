@@ -68,6 +68,8 @@ enum Piece {
     Int(i64),
     Bind(Bound),
     Param(Param),
+    /// A statement inside a statement, as one text.
+    Quoted(Sql),
 }
 
 impl Sql {
@@ -98,6 +100,10 @@ impl Sql {
     /// Adds a value that is filled in when the statement runs.
     pub fn param(&mut self, param: Param) -> &mut Self {
         self.push(Piece::Param(param))
+    }
+    /// Adds another statement as one text, for bodies of functions.
+    pub fn quoted(&mut self, body: &Self) -> &mut Self {
+        self.push(Piece::Quoted(body.clone()))
     }
     /// Adds all of another statement.
     pub fn append(&mut self, other: &Self) -> &mut Self {

@@ -1,0 +1,226 @@
+//! The same questions over two sets of data that differ only in what an attacker may not know: the answers must be the
+//! same, sign by sign. What carries no mark of its own (states, flags, small numbers) is told by nothing else.
+
+use super::super::AttackError;
+use super::super::crew::Attacker;
+use super::super::http::{Answer, Request};
+use super::super::oracle::Oracle;
+use super::super::probe;
+use super::super::raid::Raid;
+use super::super::world::World;
+use super::{Class, crew, entities, own_pages};
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::model::Entity;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+pub(super) fn two_worlds(raid: &mut Raid<'_>) -> Result<(), AttackError> {
+    for attacker in crew(raid) {
+        let (other, moved) = shuffled(raid, &attacker);
+        if moved == 0 {
+            continue;
+        }
+        let questions = questions(raid, &attacker);
+        let before: Vec<(Answer, String)> = questions.iter().map(|(_, request)| ask(&attacker, request)).collect();
+        let here = raid.world.clone();
+        raid.make(&other, &here)?;
+        let mut slower = Vec::new();
+        for ((subject, request), (first, plain)) in questions.iter().zip(&before) {
+            raid.asked(Class::Compared, &attacker, subject, request, |_| {
+                let (second, again) = ask(&attacker, request);
+                slower.push((first.took, second.took));
+                Ok(difference(first, plain, &second, &again))
+            })?;
+        }
+        raid.make(&here, &other)?;
+        timing(raid, &attacker, &slower);
+    }
+    Ok(())
+}
+
+/// What may be asked without changing anything: pages, lists in every order, figures.
+fn questions(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Vec<(String, Request)> {
+    let mut all = Vec::new();
+    for page in own_pages(&raid.model).into_iter().filter(|page| raid.oracle().opens(&attacker.who.role, page)) {
+        for (subject, target) in super::doors::addresses(raid, attacker, &page) {
+            all.push((subject, Request::get(target)));
+        }
+    }
+    for entity in entities(&raid.model) {
+        let list = format!("/p/{}", probe::page_of("List", &entity.name));
+        let figures = format!("/p/{}", probe::page_of("Figures", &entity.name));
+        all.extend([
+            (format!("list+{}", entity.name), Request::get(list.as_str())),
+            (format!("figures+{}", entity.name), Request::get(figures)),
+        ]);
+        for (at, member) in entity.members().enumerate() {
+            let way = if at % 2 == 0 { "" } else { "-" };
+            all.push((format!("{}?sort={way}{member}", entity.name), Request::get(format!("{list}?w1.sort={way}{member}"))));
+        }
+        all.push((format!("{}?q=a", entity.name), Request::get(format!("{list}?w1.q=z"))));
+    }
+    all
+}
+
+/// An answer without what differs from request to request.
+fn ask(attacker: &Attacker, request: &Request) -> (Answer, String) {
+    let answer = attacker.client.send(request);
+    let plain = stable(&answer);
+    (answer, plain)
+}
+
+/// The body without nonces, seals and the answer's own id.
+fn stable(answer: &Answer) -> String {
+    let id = answer.header("x-request-id").unwrap_or("\u{0}");
+    let body = answer.body.replace(id, "…");
+    ["nonce=\"", "name=\"_state\" value=\""].iter().fold(body, |text, mark| without(&text, mark))
+}
+
+/// A text without what stands between a mark and the next quotation mark.
+fn without(text: &str, mark: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(mark) {
+        out.push_str(before);
+        out.push_str(mark);
+        rest = after.split_once('"').map_or("", |(_, end)| end);
+    }
+    out + rest
+}
+
+fn difference(first: &Answer, plain: &str, second: &Answer, again: &str) -> Option<String> {
+    if first.status != second.status {
+        return Some(format!("the status tells withheld data apart: {} and {}", first.status, second.status));
+    }
+    if plain == again {
+        return None;
+    }
+    let at = plain.bytes().zip(again.bytes()).take_while(|(a, b)| a == b).count();
+    let around = |text: &str| -> String {
+        let from = (0..=at.saturating_sub(30)).rev().find(|from| text.is_char_boundary(*from)).unwrap_or(0);
+        text.get(from..).unwrap_or_default().chars().take(80).collect()
+    };
+    Some(format!("the answer tells withheld data apart: “{}” and “{}”", around(plain), around(again)))
+}
+
+/// Another world that is the same to this attacker: values of cells that they may not read are exchanged among such
+/// cells, member by member, as long as the oracle says that the attacker's own world does not change by it.
+fn shuffled(raid: &Raid<'_>, attacker: &Attacker) -> (World, usize) {
+    let mut world = raid.world.clone();
+    let mut moved = 0;
+    for entity in entities(&raid.model).iter().filter(|entity| !entity.system) {
+        for member in entity.members() {
+            let plain = entity.attributes.get(member).map_or_else(
+                || matches!(entity.member_kind(member), Some(Kind::Object(_))) && !one_to_one(entity, member),
+                |attribute| attribute.calculated.is_none(),
+            );
+            let unique = entity.unique.iter().any(|members| members.contains(member));
+            if !plain || unique || entity.tree.as_ref() == Some(member) {
+                continue;
+            }
+            let hidden: Vec<ObjectId> =
+                world.ids(&entity.name).into_iter().filter(|id| !attacker.reads(&entity.name, *id, member)).collect();
+            let turned = turn(&world, &entity.name, member, &hidden);
+            if turned != world && same_to(raid, attacker, &turned) {
+                world = turned;
+                moved += 1;
+            }
+        }
+    }
+    (world, moved)
+}
+
+fn one_to_one(entity: &Entity, member: &Name) -> bool {
+    entity.associations.get(member).is_some_and(|link| link.multiplicity == crate::model::Multiplicity::OneToOne)
+}
+
+/// Each of these cells with the value of the next one.
+fn turn(world: &World, entity: &QName, member: &Name, ids: &[ObjectId]) -> World {
+    let mut turned = world.clone();
+    let values: Vec<Value> = ids.iter().map(|id| world.value(entity, *id, member)).collect();
+    for (id, value) in ids.iter().zip(values.iter().cycle().skip(1)) {
+        turned.set(entity, *id, member, value.clone());
+    }
+    turned
+}
+
+/// Whether somebody's own part of two worlds is the same: every cell that they may read, and what they may write.
+fn same_to(raid: &Raid<'_>, attacker: &Attacker, other: &World) -> bool {
+    let then = Oracle { world: other, ..raid.oracle() };
+    if then.readable(&attacker.who) != attacker.readable {
+        return false;
+    }
+    let rights = |oracle: &Oracle<'_>| -> BTreeMap<(QName, ObjectId), Vec<bool>> {
+        let cell = |(entity, id): &(QName, ObjectId)| {
+            let Some(own) = raid.model.entities.get(entity) else { return ((entity.clone(), *id), Vec::new()) };
+            let rules = own.rules.iter().filter(|rule| rule.create || rule.delete || !rule.write.is_empty());
+            let holds = rules.map(|rule| oracle.holds(&attacker.who, rule, *id)).collect();
+            ((entity.clone(), *id), holds)
+        };
+        attacker.readable.keys().map(cell).collect()
+    };
+    let conditions: BTreeSet<bool> = [rights(&raid.oracle()) == rights(&then), inner(raid, attacker, &then)].into();
+    conditions == BTreeSet::from([true])
+}
+
+/// Rules of elevated reads and of the app's lists may ask for what this person cannot read; the author of the model
+/// decided to tell that much. Such lists are recognised by their own constraint: it must hold for the same rows.
+fn inner(raid: &Raid<'_>, attacker: &Attacker, then: &Oracle<'_>) -> bool {
+    let now = raid.oracle();
+    let mut same = true;
+    for page in raid.model.pages.values().filter(|page| now.opens(&attacker.who.role, &page.name)) {
+        crate::model::each_widget(&page.content, &mut |widget| {
+            let source = match &widget.kind {
+                crate::model::WidgetKind::DataGrid(grid) => Some((&grid.source.entity, grid.source.condition.as_ref())),
+                crate::model::WidgetKind::ListView(list) => Some((&list.source.entity, list.source.condition.as_ref())),
+                crate::model::WidgetKind::Stat(stat) => Some((&stat.source.entity, stat.source.condition.as_ref())),
+                crate::model::WidgetKind::Reference(reference) => Some((&reference.target, reference.condition.as_ref())),
+                _ => None,
+            };
+            let Some((entity, Some(condition))) = source else { return };
+            let rows = |oracle: &Oracle<'_>| -> Vec<bool> {
+                let seen = raid.world.ids(entity).into_iter().filter(|id| attacker.sees(entity, *id));
+                seen.map(|id| oracle.compute(condition, &attacker.who, Some(id)) == Ok(Value::Boolean(true))).collect()
+            };
+            same &= rows(&now) == rows(then);
+        });
+    }
+    same
+}
+
+/// Told, not judged: a machine that others use is no clock.
+fn timing(raid: &mut Raid<'_>, attacker: &Attacker, pairs: &[(Duration, Duration)]) {
+    let median = |mut all: Vec<Duration>| {
+        all.sort();
+        all.get(all.len() / 2).copied().unwrap_or_default()
+    };
+    let (first, second) = (median(pairs.iter().map(|pair| pair.0).collect()), median(pairs.iter().map(|pair| pair.1).collect()));
+    let far = |a: Duration, b: Duration| a > b * 3 && a > b + Duration::from_millis(20);
+    if far(first, second) || far(second, first) {
+        raid.time(format!(
+            "{}: the median answer took {first:?} over one set of withheld data and {second:?} over the other",
+            attacker.role
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_from_request_to_request_is_no_difference() {
+        let answer = |nonce: &str, state: &str, id: &str| Answer {
+            status: 200,
+            headers: vec![("x-request-id".into(), id.into())],
+            body: format!(
+                "<script nonce=\"{nonce}\"></script><input name=\"_state\" value=\"{state}\"><input name=\"_state\" value=\"{state}2\">ref {id}"
+            ),
+            ..Answer::default()
+        };
+        assert_eq!(stable(&answer("a", "b", "c")), stable(&answer("x", "y", "z")));
+        let (a, b) = (answer("a", "b", "c"), Answer { body: "other".into(), ..answer("a", "b", "c") });
+        assert!(difference(&a, &stable(&a), &b, &stable(&b)).is_some());
+    }
+}

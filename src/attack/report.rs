@@ -1,0 +1,110 @@
+//! What came of it: a table for people, JSON for tools.
+
+use super::class::Class;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Something that an attacker got and was not to get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The attack.
+    pub id: String,
+    /// Its class.
+    pub class: &'static str,
+    /// The attacker's user role.
+    pub role: String,
+    /// What was gained.
+    pub gained: String,
+    /// The command that runs this attack alone again.
+    pub again: String,
+    /// The request that was answered.
+    pub request: String,
+}
+
+/// One class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Its id.
+    pub id: &'static str,
+    /// What it is, in one sentence.
+    pub what: &'static str,
+    /// Attacks that were tried.
+    pub tried: usize,
+    /// Those that gained something.
+    pub gained: usize,
+    /// Why it was not tried, when it does not apply to the model.
+    pub not_applicable: Option<String>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The app's title.
+    pub app: String,
+    /// The database.
+    pub database: &'static str,
+    /// The seed.
+    pub seed: u64,
+    /// Attacks that were tried.
+    pub tried: usize,
+    /// Attacks that gained something.
+    pub gained: usize,
+    /// By class.
+    pub classes: Vec<Tally>,
+    /// What was gained.
+    pub findings: Vec<Finding>,
+    /// Answers that say the server itself failed: no gain, but worth a look.
+    pub faults: Vec<String>,
+    /// Canary texts that were looked for.
+    pub canaries: usize,
+    /// Row classes (a rule that holds, or does not, for one person) that the data has.
+    pub row_classes: usize,
+    /// Those that no row could be made for.
+    pub row_classes_without_row: Vec<String>,
+    /// How long questions about withheld members took, against those about others: told, not judged.
+    pub timing: Vec<String>,
+}
+
+/// Findings printed in full.
+const MOST_TOLD: usize = 20;
+
+impl Report {
+    /// Whether nothing was gained, and every class that applies was tried. A run that was narrowed by hand is held to
+    /// what it tried.
+    pub fn is_clean(&self, narrowed: bool) -> bool {
+        let idle = self.classes.iter().any(|class| class.tried == 0 && class.not_applicable.is_none());
+        self.gained == 0 && self.tried > 0 && (narrowed || !idle)
+    }
+
+    /// The table for a terminal.
+    pub fn table(&self) -> String {
+        let mut out = format!("{} on {}, seed {}\n\n", self.app, self.database, self.seed);
+        let wide = self.classes.iter().map(|class| class.id.len()).max().unwrap_or(0);
+        let _ = writeln!(out, "{:<wide$}  {:>7}  {:>7}  what", "class", "tried", "gained");
+        for class in &self.classes {
+            let what =
+                class.not_applicable.as_ref().map_or_else(|| class.what.to_owned(), |why| format!("does not apply: {why}"));
+            let _ = writeln!(out, "{:<wide$}  {:>7}  {:>7}  {what}", class.id, class.tried, class.gained);
+        }
+        let _ = writeln!(out, "{:<wide$}  {:>7}  {:>7}", "all", self.tried, self.gained);
+        let _ = writeln!(out, "\n{} canary texts, {} row classes", self.canaries, self.row_classes);
+        for missing in &self.row_classes_without_row {
+            let _ = writeln!(out, "  no row: {missing}");
+        }
+        for (word, lines) in [("timing", &self.timing), ("fault", &self.faults)] {
+            lines.iter().take(MOST_TOLD).for_each(|line| out.push_str(&format!("{word}: {line}\n")));
+        }
+        for finding in self.findings.iter().take(MOST_TOLD) {
+            let _ = writeln!(out, "\nGAINED {}\n  {}\n  {}\n  {}", finding.id, finding.gained, finding.again, finding.request);
+        }
+        if self.findings.len() > MOST_TOLD {
+            let _ = writeln!(out, "\n… and {} more; --format json has all", self.findings.len() - MOST_TOLD);
+        }
+        out
+    }
+
+    /// The tally of a class.
+    pub fn class(&self, class: Class) -> Option<&Tally> {
+        self.classes.iter().find(|tally| tally.id == class.id())
+    }
+}
