@@ -70,7 +70,7 @@ impl App {
             let copy = copy.map_err(|error| Refusal::Fault(error.to_string()))?;
             let mut sql = Sql::new();
             sql.raw("INSERT INTO node_snapshot (name, number, content) VALUES (");
-            sql.bind(&Value::text(&published.snapshot.to_string()), &Kind::Text).raw(", 1, ");
+            sql.bind(&Value::text(published.snapshot.to_string()), &Kind::Text).raw(", 1, ");
             sql.bind(&Value::text(copy.text()), &Kind::Text);
             sql.raw(") ON CONFLICT (name) DO UPDATE SET number = node_snapshot.number + 1, content = excluded.content");
             execute(conn, &sql, &self.params())?;
@@ -101,7 +101,7 @@ impl App {
             let [Value::Text(name), Value::Integer(number)] = row.as_slice() else { continue };
             let Some(name) = QName::parse(name).filter(|name| live.snapshots.is_newer(name, *number)) else { continue };
             let mut sql = Sql::new();
-            sql.raw("SELECT content FROM node_snapshot WHERE name = ").bind(&Value::text(&name.to_string()), &Kind::Text);
+            sql.raw("SELECT content FROM node_snapshot WHERE name = ").bind(&Value::text(name.to_string()), &Kind::Text);
             let found = fetch(conn, &sql, &self.params(), &[Kind::Text])?;
             let text = found.first().and_then(|row| row.first()).and_then(Value::as_text).unwrap_or_default();
             if let Err(problem) = live.snapshots.take(&name, *number, text) {
@@ -136,7 +136,7 @@ impl App {
                 let mut sql = Sql::new();
                 sql.raw("INSERT INTO node_letter (process, address, at) VALUES (");
                 sql.bind(&Value::text(self.registrations.process()), &Kind::Text).raw(", ");
-                sql.bind(&Value::text(&address.to_string()), &Kind::Text).raw(", ");
+                sql.bind(&Value::text(address.to_string()), &Kind::Text).raw(", ");
                 sql.bind(&Value::DateTime(*at), &Kind::DateTime).raw(")");
                 execute(conn, &sql, &self.params())?;
             }

@@ -12,6 +12,7 @@ use portcullis::server::{Mode, StartError};
 use portcullis::store;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Two nodes of an app; `None` without PostgreSQL, which is told.
@@ -212,7 +213,7 @@ fn a_node_that_runs_another_model_than_the_one_applied_steps_down_and_comes_back
     assert_eq!(form.send(two.address(), "before").unwrap().status, 303);
     let apply = |app: &Path| {
         let model = model::load(&Files::read(app).unwrap()).0.unwrap();
-        let statements = store::Statements::new(&std::sync::Arc::new(model)).unwrap();
+        let statements = store::Statements::new(&Arc::new(model)).unwrap();
         store::apply(&one.web().app.db, &statements, &BTreeSet::new(), one.clock.now()).unwrap();
     };
     apply(new.path());
