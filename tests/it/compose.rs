@@ -48,8 +48,12 @@ fn container(service: &str, arguments: &[&str], folder: &Path) -> Command {
         let value = value.replace("/run/secrets/", &format!("{}/secrets/", folder.display()));
         value.replace("/secret/", &format!("{}/secret/", folder.display()))
     };
-    run.env_clear().current_dir(folder).args(arguments.iter().map(|argument| here(&format!("{argument}/")).trim_end_matches('/').to_owned()));
-    run.envs(given(service).into_iter().filter(|(name, _)| name.starts_with("PORTCULLIS_")).map(|(name, value)| (name, here(&value))));
+    run.env_clear()
+        .current_dir(folder)
+        .args(arguments.iter().map(|argument| here(&format!("{argument}/")).trim_end_matches('/').to_owned()));
+    run.envs(
+        given(service).into_iter().filter(|(name, _)| name.starts_with("PORTCULLIS_")).map(|(name, value)| (name, here(&value))),
+    );
     run.env("PORTCULLIS_DATA", folder.join(service)).env("PORTCULLIS_APP", project("apps/people"));
     run
 }

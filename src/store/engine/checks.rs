@@ -195,7 +195,8 @@ impl Checks<'_> {
             out.param(Param::User);
             return Ok(Some(out));
         }
-        let default = attribute.map(|a| a.default.as_ref()).or_else(|| entity.associations.get(member).map(|a| a.default.as_ref()));
+        let default =
+            attribute.map(|a| a.default.as_ref()).or_else(|| entity.associations.get(member).map(|a| a.default.as_ref()));
         let none = BTreeMap::new();
         match default.flatten() {
             Some(expression) => {

@@ -61,7 +61,8 @@ impl Set {
     /// The columns that a change may touch: what may be written, and what the server writes with it.
     pub(super) fn changed_columns(of: &EntityRights, table: &Table) -> BTreeSet<Name> {
         let entity = &table.entity;
-        let stamp = |name: &Name| entity.server_kept(name) && !matches!(name.as_str(), "created" | "owner") && is_stamp(table, name);
+        let stamp =
+            |name: &Name| entity.server_kept(name) && !matches!(name.as_str(), "created" | "owner") && is_stamp(table, name);
         let columns = table.columns().filter(|(member, _, _)| {
             let written = of.writable.contains_key(*member) && !entity.server_kept(member);
             written || stamp(member)
