@@ -12,7 +12,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin portcullis \
-    && install -d -o portcullis -g portcullis -m 0700 /data
+    && install -d -o portcullis -g portcullis -m 0700 /data /secret
 COPY --from=build /build/target/dist/portcullis /usr/local/bin/portcullis
 COPY apps/people /app
 ENV PORTCULLIS_APP=/app \
@@ -22,6 +22,7 @@ ENV PORTCULLIS_APP=/app \
 USER 10001
 WORKDIR /data
 VOLUME /data
+STOPSIGNAL SIGTERM
 EXPOSE 8080
 ENTRYPOINT ["portcullis"]
 CMD ["serve"]

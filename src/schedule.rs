@@ -1,5 +1,5 @@
 //! The server's clockwork: what other nodes did, scheduled events, waiting mail and refusals, upkeep,
-//! and in demo mode the model's files.
+//! the agreement check of the layers, and in demo mode the model's files.
 //!
 //! One thread; a turn that fails is logged and tried again. It decides nothing: the use cases do.
 
@@ -51,13 +51,14 @@ struct Clockwork {
     started: bool,
     told: BTreeMap<&'static str, String>,
     upkeep: Option<NaiveDateTime>,
+    layers: Option<NaiveDateTime>,
     files: Option<SystemTime>,
 }
 
 impl Clockwork {
     fn new(web: Arc<Web>) -> Self {
         let files = newest(&web.app.settings.app);
-        Self { web, started: false, told: BTreeMap::new(), upkeep: None, files }
+        Self { web, started: false, told: BTreeMap::new(), upkeep: None, layers: None, files }
     }
 
     fn app(&self) -> &App {
@@ -89,9 +90,27 @@ impl Clockwork {
         if self.upkeep.is_none_or(|at| (now - at).num_seconds() >= UPKEEP_SECONDS) && self.app().upkeep().is_ok() {
             self.upkeep = Some(now);
         }
+        self.layers(now);
         if self.app().demo.is_some() {
             self.watch();
         }
+    }
+
+    /// At the start and once an hour: whether the layers still decide alike.
+    fn layers(&mut self, now: NaiveDateTime) {
+        if self.layers.is_some_and(|at| (now - at).num_seconds() < UPKEEP_SECONDS) {
+            return;
+        }
+        self.layers = Some(now);
+        let (level, text) = match self.app().check_layers() {
+            Ok(found) => {
+                let text =
+                    format!("{} rows for {} sets of roles, {} difference(s)", found.rows, found.sets, found.differences.len());
+                (Level::Debug, text)
+            }
+            Err(refusal) => (Level::Error, format!("the layers could not be compared: {refusal}")),
+        };
+        self.app().logs.write("portcullis.layers", level, &text, None);
     }
 
     /// A trouble that lasts is told once.
@@ -149,16 +168,17 @@ impl Clockwork {
 
     fn replace(&self, model: model::Model, findings: Findings) {
         let app = self.app();
-        if let Err(error) = store::apply(&app.db, &model, &BTreeSet::new(), app.clock.now()) {
+        let model = Arc::new(model);
+        let snapshots = Arc::new(Snapshots::new(model.clone()));
+        let live = match Live::new(model.clone(), snapshots, findings) {
+            Ok(live) => live,
+            Err(error) => return self.log(&error.to_string()),
+        };
+        if let Err(error) = store::apply(&app.db, &live.statements, &BTreeSet::new(), app.clock.now()) {
             self.log(&format!("the database cannot follow the changed model: {error}"));
             return;
         }
-        let model = Arc::new(model);
-        let snapshots = Arc::new(Snapshots::new(model.clone()));
-        match Live::new(model.clone(), snapshots, findings) {
-            Ok(live) => app.replace(live),
-            Err(error) => return self.log(&error.to_string()),
-        }
+        app.replace(live);
         if let Err(refusal) = app.follow() {
             self.log(&refusal.to_string());
         }

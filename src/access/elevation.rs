@@ -75,6 +75,28 @@ mod tests {
     const FLOW: &str = "roles: [R]\napplyEntityAccess: false\nelevation:\n  - {entity: Thing, create: true, read: [pay, note], write: [pay, note]}\ndo: []\n";
 
     #[test]
+    fn extra_rights_are_for_the_roles_of_the_flow_even_if_somebody_else_may_run_it() {
+        let flow = FLOW.replace("roles: [R]", "roles: [S]");
+        let files = [
+            ("app.yaml", APP),
+            ("m/module.yaml", "roles: {R: Works, S: Leads}\n"),
+            ("m/domain.yaml", DOMAIN),
+            ("m/microflows/F.yaml", FLOW),
+            ("m/microflows/G.yaml", &flow),
+            ("m/microflows/H.yaml", "roles: [S]\ndo: []\n"),
+        ];
+        let model = Arc::new(load(&Files::of(files)).0.unwrap());
+        let grants = Grants::compile(&model, &[Name::new("A")].into(), true);
+        let asked = |name: &str| Elevation::asked(&model.microflows[&QName::new("m", name)], &grants);
+        assert!(asked("F").is_ok());
+        let found = asked("G").unwrap_err();
+        assert_eq!((found.first.0, found.second.0), (Layer::ActionAccess, Layer::EntityAccess));
+        assert!(asked("H").is_ok(), "a flow without extra rights gives none");
+        // What another flow, an event or a job calls is not asked from outside.
+        assert_eq!(Elevation::of(&model.microflows[&QName::new("m", "G")], &grants).rights().entities.len(), 1);
+    }
+
+    #[test]
     fn a_guardrail_beats_an_elevation_for_the_roles_it_names_and_for_no_other() {
         let files = [
             ("app.yaml", APP),

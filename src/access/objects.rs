@@ -4,8 +4,8 @@ use super::denied::{Denied, Disagreement};
 use super::explain::{Inspected, Inspection};
 use super::permit::{Change, Create, Delete, Load, Permit, View};
 use super::released::Released;
-use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::{EvalError, Typed};
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::expr::{EvalError, Node, Root, Typed};
 use crate::model::{Model, Path};
 use std::collections::BTreeMap;
 
@@ -35,6 +35,18 @@ pub struct Inside {
     pub condition: Typed,
     /// Values of the variables.
     pub variables: BTreeMap<Name, Value>,
+}
+
+impl Inside {
+    /// The condition that `this` is one of these objects.
+    pub fn one_of(entity: &QName, ids: &[ObjectId]) -> Self {
+        let make = |node, kind| Box::new(Typed { node, kind, span: Default::default() });
+        let name = Name::new("1");
+        let this = make(Node::Root(Root::This), Kind::Object(entity.clone()));
+        let list = make(Node::Root(Root::Variable(name.clone())), Kind::List(entity.clone()));
+        let condition = Typed { node: Node::InList(this, list), kind: Kind::Boolean, span: Default::default() };
+        Self { condition, variables: [(name, Value::List(ids.to_vec()))].into() }
+    }
 }
 
 /// How a client's filter compares.

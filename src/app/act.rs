@@ -51,7 +51,7 @@ impl App {
         let live = self.live();
         let mut known = None;
         let carried = match ask.session {
-            Some(_) => self.act_signed_in(&live, ask, page, query, sent, &mut known),
+            Some(_) => self.twice(&live, Again::unprepared, || self.act_signed_in(&live, ask, page, query, sent, &mut known)),
             None => Ok(None),
         };
         let (asker, carried) = match (known, carried) {
@@ -85,7 +85,7 @@ impl App {
         known: &mut Option<Asker>,
     ) -> Result<Option<Carried>, Again> {
         self.db.write(|conn| {
-            let Some(asker) = self.prove(conn, live, ask)? else { return Ok(None) };
+            let Some(asker) = self.prove_prepared(conn, live, ask)? else { return Ok(None) };
             let asker = known.insert(asker);
             asker.check_csrf(&sent.csrf)?;
             let carried = self.act_stored(conn, live, asker, ask, page, query, sent)?;

@@ -1,13 +1,14 @@
 //! Who asks, as far as the edge can tell, and who that proves to be.
 
 use super::{App, Live, Refusal};
-use crate::access::{Grants, Part};
+use crate::access::{Authority, Grants, Part};
 use crate::config::Level;
 use crate::crypto::constant_time_eq;
 use crate::db::Conn;
 use crate::domain::{Name, ObjectId};
 use crate::identity::{Actor, Caller, Session, SessionId, VisitorId};
 use crate::model::Model;
+use crate::store::{self, SyncError};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -127,6 +128,10 @@ fn binding_of_user(session: &SessionId) -> String {
     format!("user {}", session.as_str())
 }
 
+fn unpreparable(error: SyncError) -> Refusal {
+    Refusal::Unavailable(error.to_string())
+}
+
 /// What messages for the next page of a fresh session are sealed to.
 pub fn binding_of_session(token: &str) -> String {
     binding_of_user(&SessionId::new(&crate::crypto::hash_token(token)))
@@ -141,6 +146,53 @@ impl App {
     pub(super) fn prove(&self, conn: &mut Conn, live: &Live, ask: &Ask) -> Result<Option<Asker>, Refusal> {
         let Some(token) = ask.session.as_deref() else { return Ok(None) };
         Ok(self.identity.prove_session(conn, token)?.map(|session| Asker::user(self, live, session)))
+    }
+
+    /// The same for work on stored objects: whose rights the database must have been told of.
+    pub(super) fn prove_prepared(&self, conn: &mut Conn, live: &Live, ask: &Ask) -> Result<Option<Asker>, Refusal> {
+        let Some(asker) = self.prove(conn, live, ask)? else { return Ok(None) };
+        if live.statements.is_prepared(conn, &asker.grants, self.clock.now()).map_err(unpreparable)? {
+            return Ok(Some(asker));
+        }
+        Err(Refusal::Unprepared(asker.grants))
+    }
+
+    /// Does work in a transaction; when it meets rights that the database was not told of, it is told, and the
+    /// work is done once more. What is generated is never made inside the transaction that needs it.
+    pub(super) fn twice<T, E: From<Refusal>>(
+        &self,
+        live: &Live,
+        unprepared: impl Fn(&E) -> Option<Arc<Grants>>,
+        mut work: impl FnMut() -> Result<T, E>,
+    ) -> Result<T, E> {
+        match work() {
+            Err(error) => match unprepared(&error) {
+                Some(grants) => {
+                    self.prepare(live, &grants)?;
+                    work()
+                }
+                None => Err(error),
+            },
+            done => done,
+        }
+    }
+
+    /// Tells the database of these rights.
+    pub(super) fn prepare(&self, live: &Live, grants: &Grants) -> Result<(), Refusal> {
+        store::prepare(&self.db, &live.statements, grants, self.clock.now()).map_err(|error| {
+            let key = &grants.rights().key;
+            let text = format!(
+                "the rights {key} cannot be used before the database is told of them ({error}); run `portcullis migrate --apply`"
+            );
+            self.logs.write("portcullis.database", Level::Critical, &text, None);
+            unpreparable(error)
+        })
+    }
+
+    /// Tells the database of the rights of work that begins without a proof, unless it knows them.
+    pub(super) fn prepare_job(&self, live: &Live, grants: &Grants) -> Result<(), Refusal> {
+        let known = self.db.read(|conn| Ok::<_, Refusal>(live.statements.is_prepared(conn, grants, self.clock.now())))?;
+        if known.map_err(unpreparable)? { Ok(()) } else { self.prepare(live, grants) }
     }
 
     /// Who asks: a signed-in person if there is a session cookie (one statement), else a visitor (none).

@@ -91,8 +91,14 @@ impl App {
         state.relieved = why.map(|why| (state.relieved.map_or_else(|| self.clock.instant(), |(since, _)| since), why));
         drop(state);
         let (level, text) = match why {
-            Some(Relief::Model) => (Level::Critical, "another model was applied to the database: this node steps down; start it anew with that model"),
-            Some(Relief::Name) => (Level::Critical, "another process holds this node's name: this node steps down; give each node a name of its own"),
+            Some(Relief::Model) => (
+                Level::Critical,
+                "another model was applied to the database: this node steps down; start it anew with that model",
+            ),
+            Some(Relief::Name) => (
+                Level::Critical,
+                "another process holds this node's name: this node steps down; give each node a name of its own",
+            ),
             None => (Level::Warning, "this node is back on duty"),
         };
         self.logs.write("portcullis.node", level, text, None);

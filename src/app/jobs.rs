@@ -45,6 +45,7 @@ impl App {
         let live = self.live();
         let grants = Grants::none(&live.model);
         let permit = grants.call(microflow)?;
+        self.prepare_job(&live, &grants)?;
         let mut effects = Effects::default();
         let recorder = Recorder {
             keys: self.keys.clone(),

@@ -6,6 +6,7 @@
 
 mod act;
 pub mod admin;
+mod agreement;
 mod ask;
 mod context;
 mod demo;
@@ -18,8 +19,8 @@ mod post;
 mod recording;
 mod refusal;
 mod registration;
-mod second;
 mod runs;
+mod second;
 pub mod seed;
 mod shared;
 mod show;
@@ -27,6 +28,7 @@ mod visit;
 mod visitor;
 
 pub use act::{Done, Sent};
+pub use agreement::{Agreement, compare_layers};
 pub use ask::{Ask, Asker, binding_of_session};
 pub use demo::Demo;
 pub use duty::{Duty, Relief};

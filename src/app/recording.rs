@@ -1,10 +1,13 @@
 //! What the trail is told of refusals, and the small clocks of sessions.
 
 use super::{App, Ask, Asker, Refusal};
+use crate::access::explain::{Op, Question, Wanted};
 use crate::access::{Disagreement, Layer};
 use crate::audit::{self, Event, EventKind, Who};
 use crate::config::Level;
 use crate::crypto::sha256;
+use crate::domain::{Name, QName};
+use crate::model::Model;
 use crate::store::Recorder;
 use chrono::NaiveDateTime;
 use std::collections::HashMap;
@@ -16,6 +19,15 @@ pub(super) struct Waiting {
     events: Mutex<Vec<Event>>,
     seen: Mutex<HashMap<[u8; 32], NaiveDateTime>>,
 }
+
+/// Plain words of the trail: what somebody wanted who was refused,
+pub(super) const WANTED: &str = "wanted";
+/// the layer that refused,
+const LAYER: &str = "layer";
+/// the user roles that they held,
+pub(super) const ROLES: &str = "roles";
+/// and the fingerprint of the model that ran.
+pub(super) const MODEL: &str = "model";
 
 /// At most so many wait; what comes on top is counted.
 const MOST_WAITING: usize = 1_000;
@@ -47,7 +59,7 @@ impl App {
         let level = match refusal {
             Refusal::Disagreement(_) => Level::Critical,
             Refusal::Fault(_) => Level::Error,
-            Refusal::Unavailable(_) | Refusal::Unsettled(_) => Level::Warning,
+            Refusal::Unavailable(_) | Refusal::Unsettled(_) | Refusal::Unprepared(_) => Level::Warning,
             Refusal::Denied(_) | Refusal::Forged(_) => Level::Info,
             _ => Level::Debug,
         };
@@ -57,6 +69,7 @@ impl App {
             (_, Some(summary)) => Event::new(EventKind::Denied, summary).on(&ask.target),
             _ => return,
         };
+        let event = self.explainable(event, ask, asker, refusal);
         let event = self.told_by(event, asker, ask);
         if asker.account().is_none() {
             return self.wait(event);
@@ -65,6 +78,37 @@ impl App {
             self.note(Level::Critical, "portcullis.audit", &format!("a denial could not be recorded: {error}"), ask);
             self.wait(event);
         }
+    }
+
+    /// Adds what is needed to explain a refusal later: what was wanted, by which roles, of which model. No values.
+    fn explainable(&self, mut event: Event, ask: &Ask, asker: &Asker, refusal: &Refusal) -> Event {
+        let model = asker.grants.model();
+        let wanted = match refusal {
+            Refusal::Denied(denied) => {
+                event = event.detail(LAYER, None, Some(denied.layer.title().to_owned()));
+                Question::of(denied).into_iter().collect()
+            }
+            Refusal::Gone => self.sought(model, &ask.target),
+            _ => Vec::new(),
+        };
+        for question in wanted {
+            event = event.detail(WANTED, None, Some(question.to_string()));
+        }
+        let roles: Vec<&str> = asker.grants.roles().iter().map(|role| role.as_str()).collect();
+        event.detail(ROLES, None, Some(roles.join(", "))).detail(MODEL, None, Some(model.fingerprint.clone()))
+    }
+
+    /// The objects that the address of a page names.
+    fn sought(&self, model: &Model, target: &str) -> Vec<Question> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let page = path.strip_prefix("/p/").and_then(QName::parse).and_then(|name| model.pages.get(&name));
+        let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let object = |(name, entity): (&Name, &QName)| {
+            let handle = pairs.iter().find(|(key, _)| *key == name.as_str())?.1;
+            let object = self.keys.object(entity, handle)?;
+            Some(Question::Data(Wanted { op: Op::Read, entity: entity.clone(), object: Some(object), member: None }))
+        };
+        page.into_iter().flat_map(|page| page.parameters.iter()).filter_map(object).collect()
     }
 
     /// Appends one event in a transaction of its own.
@@ -124,10 +168,16 @@ impl App {
 
 /// The event that names both decisions (S1-26, ASVS 16.3.3).
 pub(super) fn incident(found: &Disagreement) -> Event {
+    named(found, "two layers decided differently; the request was refused")
+}
+
+/// The same, found by the agreement check.
+pub(super) fn incident_found(found: &Disagreement) -> Event {
+    named(found, "the agreement check found two layers that decide differently")
+}
+
+fn named(found: &Disagreement, summary: &str) -> Event {
     let told = |(layer, decision): &(Layer, String)| format!("{layer:?}: {decision}");
-    Event::new(EventKind::Incident, "two layers decided differently; the request was refused").on(&found.about).detail(
-        "layers",
-        Some(told(&found.first)),
-        Some(told(&found.second)),
-    )
+    let event = Event::new(EventKind::Incident, summary).on(&found.about);
+    event.detail("layers", Some(told(&found.first)), Some(told(&found.second)))
 }

@@ -1,9 +1,10 @@
 //! Everything that can end a request without its deed.
 
-use crate::access::{Denied, Disagreement, ObjectError, Reason};
+use crate::access::{Authority, Denied, Disagreement, Grants, ObjectError, Reason};
 use crate::db::DbError;
 use crate::flow::FlowError;
 use crate::page::PageError;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a request was not answered with what it asked for. Nothing was done (of `Unsettled` one cannot know).
@@ -36,6 +37,9 @@ pub enum Refusal {
     /// The database is not there, or full: try again.
     #[error("not available: {0}")]
     Unavailable(String),
+    /// The database was not told of these rights yet: leave the transaction, prepare, and ask once more.
+    #[error("the database was not told of the rights {}", Authority::rights(&**.0).key)]
+    Unprepared(Arc<Grants>),
     /// The database went away at the very moment of keeping a change: nobody can say whether it was kept.
     #[error("not settled: {0}")]
     Unsettled(String),
@@ -48,6 +52,10 @@ impl Refusal {
     /// A door for signed-in people only.
     pub fn sign_in_first() -> Self {
         Self::Denied(Denied::new(crate::access::Layer::Identity, Reason::Other("not signed in".into())))
+    }
+    /// The rights that the database was not told of.
+    pub(super) fn unprepared(&self) -> Option<Arc<Grants>> {
+        if let Self::Unprepared(grants) = self { Some(grants.clone()) } else { None }
     }
     /// Whether it belongs into the audit trail as a denial.
     pub fn denial(&self) -> Option<String> {

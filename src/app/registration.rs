@@ -180,6 +180,9 @@ impl App {
         })?;
         let by = Actor::visitor(ask.address, Some(&ask.request_id));
         let live = self.live();
+        if purpose == Purpose::Register {
+            self.prepare_job(&live, &Grants::none(&live.model)).map_err(LinkRefusal::Other)?;
+        }
         self.db.write(|conn| {
             match purpose {
                 Purpose::Register => {

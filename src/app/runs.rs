@@ -36,7 +36,11 @@ impl App {
                 let mut sql = Sql::new();
                 sql.raw("INSERT INTO node_run (event, started) VALUES (");
                 sql.bind(&name(&event.name), &Kind::Text).raw(", ");
-                if event.at_start { sql.raw("NULL") } else { sql.param(Param::Now) };
+                if event.at_start {
+                    sql.raw("NULL")
+                } else {
+                    sql.param(Param::Now)
+                };
                 sql.raw(") ON CONFLICT (event) DO NOTHING");
                 execute(conn, &sql, &self.params())?;
             }

@@ -70,6 +70,13 @@ pub(super) enum Again {
     Confirm { question: String, caption: String, danger: bool },
 }
 
+impl Again {
+    /// The rights that the database was not told of.
+    pub(super) fn unprepared(&self) -> Option<Arc<Grants>> {
+        if let Self::Refused(refusal) = self { refusal.unprepared() } else { None }
+    }
+}
+
 impl<E: Into<Refusal>> From<E> for Again {
     fn from(error: E) -> Self {
         Self::Refused(error.into())

@@ -59,7 +59,10 @@ impl Page {
     /// What a browser would send with this form, without a button.
     pub fn payload(&self, form: &str) -> Vec<(String, String)> {
         let fields = self.html.controls.iter().filter(|control| control.form == form && !control.name.is_empty());
-        fields.filter(|control| !control.checkbox || control.checked).map(|control| (control.name.clone(), control.value.clone())).collect()
+        fields
+            .filter(|control| !control.checkbox || control.checked)
+            .map(|control| (control.name.clone(), control.value.clone()))
+            .collect()
     }
 }
 

@@ -96,8 +96,7 @@ impl Instance {
             let data = plant(model, db, demo, &people, now, seed).map_err(|error| StartError::Other(error.to_string()))?;
             Ok(grown.insert(data).1.world.rows.values().map(std::collections::BTreeMap::len).sum())
         };
-        let web =
-            server::assemble_with(settings, Mode::Demo, Clock::fixed(now), Logs::detached(), (model, findings), &mut fill)?;
+        let web = server::assemble_with(settings, Mode::Demo, Clock::fixed(now), Logs::detached(), (model, findings), &mut fill)?;
         let running = server::start(web, false)?;
         let (people, canaries) = grown.ok_or_else(|| AttackError::Place("there is no data to attack".into()))?;
         Ok(Self { running, _scratch: scratch, _folder: folder, model: written, people, canaries, now })
@@ -120,8 +119,12 @@ impl Drop for Instance {
 }
 
 fn settings(app: &Path, folder: &Path, scratch: Option<&Scratch>) -> Result<Settings, AttackError> {
-    let overrides =
-        Overrides { file: None, listen: Some(([127, 0, 0, 1], 0).into()), data: Some(folder.join("data")), app: Some(app.to_owned()) };
+    let overrides = Overrides {
+        file: None,
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        data: Some(folder.join("data")),
+        app: Some(app.to_owned()),
+    };
     // Nothing of the environment: a variable that names a real database must not reach this instance.
     let mut settings = Settings::of_text(SETTINGS, &overrides).map_err(|error| AttackError::Place(error.to_string()))?;
     if let Some(scratch) = scratch {

@@ -54,7 +54,13 @@ pub fn without(layers: &[Removable], options: &Options) -> Result<Report, Attack
 }
 
 /// All rounds, for these apps, on SQLite and (given a server) on PostgreSQL.
-pub fn table(apps: &[PathBuf], database: Option<&Secret>, seed: u64, thin: u64, stop: &Arc<AtomicBool>) -> Result<Table, AttackError> {
+pub fn table(
+    apps: &[PathBuf],
+    database: Option<&Secret>,
+    seed: u64,
+    thin: u64,
+    stop: &Arc<AtomicBool>,
+) -> Result<Table, AttackError> {
     let mut rounds = Vec::new();
     for layers in ROUNDS {
         let mut reports = Vec::new();
@@ -62,7 +68,14 @@ pub fn table(apps: &[PathBuf], database: Option<&Secret>, seed: u64, thin: u64, 
             for database in [None].into_iter().chain(database.map(|url| Some(url.clone()))) {
                 let options = Options { database, seed, thin, stop: stop.clone(), ..Options::of(app) };
                 let report = without(layers, &options)?;
-                eprintln!("without {}: {} on {}: {} tried, {} gained", name(layers), report.app, report.database, report.tried, report.gained);
+                eprintln!(
+                    "without {}: {} on {}: {} tried, {} gained",
+                    name(layers),
+                    report.app,
+                    report.database,
+                    report.tried,
+                    report.gained
+                );
                 reports.push(report);
             }
         }
@@ -86,8 +99,15 @@ impl Table {
         for (layers, reports) in &self.rounds {
             for report in reports {
                 if layers.len() <= 1 && report.gained > 0 {
-                    let first = report.findings.first().map(|finding| format!("{}: {}", finding.id, finding.gained)).unwrap_or_default();
-                    faults.push(format!("without {}, {} on {}: {} gained, first {first}", name(layers), report.app, report.database, report.gained));
+                    let first =
+                        report.findings.first().map(|finding| format!("{}: {}", finding.id, finding.gained)).unwrap_or_default();
+                    faults.push(format!(
+                        "without {}, {} on {}: {} gained, first {first}",
+                        name(layers),
+                        report.app,
+                        report.database,
+                        report.gained
+                    ));
                 }
                 if layers.len() > 1 {
                     pairs += report.gained;

@@ -9,6 +9,7 @@ use super::oracle::{Extra, Oracle};
 use super::report::{Finding, Report, Tally};
 use super::world::{World, stored};
 use super::{AttackError, Options};
+use crate::access::Part;
 use crate::db::Dialect;
 use crate::domain::{ObjectId, QName};
 use crate::identity::{self, AccountId};
@@ -153,12 +154,20 @@ impl<'i> Raid<'i> {
     fn chosen(&mut self, id: &str) -> bool {
         let kind = id.split(['#', '?', '=']).next().unwrap_or(id);
         let first = self.kinds.insert(kind.to_owned());
-        let sum = id.bytes().fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let sum = id
+            .bytes()
+            .fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         first || (sum >> 32) % self.options.thin.max(1) == 0
     }
 
     /// Tries to read something.
-    pub fn look(&mut self, class: Class, attacker: &Attacker, subject: &str, request: &Request) -> Result<Option<Answer>, AttackError> {
+    pub fn look(
+        &mut self,
+        class: Class,
+        attacker: &Attacker,
+        subject: &str,
+        request: &Request,
+    ) -> Result<Option<Answer>, AttackError> {
         let Some(id) = self.begin(class, attacker, subject)? else { return Ok(None) };
         let answer = attacker.client.send(request);
         self.search(class, attacker, &id, request, &answer);
@@ -243,6 +252,10 @@ impl<'i> Raid<'i> {
         }
         let met: BTreeSet<&str> = words(&heard).collect();
         for word in met {
+            // The record and the log name what was done and asked for; the model says who may read them.
+            if self.records(attacker, request) {
+                break;
+            }
             if let Some((entity, object)) = self.object(word)
                 && !attacker.known.contains(&(entity.clone(), object))
                 && !said.contains(word)
@@ -251,6 +264,13 @@ impl<'i> Raid<'i> {
             }
         }
         None
+    }
+
+    /// Whether this is the record or the log, and open to the attacker.
+    fn records(&self, attacker: &Attacker, request: &Request) -> bool {
+        let parts = [("/admin/audit", Part::Audit), ("/admin/log", Part::Log)];
+        let asked = parts.into_iter().find(|(path, _)| request.target.starts_with(path));
+        asked.is_some_and(|(_, part)| self.oracle().administers(&attacker.who.role, part))
     }
 
     /// The object of a handle, of whatever entity.
@@ -289,7 +309,9 @@ impl<'i> Raid<'i> {
         let all = self.world.differences(&after);
         let wrong = match expect {
             _ if all.is_empty() => None,
-            Expect::Nothing => all.first().map(|one| format!("{}#{}: {:?}, where nothing may happen", one.entity, one.id.0, one.what)),
+            Expect::Nothing => {
+                all.first().map(|one| format!("{}#{}: {:?}, where nothing may happen", one.entity, one.id.0, one.what))
+            }
             Expect::Rules => self.oracle().forbids(&after, &all, &attacker.who, None),
             Expect::Flow(extra) => self.oracle().forbids(&after, &all, &attacker.who, Some(extra)),
         };

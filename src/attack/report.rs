@@ -82,7 +82,8 @@ impl Report {
         let wide = self.classes.iter().map(|class| class.id.len()).max().unwrap_or(0);
         let _ = writeln!(out, "{:<wide$}  {:>7}  {:>7}  what", "class", "tried", "gained");
         for class in &self.classes {
-            let what = class.not_applicable.as_ref().map_or_else(|| class.what.to_owned(), |why| format!("does not apply: {why}"));
+            let what =
+                class.not_applicable.as_ref().map_or_else(|| class.what.to_owned(), |why| format!("does not apply: {why}"));
             let _ = writeln!(out, "{:<wide$}  {:>7}  {:>7}  {what}", class.id, class.tried, class.gained);
         }
         let _ = writeln!(out, "{:<wide$}  {:>7}  {:>7}", "all", self.tried, self.gained);

@@ -79,7 +79,9 @@ impl Attack {
     pub(super) fn run(self) -> ExitCode {
         let database = match self.database {
             Some(url) if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) => {
-                eprintln!("portcullis: --database takes a postgres:// address; without it the attack makes an SQLite file of its own");
+                eprintln!(
+                    "portcullis: --database takes a postgres:// address; without it the attack makes an SQLite file of its own"
+                );
                 return ExitCode::FAILURE;
             }
             url => url.map(Secret::new),
@@ -91,8 +93,16 @@ impl Attack {
         if !self.removal.knock_out_table.is_empty() {
             return table(&self.removal.knock_out_table, database.as_ref(), self.seed, self.thin, &stop);
         }
-        let options =
-            Options { app: self.app, database, seed: self.seed, role: self.role, class: self.class, only: self.only, thin: self.thin, stop };
+        let options = Options {
+            app: self.app,
+            database,
+            seed: self.seed,
+            role: self.role,
+            class: self.class,
+            only: self.only,
+            thin: self.thin,
+            stop,
+        };
         #[cfg(feature = "knockout")]
         let done = attack::knockout::without(&self.removal.remove, &options);
         #[cfg(not(feature = "knockout"))]

@@ -5,6 +5,7 @@
 
 mod attack;
 mod check;
+mod explain;
 mod matrix;
 mod new;
 mod serve;
@@ -34,6 +35,8 @@ enum Command {
     Check(check::Check),
     /// Print who may do what: user role by page, microflow, entity, member and operation
     Matrix(matrix::Rights),
+    /// Say why somebody may, or may not, do something: rule by rule, part by part
+    Explain(explain::Explain),
     /// Begin an app that passes the production gate and gives nobody anything
     New(new::New),
     /// Attack a throw-away instance of the app: exit 0 only if nothing was gained
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Settings(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Matrix(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::New(command) => command.run(),
         Command::Schema(command) => command.run(),
     }

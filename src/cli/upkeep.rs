@@ -1,17 +1,20 @@
 //! `migrate`, `audit`, `account`, `secret`, `settings`: what an operator does beside running the server.
 
 use super::serve::{Flags, failed};
+use crate::app::compare_layers;
 use crate::audit;
 use crate::clock::Clock;
 use crate::crypto::Keys;
+use crate::db::Dialect;
 use crate::domain::Name;
 use crate::identity::{Actor, Identity, IdentitySettings, NewAccount};
 use crate::model::{self, Files, Model};
 use crate::server::{Use, open_database};
-use crate::store;
+use crate::store::{self, Statements};
 use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn complain(error: impl std::fmt::Display) -> ExitCode {
     eprintln!("portcullis: {error}");
@@ -51,15 +54,20 @@ impl Migrate {
     fn work(self) -> Result<ExitCode, ExitCode> {
         let settings = self.flags.settings()?;
         let model = load(&settings.app)?;
+        let statements = Statements::new(&Arc::new(model)).map_err(complain)?;
         let wanted = if self.apply { Use::Change } else { Use::Look };
         let (db, _hold) = open_database(&settings, wanted).map_err(|error| failed(&error))?;
         let now = Clock::system().now();
-        let plan = db.read(|conn| store::plan(conn, &model, now)).map_err(complain)?;
+        let drift = db.read(|conn| store::drift(conn, now)).map_err(complain)?;
+        for difference in &drift {
+            println!("DRIFT {difference}");
+        }
+        let plan = db.read(|conn| store::plan(conn, &statements, now)).map_err(complain)?;
         if plan.is_empty() {
             println!("The database is in step with the model.");
             return Ok(ExitCode::SUCCESS);
         }
-        for step in &plan.steps {
+        for step in plan.all_steps() {
             println!("{}", step.what);
             for statement in step.sql(db.dialect()) {
                 println!("    {statement};");
@@ -73,7 +81,7 @@ impl Migrate {
         }
         if self.apply {
             let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
-            store::apply(&db, &model, &accepted, now).map_err(complain)?;
+            store::apply(&db, &statements, &accepted, now).map_err(complain)?;
             println!("Applied.");
         }
         Ok(ExitCode::SUCCESS)
@@ -91,12 +99,17 @@ pub(super) struct Audit {
 enum AuditAct {
     /// Check that no record was altered, added or removed
     Verify(Flags),
+    /// Check that the layers decide alike about a sample of rows, for every set of roles that is held
+    Layers(Flags),
 }
 
 impl Audit {
     pub(super) fn run(self) -> ExitCode {
-        let AuditAct::Verify(flags) = self.act;
-        match verify(&flags) {
+        let done = match self.act {
+            AuditAct::Verify(flags) => verify(&flags),
+            AuditAct::Layers(flags) => layers(&flags),
+        };
+        match done {
             Ok(code) | Err(code) => code,
         }
     }
@@ -109,6 +122,31 @@ fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let report = db.read(|conn| audit::verify(conn, &keys)).map_err(complain)?;
     print!("{report}");
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
+    let settings = flags.settings()?;
+    let model = Arc::new(load(&settings.app)?);
+    let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
+    let (db, hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
+    let (statements, clock) = (store::Statements::new(&model).map_err(complain)?, Clock::system());
+    let found = compare_layers(&db, &statements, &keys, &clock).map_err(complain)?;
+    println!("{} rows looked at for {} sets of roles", found.rows, found.sets);
+    // An SQLite file that a server has open is that server's to write: it finds and records the same.
+    let ours = hold.is_some() || db.dialect() == Dialect::Postgres;
+    for event in found.incidents().into_iter().filter(|_| ours) {
+        db.write(|conn| audit::record(conn, &keys, &settings.node, &clock, &event)).map_err(complain)?;
+    }
+    for one in &found.differences {
+        println!("{one}");
+    }
+    if found.differences.is_empty() {
+        println!("The layers decide alike.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let recorded = if ours { "recorded as incidents" } else { "which the running server records" };
+    println!("{} difference(s), {recorded}.", found.differences.len());
+    Ok(ExitCode::FAILURE)
 }
 
 /// Accounts.

@@ -7,10 +7,6 @@ use std::time::Duration;
 impl Settings {
     /// The resolved settings in the form of the settings file; secrets show as `***`.
     pub fn display(&self) -> String {
-        let database = match &self.database {
-            DbTarget::Sqlite(path) => format!("sqlite:{}", path.display()),
-            DbTarget::Postgres(url) => format!("postgres://{url}"),
-        };
         let mail = match &self.mail.target {
             MailTarget::Outbox(path) => format!("outbox:{}", path.display()),
             MailTarget::Smtp(url) => format!("smtp://{url}"),
@@ -20,7 +16,10 @@ impl Settings {
         line("listen", &quote(self.listen));
         line("data", &quote(self.data.display()));
         line("app", &quote(self.app.display()));
-        line("database", &quote(database));
+        line("database", &quote(&self.database));
+        if let Some(owner) = &self.database_owner {
+            line("database_owner", &quote(owner));
+        }
         line("pool", &self.pool.to_string());
         line("secret_file", &quote(self.secret_file.display()));
         line("base_url", &quote(&self.base_url));
@@ -80,6 +79,14 @@ fn span(duration: Duration) -> String {
     quote(format!("{count}{unit}"))
 }
 
+impl Display for DbTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => write!(f, "postgres://{url}"),
+        }
+    }
+}
 impl Display for CookieSecure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

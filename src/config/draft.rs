@@ -55,6 +55,8 @@ draft!(
         app: PathBuf = Text,
         database: String = Text,
         database_file: PathBuf = Text,
+        database_owner: String = Text,
+        database_owner_file: PathBuf = Text,
         pool: NonZeroU32 = Number,
         secret_file: PathBuf = Text,
         base_url: Origin = Text,

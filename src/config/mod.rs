@@ -149,6 +149,8 @@ pub struct Settings {
     pub app: PathBuf,
     /// The database.
     pub database: DbTarget,
+    /// The same database as the owner of its schema, for migration and preparing (PostgreSQL).
+    pub database_owner: Option<DbTarget>,
     /// The most database connections.
     pub pool: u32,
     /// The file with the root secret.

@@ -98,9 +98,9 @@ fn file_gap(path: &Path) -> Option<Gap> {
     let open = std::fs::metadata(path).is_ok_and(|file| others_may_read(&file));
     let shown = path.display();
     open.then(|| Gap {
-        key: "database, mail.target",
+        key: "database, database_owner, mail.target",
         what: format!("{shown} holds a password and others than the owner may read it"),
-        mend: format!("chmod 600 {shown}, or use database_file and mail.target_file"),
+        mend: format!("chmod 600 {shown}, or use database_file, database_owner_file and mail.target_file"),
     })
 }
 

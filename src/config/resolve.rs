@@ -29,7 +29,10 @@ pub(super) fn resolve(
         }
         None => Draft::default(),
     };
-    let has_secret = [&from_file.database, &from_file.mail.target].into_iter().flatten().any(|text| text.contains('@'));
+    let has_secret = [&from_file.database, &from_file.database_owner, &from_file.mail.target]
+        .into_iter()
+        .flatten()
+        .any(|text| text.contains('@'));
     let file_with_secret = file.filter(|_| has_secret).map(|(path, _)| path.to_owned());
     let from_flags = Draft { listen: flags.listen, data: flags.data.clone(), app: flags.app.clone(), ..Draft::default() };
     let settings = settle(from_flags.or(from_env).or(from_file), file_with_secret, &mut faults);
@@ -50,9 +53,11 @@ fn settle(draft: Draft, file_with_secret: Option<PathBuf>, faults: &mut Vec<Stri
     let data = draft.data.unwrap_or_else(|| "var".into());
     let base_url = draft.base_url.unwrap_or_else(|| Origin::of_listen(listen));
     let database = from_file_or(draft.database, draft.database_file, "database_file", faults);
+    let owner = from_file_or(draft.database_owner, draft.database_owner_file, "database_owner_file", faults);
     let target = from_file_or(draft.mail.target, draft.mail.target_file, "mail.target_file", faults);
     let settings = Settings {
         database: checked(database_target(database, &data), faults, || DbTarget::Sqlite(data.clone())),
+        database_owner: checked(owner_target(owner), faults, || None),
         mail: Mail {
             target: checked(mail_target(target, &data), faults, || MailTarget::Outbox(data.clone())),
             from_is_set: draft.mail.from.is_some(),
@@ -115,6 +120,10 @@ fn impossible(settings: &Settings) -> Vec<String> {
         (argon2.memory < argon2.parallelism.saturating_mul(8), "argon2.memory: at least 8 KiB per lane are needed".into()),
         (argon2.memory > 4 << 20, "argon2.memory: is in KiB; more than 4 GiB is not possible".into()),
         (limits.field > limits.body, "limits.field: is larger than limits.body".into()),
+        (
+            settings.database_owner.is_some() && matches!(settings.database, DbTarget::Sqlite(_)),
+            "database_owner: is for PostgreSQL; a file belongs to whoever runs the server".into(),
+        ),
         (*pool > 1_000, "pool: more than 1000 connections is a slip of the finger".into()),
         (!plain(node), "node: letters, digits, `-`, `_` and `.` only, at most 64".into()),
         (hosts.is_empty(), "hosts: at least one name is needed, or leave it out".into()),
@@ -153,7 +162,7 @@ fn from_file_or(text: Option<String>, file: Option<PathBuf>, key: &str, faults: 
     }
 }
 
-// SECURITY: neither of the two repeats what was given, as it may hold a password.
+// SECURITY: none of these repeats what was given, as it may hold a password.
 fn database_target(text: Option<String>, data: &Path) -> Result<DbTarget, String> {
     match text.as_deref() {
         None | Some("sqlite") => Ok(DbTarget::Sqlite(data.join("portcullis.db"))),
@@ -164,6 +173,15 @@ fn database_target(text: Option<String>, data: &Path) -> Result<DbTarget, String
             Some(path) if !path.is_empty() => Ok(DbTarget::Sqlite(path.strip_prefix("//").unwrap_or(path).into())),
             _ => Err("database: write `sqlite`, `sqlite:FILE` or `postgres://user:password@host/name`".into()),
         },
+    }
+}
+fn owner_target(text: Option<String>) -> Result<Option<DbTarget>, String> {
+    match text {
+        None => Ok(None),
+        Some(text) if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+            Ok(Some(DbTarget::Postgres(Secret::new(text))))
+        }
+        Some(_) => Err("database_owner: write `postgres://owner:password@host/name`".into()),
     }
 }
 fn mail_target(text: Option<String>, data: &Path) -> Result<MailTarget, String> {

@@ -119,11 +119,12 @@ fn an_unknown_variable_is_refused_with_a_suggestion_and_all_faults_come_at_once(
 
 #[test]
 fn secrets_never_show() {
-    let text = "database = \"postgres://u:hunter2@db.example/x\"\n[mail]\ntarget = \"smtps://u:hunter3@mail.example\"";
+    let text = "database = \"postgres://u:hunter2@db.example/x\"\ndatabase_owner = \"postgres://o:hunter4@db.example/x\"\n[mail]\ntarget = \"smtps://u:hunter3@mail.example\"";
     let settings = file(text).unwrap();
     let shown = format!("{} {settings:?}", settings.display());
     assert!(!shown.contains("hunter") && shown.contains("***"), "{shown}");
     assert!(!fault("database = \"mysql://u:hunter2@x\"").contains("hunter2"));
+    assert!(!fault("database_owner = \"mysql://u:hunter2@x\"").contains("hunter2"));
 }
 
 #[test]
@@ -141,6 +142,10 @@ fn a_secret_can_stand_in_a_file_of_its_own() {
     let settings = file(&format!("database_file = {:?}", path.display().to_string())).unwrap();
     assert_eq!(settings.database, DbTarget::Postgres(Secret::new("postgres://u:p@localhost/x")));
     assert!(fault("database_file = \"/nonexistent\"").contains("database_file"));
+    let both = format!("database = \"postgres://u@localhost/x\"\ndatabase_owner_file = {:?}", path.display().to_string());
+    assert_eq!(file(&both).unwrap().database_owner, Some(DbTarget::Postgres(Secret::new("postgres://u:p@localhost/x"))));
+    assert!(fault("database_owner_file = \"/nonexistent\"").contains("database_owner_file"));
+    assert!(fault("database_owner = \"postgres://u@localhost/x\"").contains("database_owner: is for PostgreSQL"));
     assert!(fault(&format!("database = \"sqlite\"\ndatabase_file = {:?}", path.display().to_string())).contains("twice"));
 }
 
@@ -195,7 +200,7 @@ fn a_secret_that_others_may_read_is_a_gap() {
     std::fs::set_permissions(&toml, std::fs::Permissions::from_mode(0o640)).unwrap();
     settings.file_with_secret = Some(toml);
     let keys: Vec<_> = settings.check_production().iter().map(|gap| gap.key).collect();
-    assert_eq!(keys, ["secret_file", "database, mail.target"]);
+    assert_eq!(keys, ["secret_file", "database, database_owner, mail.target"]);
     std::fs::set_permissions(&settings.secret_file, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&settings.secret_file, [7; 31]).unwrap();
     assert!(settings.check_production().iter().any(|gap| gap.key == "secret_file" && gap.what.contains("32 bytes")));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 const PREFIX: &str = "PORTCULLIS_";
 /// Read by the tests, not by the server.
-const NOT_OURS: [&str; 1] = ["PORTCULLIS_REQUIRE"];
+const NOT_OURS: [&str; 2] = ["PORTCULLIS_REQUIRE", "PORTCULLIS_SOAK"];
 
 /// Reads every `PORTCULLIS_*` variable; the faults name the variables.
 pub(super) fn read(variables: impl Iterator<Item = (String, Result<String, String>)>) -> (Draft, Vec<String>) {

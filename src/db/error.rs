@@ -99,7 +99,7 @@ pub(super) fn forbids(message: &str) -> bool {
     let starts = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
     starts(&["not authorized", "portcullis:"])
         || (message.starts_with("access to ") && message.ends_with(" is prohibited"))
-        || starts(&["permission denied", "must be owner of", "must be able to SET ROLE", "must be member of role"])
+        || starts(&["permission denied", "must be owner of", "must be superuser", "must be able to SET ROLE", "must be member of role"])
         || (message.contains("row-level security policy") && starts(&["new row violates", "query would be affected"]))
         // A set of rights whose role was never made.
         || (message.starts_with("role \"pc_") && message.ends_with(" does not exist"))

@@ -42,8 +42,12 @@ thread_local! {
 static REGISTERED: LazyLock<bool> = LazyLock::new(|| unsafe { ffi::sqlite3_auto_extension(Some(install)) } == ffi::SQLITE_OK);
 
 impl Guard {
-    /// Opens a connection under guard; the owner's authority is for setting it up.
-    pub(super) fn establish(path: &str, counter: impl Instrumentation) -> Result<(SqliteConnection, Self), DbError> {
+    /// Opens a connection under guard and sets it up with the owner's authority; then its statements are counted.
+    pub(super) fn establish(
+        path: &str,
+        set_up: impl FnOnce(&mut SqliteConnection) -> Result<(), DbError>,
+        counter: impl Instrumentation,
+    ) -> Result<(SqliteConnection, Self), DbError> {
         if !*REGISTERED {
             return Err(DbError::Refused("SQLite does not take the guard".into()));
         }
@@ -59,6 +63,7 @@ impl Guard {
         if state.handle.load(Ordering::Acquire).is_null() {
             return Err(DbError::Refused("a connection to SQLite has no guard".into()));
         }
+        set_up(&mut conn)?;
         conn.set_instrumentation(Watch { state: state.clone(), counter });
         Ok((conn, Self(state)))
     }

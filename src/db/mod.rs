@@ -9,9 +9,9 @@
 mod admit;
 mod conn;
 mod error;
-mod hold;
 #[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
 mod guard;
+mod hold;
 mod line;
 mod migrate;
 mod moment;

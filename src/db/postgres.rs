@@ -229,6 +229,16 @@ mod tests {
     }
 
     #[test]
+    fn only_untranslated_messages_count_as_english() {
+        for english in ["C", "POSIX", "C.UTF-8", "en_US.UTF-8", "en_GB", "en", "English_United States.1252"] {
+            assert!(is_english(english), "{english}");
+        }
+        for other in ["", "de_DE.UTF-8", "fr_FR", "Catalan_Spain.1252", "cs_CZ", "eng_x", "c"] {
+            assert!(!is_english(other), "{other}");
+        }
+    }
+
+    #[test]
     fn a_broken_url_is_refused_without_repeating_its_password() {
         let error = parse("postgres://u:hunter2@host:port/x").err().unwrap();
         assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -39,7 +39,11 @@ impl Roles {
     pub fn reader(&self, set: &str) -> String {
         format!("{}{set}_r", self.prefix)
     }
-    /// The role that owns the views of a set of rights and writes for it.
+    /// The role that owns the views of a set of rights: they show what it is granted, and no more.
+    pub fn holder(&self, set: &str) -> String {
+        format!("{}{set}_v", self.prefix)
+    }
+    /// The role that writes for a set of rights.
     pub fn writer(&self, set: &str) -> String {
         format!("{}{set}_w", self.prefix)
     }

@@ -20,7 +20,8 @@ impl Scratch {
     /// Makes one on the server of this address; its role must be allowed to.
     pub fn create(url: &Secret) -> Result<Self, DbError> {
         let server = Target::parse(url)?;
-        let name: String = random_bytes::<6>().iter().fold(String::from("portcullis_attack_"), |name, byte| name + &format!("{byte:02x}"));
+        let name: String =
+            random_bytes::<6>().iter().fold(String::from("portcullis_attack_"), |name, byte| name + &format!("{byte:02x}"));
         let inside = Secret::new(elsewhere(url.expose(), &name).ok_or_else(|| {
             DbError::Refused("the address must name a server and a database: postgres://user:password@host:port/name".into())
         })?);
@@ -40,13 +41,16 @@ impl Drop for Scratch {
         let prefix = Roles::of(&self.name).prefix().to_owned();
         let gone = run(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).and_then(|()| {
             // Its roles belong to the whole cluster, and own nothing any more.
-            run(&self.server, &format!(
-                "DO $roles$ DECLARE entry record; BEGIN
+            run(
+                &self.server,
+                &format!(
+                    "DO $roles$ DECLARE entry record; BEGIN
                     FOR entry IN SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, '{prefix}') LOOP
                         EXECUTE format('DROP ROLE %I', entry.name);
                     END LOOP;
                 END $roles$"
-            ))
+                ),
+            )
         });
         if let Err(error) = gone {
             eprintln!("of the throw-away database {} something is still there: {error}", self.name);

@@ -21,7 +21,10 @@ diesel::define_sql_function!(
 pub(super) fn open(path: &Path, mode: Mode, counter: impl Instrumentation) -> Result<(SqliteConnection, Guard), DbError> {
     create_private(path)?;
     let text = path.to_str().ok_or_else(|| DbError::Refused("the database path is not valid UTF-8".into()))?;
-    let (mut conn, guard) = Guard::establish(text, counter)?;
+    Guard::establish(text, |conn| set_up(conn, mode), counter)
+}
+
+fn set_up(conn: &mut SqliteConnection, mode: Mode) -> Result<(), DbError> {
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout={BUSY_MILLIS}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
          PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON;"
@@ -29,8 +32,7 @@ pub(super) fn open(path: &Path, mode: Mode, counter: impl Instrumentation) -> Re
     if mode == Mode::Read {
         conn.batch_execute("PRAGMA query_only=ON;")?;
     }
-    check_build(&mut conn)?;
-    Ok((conn, guard))
+    check_build(conn)
 }
 
 /// SQLite must have been built so that a bound value never makes it plan a statement anew.

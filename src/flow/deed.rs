@@ -13,7 +13,8 @@
 use super::context::{FlowContext, Outcome};
 use super::run::Interpreter;
 use super::{FlowError, reading};
-use crate::access::{Authority, Denied, Elevation, Layer, LoadedObject, Query, Reason};
+use crate::access::explain::{Op, Question, Wanted};
+use crate::access::{Authority, Denied, Elevation, Layer, LoadedObject, ObjectError, Query, Reason, WriteError};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::model::{Deed, Moment};
 use std::collections::BTreeMap;
@@ -67,7 +68,8 @@ impl Interpreter<'_, '_> {
         self.ready_to_write(entity)?;
         let permit = authority.create(entity, values.keys())?;
         reading::note(&mut self.used, &permit);
-        let object = self.context.objects.create(&permit, values)?;
+        let created = self.context.objects.create(&permit, values);
+        let object = created.map_err(|error| self.about(authority, error, Op::Create, entity, None))?;
         self.memory.changed(entity, object);
         for moment in [Moment::Before, Moment::After] {
             self.handle(entity, object, moment, Deed::Create)?;
@@ -88,7 +90,8 @@ impl Interpreter<'_, '_> {
         let permit = authority.change(entity, values.keys())?;
         reading::note(&mut self.used, &permit);
         let version = version.or_else(|| self.memory.seen(entity, object));
-        self.context.objects.change(&permit, object, version, values)?;
+        let changed = self.context.objects.change(&permit, object, version, values);
+        changed.map_err(|error| self.about(authority, error, Op::Write, entity, Some(object)))?;
         self.memory.changed(entity, object);
         self.handle(entity, object, Moment::Before, Deed::Commit)?;
         self.handle(entity, object, Moment::After, Deed::Commit)
@@ -107,12 +110,25 @@ impl Interpreter<'_, '_> {
         self.handle(entity, object, Moment::Before, Deed::Delete)?;
         let version = version.or_else(|| self.memory.seen(entity, object));
         let farewells = self.farewells(entity, object)?;
-        self.context.objects.delete(&permit, object, version)?;
+        let deleted = self.context.objects.delete(&permit, object, version);
+        deleted.map_err(|error| self.about(authority, error, Op::Delete, entity, Some(object)))?;
         self.memory.deleted();
         for (rights, last) in farewells {
             self.memory.keep(&rights, entity, object, last);
         }
         self.handle(entity, object, Moment::After, Deed::Delete)
+    }
+
+    /// A refusal with what was wanted, so that it can be explained. What a flow wanted with rights of its own is not
+    /// the caller's question.
+    fn about(&self, authority: &dyn Authority, error: WriteError, op: Op, entity: &QName, object: Option<ObjectId>) -> FlowError {
+        match error {
+            WriteError::Object(ObjectError::Denied(denied)) if authority.rights().key == self.context.grants.rights().key => {
+                let wanted = Wanted { op, entity: entity.clone(), object, member: None };
+                denied.about(Question::Data(wanted)).into()
+            }
+            other => other.into(),
+        }
     }
 
     /// Whether a write may follow: not after complaints, and never on the built-in users.

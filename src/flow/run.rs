@@ -10,7 +10,7 @@ use super::reading::Reading;
 use super::{FlowError, text};
 use crate::access::{Authority, Denied, Elevation, Inside, Layer, ObjectError, Permit, Query, Reason, Run};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
-use crate::expr::{Environment, Node, Root, Template, Typed, evaluate, settle};
+use crate::expr::{Environment, Template, Typed, evaluate, settle};
 use crate::model::{Activity, Microflow, Model};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -214,23 +214,13 @@ impl<'r, 'c> Interpreter<'r, 'c> {
             return Ok(());
         }
         for chunk in missing.chunks(AT_ONCE) {
-            let inside = one_of(entity, chunk);
+            let inside = Inside::one_of(entity, chunk);
             let limit = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
             let query = Query { inside: Some(inside), limit, ..Query::of(entity, Vec::new()) };
             self.reading(&frame.authority).find(&query)?;
         }
         Ok(())
     }
-}
-
-/// The condition that `this` is one of some objects.
-fn one_of(entity: &QName, ids: &[ObjectId]) -> Inside {
-    let make = |node, kind| Box::new(Typed { node, kind, span: Default::default() });
-    let name = Name::new("1");
-    let this = make(Node::Root(Root::This), Kind::Object(entity.clone()));
-    let list = make(Node::Root(Root::Variable(name.clone())), Kind::List(entity.clone()));
-    let condition = Typed { node: Node::InList(this, list), kind: Kind::Boolean, span: Default::default() };
-    Inside { condition, variables: [(name, Value::List(ids.to_vec()))].into() }
 }
 
 /// Puts the arguments in place: each parameter has one, and there are no others.

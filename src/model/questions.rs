@@ -3,6 +3,7 @@
 use super::check::{each_activity, each_widget};
 use super::types::*;
 use crate::domain::QName;
+use crate::expr::Typed;
 
 impl Model {
     /// The page on which a visitor registers: one that the anonymous role may open, with a button
@@ -19,6 +20,48 @@ impl Model {
         each_widget(&page.content, &mut |widget| {
             if let WidgetKind::Button(Button { action: Action::Run { microflow, .. }, .. }) = &widget.kind {
                 found |= self.microflows.get(microflow).is_some_and(|flow| flow_registers(flow));
+            }
+        });
+        found
+    }
+}
+
+impl Page {
+    /// The constraints that its lists and choices put to the store, each with the entity it is about.
+    pub fn constraints(&self) -> Vec<(&QName, &Typed)> {
+        let mut found = Vec::new();
+        each_widget(&self.content, &mut |widget| {
+            let (entity, condition) = match &widget.kind {
+                WidgetKind::DataGrid(grid) => (&grid.source.entity, &grid.source.condition),
+                WidgetKind::ListView(list) => (&list.source.entity, &list.source.condition),
+                WidgetKind::Stat(stat) => (&stat.source.entity, &stat.source.condition),
+                WidgetKind::Reference(reference) => (&reference.target, &reference.condition),
+                _ => return,
+            };
+            found.extend(condition.as_ref().map(|condition| (entity, condition)));
+        });
+        found
+    }
+}
+
+impl Microflow {
+    /// The constraints that its retrievals put to the store, each with the entity it is about.
+    pub fn constraints(&self) -> Vec<(&QName, &Typed)> {
+        let mut found = Vec::new();
+        each_activity(&self.body, &mut |activity| {
+            if let ActivityKind::Retrieve { entity, condition: Some(condition), .. } = &activity.kind {
+                found.push((entity, condition));
+            }
+        });
+        found
+    }
+
+    /// The microflows that it calls.
+    pub fn calls(&self) -> Vec<&QName> {
+        let mut found = Vec::new();
+        each_activity(&self.body, &mut |activity| {
+            if let ActivityKind::Call { microflow, .. } = &activity.kind {
+                found.push(microflow);
             }
         });
         found

@@ -13,7 +13,7 @@ use crate::identity::{DemoError, DemoMode, Identity, IdentitySettings};
 use crate::log::Logs;
 use crate::mail::{MailError, Mailer};
 use crate::model::{self, Files, Findings, Level, Model, Severity};
-use crate::store::{self, SyncError};
+use crate::store::{self, Statements, SyncError};
 use crate::web::Web;
 use crate::web::assets::Assets;
 use crate::workspace::Snapshots;
@@ -113,13 +113,28 @@ pub fn open_database(settings: &Settings, wanted: Use) -> Result<(Db, Option<Hol
         }
         DbTarget::Postgres(_) => None,
     };
-    let db = Db::open(&settings.database, settings.pool)?;
+    let db = Db::owned(&settings.database, settings.database_owner.as_ref(), settings.pool)?;
     if hold.is_some() || db.dialect() == Dialect::Postgres {
-        db.migrate()?;
+        bring_up_to_date(&db)?;
     } else if !db.pending_migrations()?.is_empty() {
         return Err(StartError::Other("the running server is of another version: stop it, then try again".into()));
     }
     Ok((db, hold))
+}
+
+/// A server whose role may not migrate, and which has no owner to do it, goes on when there is nothing to do.
+fn bring_up_to_date(db: &Db) -> Result<(), StartError> {
+    if !db.has_owner() && db.is_ready()? {
+        return Ok(());
+    }
+    db.migrate().map_err(|error| match error {
+        DbError::Forbidden(_) if !db.has_owner() => StartError::Gaps(vec![
+            "database: its tables or roles are not those of this version, and the role that logs in may not change \
+             them; set database_owner and run `portcullis migrate --apply`"
+                .to_owned(),
+        ]),
+        other => other.into(),
+    })
 }
 
 /// The node's name, for this process alone.
@@ -133,6 +148,17 @@ fn take_name(db: &Db, node: &str) -> Result<Hold, StartError> {
         }
     }
     Err(StartError::NameTaken(node.to_owned()))
+}
+
+/// `serve` refuses to log in as somebody whom the engine's own rules do not bind; a demo only says so.
+fn refuse_might(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
+    let might = db.too_mighty()?;
+    match mode {
+        Mode::Serve if !might.is_empty() => return Err(StartError::Gaps(might)),
+        Mode::Serve => {}
+        Mode::Demo => might.iter().for_each(|line| logs.write("portcullis.db", crate::config::Level::Info, line, None)),
+    }
+    Ok(())
 }
 
 /// What a demo's database begins with, given the app's folder.
@@ -177,11 +203,15 @@ pub fn assemble_with(
         _ => Keys::load_file(&settings.secret_file)?,
     };
     let (db, hold) = open_database(&settings, Use::Change)?;
+    refuse_might(&db, mode, &logs)?;
     let hold = match hold {
         Some(file) => file,
         None => take_name(&db, &settings.node)?,
     };
-    synchronise(&db, &model, mode, &clock)?;
+    let model = Arc::new(model);
+    let snapshots = Arc::new(Snapshots::new(model.clone()));
+    let live = Live::new(model.clone(), snapshots, findings).map_err(|error| StartError::Other(error.to_string()))?;
+    synchronise(&db, &live.statements, mode, &clock, &logs)?;
     let identity =
         Identity::new(keys.clone(), clock.clone(), &settings.node, IdentitySettings::configured(&settings, &model.title))
             .map_err(|error| StartError::Other(error.to_string()))?;
@@ -202,9 +232,6 @@ pub fn assemble_with(
         }
     }
     let mailer = Mailer::configured(&settings.mail)?;
-    let model = Arc::new(model);
-    let snapshots = Arc::new(Snapshots::new(model.clone()));
-    let live = Live::new(model, snapshots, findings).map_err(|error| StartError::Other(error.to_string()))?;
     let gate = Gate::configured(&settings);
     let app = App::new(settings, keys, clock, db, hold, identity, mailer, logs, demo, live);
     app.follow().map_err(|error| StartError::Other(error.to_string()))?;
@@ -233,17 +260,25 @@ fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Resul
 }
 
 /// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
-fn synchronise(db: &Db, model: &Model, mode: Mode, clock: &Clock) -> Result<(), StartError> {
+fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs: &Logs) -> Result<(), StartError> {
     let now = clock.now();
-    let plan = db.read(|conn| store::plan(conn, model, now))?;
+    let drift = db.read(|conn| store::drift(conn, now))?;
+    if mode == Mode::Serve && !drift.is_empty() {
+        return Err(SyncError::EngineDrift(drift).into());
+    }
+    for difference in drift {
+        let text = format!("generated objects are made anew: {difference}");
+        logs.write("portcullis.database", crate::config::Level::Warning, &text, None);
+    }
+    let plan = db.read(|conn| store::plan(conn, statements, now))?;
     if plan.is_empty() {
         return Ok(());
     }
-    if mode == Mode::Serve && !plan.is_first() {
-        let steps: Vec<String> = plan.steps.iter().map(|step| format!("database: {}", step.what)).collect();
+    if mode == Mode::Serve && !plan.is_first() && !plan.only_prepares() {
+        let steps: Vec<String> = plan.all_steps().map(|step| format!("database: {}", step.what)).collect();
         let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
         return Err(StartError::Gaps(steps.into_iter().chain([hint]).collect()));
     }
-    store::apply(db, model, &BTreeSet::new(), now)?;
+    store::apply(db, statements, &BTreeSet::new(), now)?;
     Ok(())
 }

@@ -55,7 +55,7 @@ fn listen(web: Data<Web>, workers: usize) -> std::io::Result<(Server, SocketAddr
 /// Runs until the process is told to stop. Told by SIGTERM it first is not ready any more, and serves on for the
 /// drain time, so that a balancer can send people elsewhere; then, and at once when told by Ctrl-C or twice, it
 /// takes nothing new and finishes the requests under way.
-pub fn run(web: Web, ready: impl FnOnce(&Web, SocketAddr)) -> Result<(), StartError> {
+pub fn run(web: Web, ready: impl FnOnce(&Web, SocketAddr) + Send) -> Result<(), StartError> {
     let web = Data::new(web);
     let address = web.app.settings.listen;
     let failed = move |error: std::io::Error| StartError::Other(format!("cannot listen on {address}: {error}"));
@@ -78,7 +78,10 @@ pub fn run(web: Web, ready: impl FnOnce(&Web, SocketAddr)) -> Result<(), StartEr
             }
             handle.stop(true).await;
         });
-        ready(&web, bound);
+        // What is said at the start asks the database, and nobody may wait for a database on a thread that
+        // drives sockets.
+        std::thread::scope(|scope| scope.spawn(|| ready(&web, bound)).join())
+            .map_err(|_| StartError::Other("what is said at the start could not be said".into()))?;
         let ended = server.await.map_err(failed);
         drop(schedule);
         ended

@@ -60,7 +60,8 @@ impl<'c> Bulk<'c> {
             *given = Value::Integer(number);
             self.next.insert(key, next.max(number.saturating_add(1)));
         }
-        inserted(self.conn, &self.params, &table, &values)?.ok_or_else(|| DbError::Refused("a new row has no key".into()))
+        let key = inserted(self.conn, &self.params, &table, &values).map_err(|error| table.told(error))?;
+        key.ok_or_else(|| DbError::Refused("a new row has no key".into()))
     }
 
     /// Points an association of an object to others.

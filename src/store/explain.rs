@@ -84,8 +84,13 @@ pub(super) fn inspect(
 /// How many rows the model's constraint admits, whoever may see them.
 // SECURITY: no search, filter, order or page of the client comes here, and no constraint that the reader can steer
 // (`the_count_of_absent_rows_cannot_be_steered`).
-fn existing(store: &mut Store<'_>, rights: &Rights, entity: &QName, inside: Option<&Inside>) -> Result<Option<Total>, ObjectError> {
-    if inside.is_some_and(|inside| depends_on_choice(rights, &inside.condition)) {
+fn existing(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    entity: &QName,
+    inside: Option<&Inside>,
+) -> Result<Option<Total>, ObjectError> {
+    if inside.is_some_and(|inside| depends_on_choice(store.statements.model(), rights, &inside.condition)) {
         return Ok(None);
     }
     let table = store.statements.tables.get(entity).ok_or_else(|| fault("this entity is not stored"))?.clone();

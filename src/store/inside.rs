@@ -4,10 +4,12 @@ use super::Store;
 use super::error::lowering;
 use super::lower::{Condition, Lower};
 use super::read::not_there;
-use super::statements::ROW;
+use super::statements::{Footing, ROW, Source};
 use super::tables::Hop;
 use crate::access::{ObjectError, Query, Rights};
+use crate::db::set_id;
 use crate::db::sql::Sql;
+use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 
 /// The object, the association and the constraint of a query, over the row `t`.
@@ -22,7 +24,8 @@ pub(super) fn condition(store: &Store<'_>, rights: &Rights, query: &Query) -> Re
         all = all.and(along(store, rights, query, entity, *object, name)?);
     }
     if let Some(inside) = &query.inside {
-        let lower = Lower::new(&store.statements.tables, rights, &inside.variables);
+        let set = stands(Removable::DatabaseEngine).then(|| set_id(&rights.key));
+        let lower = Lower::new(&store.statements.tables, rights, &inside.variables).through(set.as_deref());
         all = all.and(lower.condition_at(&inside.condition, ROW).map_err(lowering)?);
     }
     Ok(all)
@@ -57,32 +60,36 @@ fn along(
         _ => (entity.clone(), name.clone()),
     };
     let compiled = store.statements.compiled(rights, &owner).map_err(lowering)?.ok_or_else(refused)?;
-    if !compiled.readable.contains_key(&member) {
-        return Err(refused());
-    }
+    let readable = compiled.readable.get(&member).ok_or_else(refused)?;
     let shows = compiled.shows(&member);
     let mut out = Sql::new();
-    out.raw("(").ident(ROW).raw(".");
-    match hop {
-        Hop::Back { column, .. } => {
-            out.ident(&column).raw(" = ").append(&key(object)).raw(")");
+    out.raw("(");
+    match (hop, &readable.value) {
+        (Hop::Back { column, .. }, Source::Sql(value)) => {
+            out.append(value).raw(" = ").append(&key(object));
+            if compiled.from != compiled.table.name {
+                // What the view masks can use no index; what it does not mask stands beside it.
+                out.raw(" AND ").ident(ROW).raw(".").ident(&column).raw(" = ").append(&key(object));
+            }
+            out.raw(")");
             return Ok(Condition::When(out).and(shows));
         }
-        Hop::Column(column) => {
-            out.ident("id").raw(" = (SELECT ").ident(ROW).raw(".").ident(&column);
-            out.append(&parent(&from.name, object, &shows)).raw("))");
+        (Hop::Column(_), Source::Sql(value)) => {
+            out.ident(ROW).raw(".").ident("id").raw(" = (SELECT ").append(value);
+            out.append(&parent(&compiled.from, object, &shows)).raw("))");
             return Ok(Condition::When(out));
         }
-        Hop::Link(link) => {
-            out.ident("id").raw(" IN (SELECT l.").ident(link.to).raw(" FROM ").ident(&link.table).raw(" AS l WHERE l.");
-            out.ident(link.from).raw(" = ").append(&key(object)).raw("))");
+        (Hop::Link(link), Source::Link(table)) => {
+            out.ident(ROW).raw(".").ident("id").raw(" IN (SELECT l.").ident(link.to).raw(" FROM ").ident(table);
+            out.raw(" AS l WHERE l.").ident(link.from).raw(" = ").append(&key(object)).raw("))");
         }
+        _ => return Err(refused()),
     }
     if !owned {
         return Ok(Condition::When(out).and(shows));
     }
     let mut visible = Sql::new();
-    visible.raw("EXISTS (SELECT 1").append(&parent(&from.name, object, &shows)).raw(")");
+    visible.raw("EXISTS (SELECT 1").append(&parent(&compiled.from, object, &shows)).raw(")");
     Ok(Condition::When(out).and(Condition::When(visible)))
 }
 
@@ -94,9 +101,9 @@ fn parent(table: &Name, object: ObjectId, shows: &Condition) -> Sql {
     out
 }
 
-/// The object is one of those the reader may see.
+/// The object is one of those the reader may see, as the system looks at it.
 pub(super) fn rows_of(store: &Store<'_>, rights: &Rights, entity: &QName, object: ObjectId) -> Result<Condition, ObjectError> {
-    let compiled = store.statements.compiled(rights, entity).map_err(lowering)?;
+    let compiled = store.statements.compiled_on(rights, entity, Footing::System).map_err(lowering)?;
     let Some(compiled) = compiled else { return Ok(Condition::Never) };
     let mut out = Sql::new();
     out.raw("EXISTS (SELECT 1").append(&parent(&compiled.table.name, object, &compiled.visible)).raw(")");

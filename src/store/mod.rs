@@ -9,6 +9,7 @@
 
 mod bulk;
 mod data;
+mod engine;
 mod error;
 mod explain;
 mod inside;
@@ -28,8 +29,9 @@ mod write;
 pub use bulk::{Bulk, value_faults};
 pub use data::SystemData;
 pub use explain::explain;
+pub use release::Compared;
 pub use statements::Statements;
-pub use sync::{Loss, Plan, Step, SyncError, apply, model_in_force, plan};
+pub use sync::{Loss, Plan, Step, SyncError, apply, drift, model_in_force, plan, prepare};
 pub use tables::Collision;
 pub use whole::{Pulse, StoredRow};
 
@@ -41,9 +43,10 @@ use crate::access::{
 use crate::audit::{self, AuditError, Event, Who};
 use crate::clock::Clock;
 use crate::crypto::Keys;
-use crate::db::Conn;
-use crate::db::sql::Params;
-use crate::domain::{Name, ObjectId, QName, Value};
+use crate::db::sql::{Params, Sql, fetch};
+use crate::db::{Conn, Purpose};
+use crate::domain::knockout::{Removable, stands};
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
 use crate::model::Model;
 use chrono::NaiveDateTime;
@@ -124,6 +127,16 @@ impl<'c> Store<'c> {
             Environment { this, user: self.caller.user, roles: &rights.roles, now: self.caller.now, variables: &none };
         let mut data = self.system_data();
         evaluate(expression, &environment, &mut data).map_err(|error| data.failed(error))
+    }
+
+    /// Asks in the name of a set of rights: through its views, and with nothing more.
+    fn asked(&mut self, rights: &Rights, sql: &Sql, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, ObjectError> {
+        let params = &self.params;
+        if !stands(Removable::DatabaseEngine) {
+            return fetch(self.conn, sql, params, kinds).map_err(error::wire);
+        }
+        let standing = self.statements.standing(rights, self.caller);
+        self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds)).map_err(error::wire)
     }
 
     /// The connection, for other work in the same transaction.

@@ -53,6 +53,26 @@ pub(super) fn index(prefix: &str, table: &str, columns: &[Name]) -> Name {
     bounded(format!("{prefix}_{table}_{}", columns.join("_")))
 }
 
+/// The view through which a set of rights reads a table: rows and members cut down by its rules.
+pub(super) fn reader(set: &str, table: &str) -> Name {
+    bounded(format!("r_{set}_{table}"))
+}
+
+/// The view through which the rules of a set of rights look at a table: every row, and only what rules compare.
+pub(super) fn witness(set: &str, table: &str) -> Name {
+    bounded(format!("w_{set}_{table}"))
+}
+
+/// A trigger of a set of rights on a table.
+pub(super) fn trigger(set: &str, table: &str, when: &str) -> Name {
+    bounded(format!("g_{set}_{when}_{table}"))
+}
+
+/// A member's column in a reader's view. No column of a table has this mark in its name.
+pub(super) fn masked(column: &str) -> Name {
+    bounded(format!("m${column}"))
+}
+
 /// A long name is cut, and a digest of the whole keeps it apart from others.
 fn bounded(name: String) -> Name {
     if name.len() <= LONGEST {

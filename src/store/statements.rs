@@ -1,14 +1,19 @@
 //! What is compiled once: the tables of a model, and per set of rights what its holder may do with a row.
 
 use super::lower::{Condition, Lower, LowerError, Lowered};
+use super::names;
 use super::release::Known;
 use super::tables::{Collision, Place, Table, Tables};
-use crate::access::{EntityRights, Rights};
-use crate::db::sql::Sql;
+use super::{Caller, SyncError, engine};
+use crate::access::{Authority, EntityRights, Grants, Rights};
+use crate::db::sql::{Params, Sql};
+use crate::db::{Conn, Standing, set_id};
+use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, QName};
 use crate::expr::{Node, Typed};
 use crate::model::Model;
-use std::collections::{BTreeMap, HashMap};
+use chrono::NaiveDateTime;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Compiled statements. One value lives with one model; it is shared by all requests.
@@ -16,21 +21,49 @@ pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
     compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
+    /// The keys of rights whose families are known to be prepared.
+    prepared: RwLock<HashSet<Arc<str>>>,
     /// What the rules of each set of rights compare.
     pub(super) known: Known,
 }
 
-/// Which rights, and about which entity.
-type Key = (Arc<str>, QName);
+/// Which rights, about which entity, and where they look.
+type Key = (Arc<str>, QName, Footing, bool);
 
 /// Sets of rights are made of role sets and elevated flows, so their number is bounded; this is far beyond it.
 const MOST: usize = 10_000;
 /// The alias of the row that a compiled condition is about.
 pub(super) const ROW: &str = "t";
 
+/// Where compiled rules look at data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Footing {
+    /// The tables: the tests of writes, which are the system's own work.
+    System,
+    /// The views of the set of rights: whatever is read in its name.
+    Reader,
+    /// What those views are made of: the row from its table, what paths lead to from the witness views.
+    Maker,
+    /// The same with the row under its table's own name, as row-level security wants it.
+    Policy,
+}
+
+impl Footing {
+    /// What the row is called.
+    fn row(self, table: &Table) -> &str {
+        if self == Self::Policy { &table.name } else { ROW }
+    }
+    /// Whether it looks from inside the database, where rules always count.
+    fn is_generated(self) -> bool {
+        matches!(self, Self::Maker | Self::Policy)
+    }
+}
+
 /// The rules about one entity, as SQL over the row `t`.
 pub(super) struct Compiled {
     pub table: Arc<Table>,
+    /// What the row `t` is a row of: the table, or the reader's view of it.
+    pub from: Name,
     pub rights: Arc<EntityRights>,
     /// One condition per rule.
     rules: Vec<Condition>,
@@ -38,6 +71,8 @@ pub(super) struct Compiled {
     pub visible: Condition,
     /// The members that may be read in some row.
     pub readable: BTreeMap<Name, Readable>,
+    /// Whether rules count at all.
+    heeded: bool,
 }
 
 /// A member that may be read in some row.
@@ -54,8 +89,8 @@ pub(super) struct Readable {
 pub(super) enum Source {
     /// From the row, by this.
     Sql(Sql),
-    /// From a link table.
-    Link,
+    /// From a link table, or the reader's view of it.
+    Link(Name),
     /// Calculated in a way that only memory can.
     Memory(Arc<Typed>),
 }
@@ -63,7 +98,8 @@ pub(super) enum Source {
 impl Statements {
     /// Lays out the tables of a model.
     pub fn new(model: &Arc<Model>) -> Result<Self, Collision> {
-        Ok(Self { model: model.clone(), tables: Tables::of(model)?, compiled: RwLock::default(), known: Known::default() })
+        let (compiled, prepared, known) = (RwLock::default(), RwLock::default(), Known::default());
+        Ok(Self { model: model.clone(), tables: Tables::of(model)?, compiled, prepared, known })
     }
 
     /// The model.
@@ -71,14 +107,51 @@ impl Statements {
         &self.model
     }
 
-    /// The rules about an entity; `None` when there are none.
+    /// Whether the database was told of these grants, and of every elevation that work for them can reach.
+    pub fn is_prepared(&self, conn: &mut Conn, grants: &Grants, now: NaiveDateTime) -> Result<bool, SyncError> {
+        let key = &grants.rights().key;
+        if !stands(Removable::DatabaseEngine) || self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key) {
+            return Ok(true);
+        }
+        let made = engine::is_made(conn, self, grants, &Params::new(None, now, now.date()))?;
+        if made {
+            self.know_prepared(grants);
+        }
+        Ok(made)
+    }
+
+    /// These rights, in the name of somebody.
+    pub(super) fn standing(&self, rights: &Rights, caller: Caller) -> Standing {
+        Standing { set: set_id(&rights.key), user: caller.user, now: caller.now, writes: Arc::default() }
+    }
+
+    pub(super) fn know_prepared(&self, grants: &Grants) {
+        self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(grants.rights().key.clone());
+    }
+
+    /// The rules about an entity as its reader meets them; `None` when there are none.
     pub(super) fn compiled(&self, rights: &Rights, entity: &QName) -> Lowered<Option<Arc<Compiled>>> {
-        let Some(rules) = rights.entities.get(entity) else { return Ok(None) };
-        let key = (rights.key.clone(), entity.clone());
+        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader } else { Footing::System };
+        self.compiled_on(rights, entity, footing)
+    }
+
+    /// The rules about an entity on a footing; `None` when there are none.
+    pub(super) fn compiled_on(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Option<Arc<Compiled>>> {
+        let heeded = footing.is_generated() || stands(Removable::EntityAccess);
+        let rules = match rights.entities.get(entity) {
+            Some(rules) => rules.clone(),
+            None if heeded => return Ok(None),
+            None => match self.tables.get(entity) {
+                Some(table) => Arc::new(unruled(table)),
+                None => return Ok(None),
+            },
+        };
+        let key = (rights.key.clone(), entity.clone(), footing, heeded);
         if let Some(found) = self.compiled.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Some(found.clone()));
         }
-        let made = Arc::new(Compiled::new(&self.tables, rights, rules)?);
+        let made = Compiled::new(&self.tables, rights, &rules, footing)?;
+        let made = Arc::new(if heeded { made } else { made.unheeded() });
         let mut all = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
@@ -88,47 +161,71 @@ impl Statements {
     }
 }
 
+/// No rules at all.
+fn unruled(table: &Table) -> EntityRights {
+    EntityRights { entity: table.entity.clone(), rules: Vec::new(), readable: BTreeMap::new(), writable: BTreeMap::new() }
+}
+
 impl Compiled {
-    fn new(tables: &Tables, rights: &Rights, of: &Arc<EntityRights>) -> Lowered<Self> {
+    fn new(tables: &Tables, rights: &Rights, of: &Arc<EntityRights>, footing: Footing) -> Lowered<Self> {
         let table = tables.get(&of.entity.name).ok_or_else(|| LowerError::Unstored(of.entity.name.to_string()))?.clone();
         let none = BTreeMap::new();
+        let set = (footing != Footing::System).then(|| set_id(&rights.key));
+        let lower = || Lower::new(tables, rights, &none).through(set.as_deref());
         let mut rules = Vec::with_capacity(of.rules.len());
         for rule in &of.rules {
             rules.push(match &rule.condition {
-                Some(condition) => Lower::new(tables, rights, &none).condition_at(condition, ROW)?,
+                Some(condition) => lower().condition_at(condition, footing.row(&table))?,
                 None => Condition::Always,
             });
         }
-        let mut made = Self { table, rights: of.clone(), rules, visible: Condition::Never, readable: BTreeMap::new() };
+        let view = set.clone().filter(|_| footing == Footing::Reader);
+        let from = view.as_ref().map_or_else(|| table.name.clone(), |set| names::reader(set, &table.name));
+        let mut made =
+            Self { table, from, rights: of.clone(), rules, visible: Condition::Never, readable: BTreeMap::new(), heeded: true };
         let reading = made.needed(&of.rules_where(|rule| !rule.read.is_empty()));
         made.visible = made.any(&reading);
-        for (name, granting) in &of.readable {
-            let Some(place) = made.table.members.get(name) else { continue };
-            let shown = if made.needed(granting) == reading { Condition::Always } else { made.any(granting) };
-            let readable = match place {
-                Place::Column { column, kind, required } => {
-                    let mut value = Sql::new();
-                    value.ident(ROW).raw(".").ident(column);
-                    Readable { kind: kind.clone(), required: *required, shown, value: Source::Sql(value) }
-                }
-                Place::Calculated { expression, kind } => {
-                    let value = match Lower::new(tables, rights, &none).value_at(expression, ROW) {
-                        Ok(sql) => Source::Sql(sql),
-                        Err(LowerError::Beyond(_)) => Source::Memory(expression.clone()),
-                        Err(other) => return Err(other),
-                    };
-                    // The value is written with the digits of the expression, so it is read with them.
-                    let kind = if matches!(kind, Kind::Number(_)) { expression.kind.clone() } else { kind.clone() };
-                    Readable { kind, required: false, shown, value }
-                }
-                Place::Link(_) => {
-                    let kind = made.table.entity.member_kind(name).unwrap_or(Kind::Empty);
-                    Readable { kind, required: false, shown, value: Source::Link }
-                }
+        let table = made.table.clone();
+        for (name, place) in &table.members {
+            let granting = of.readable.get(name);
+            if granting.is_none() && (footing.is_generated() || stands(Removable::EntityAccess)) {
+                continue;
+            }
+            let shown = match granting {
+                Some(granting) if made.needed(granting) != reading => made.any(granting),
+                _ => Condition::Always,
             };
-            made.readable.insert(name.clone(), readable);
+            let value = made.source(name, place, view.as_deref(), &lower())?;
+            made.readable.insert(name.clone(), readable(&table, name, place, shown, value));
         }
         Ok(made)
+    }
+
+    /// How the value of a member is had.
+    fn source(&self, name: &Name, place: &Place, view: Option<&str>, lower: &Lower<'_>) -> Lowered<Source> {
+        let column = |column: &str| {
+            let mut value = Sql::new();
+            value.ident(ROW).raw(".").ident(column);
+            Source::Sql(value)
+        };
+        Ok(match (place, view) {
+            (Place::Column { column: of, .. }, None) => column(of),
+            (Place::Column { column: of, .. }, Some(_)) => column(&names::masked(of)),
+            (Place::Link(link), None) => Source::Link(link.table.clone()),
+            (Place::Link(link), Some(set)) => Source::Link(names::reader(set, &link.table)),
+            (Place::Calculated { expression, .. }, view) => match lower.value_at(expression, ROW) {
+                Ok(_) if view.is_some() => column(&names::masked(&names::attribute(name))),
+                Ok(sql) => Source::Sql(sql),
+                Err(LowerError::Beyond(_)) => Source::Memory(expression.clone()),
+                Err(other) => return Err(other),
+            },
+        })
+    }
+
+    /// The same as if there were no rules: every row, every member.
+    fn unheeded(self) -> Self {
+        let all = |(name, readable)| (name, Readable { shown: Condition::Always, ..readable });
+        Self { visible: Condition::Always, readable: self.readable.into_iter().map(all).collect(), heeded: false, ..self }
     }
 
     /// These rules without those that another of them already admits: `a || (a && b)` is `a`. What
@@ -146,6 +243,9 @@ impl Compiled {
 
     /// Any of these rules holds.
     pub(super) fn any(&self, rules: &[usize]) -> Condition {
+        if !self.heeded {
+            return Condition::Always;
+        }
         let needed = self.needed(rules);
         let conditions = needed.iter().filter_map(|index| self.rules.get(*index)).cloned();
         conditions.fold(Condition::Never, Condition::or)
@@ -153,8 +253,22 @@ impl Compiled {
 
     /// The rules that let a member be read hold.
     pub(super) fn shows(&self, member: &str) -> Condition {
-        self.rights.readable.get(member).map_or(Condition::Never, |rules| self.any(rules))
+        match self.rights.readable.get(member) {
+            Some(rules) => self.any(rules),
+            None => Condition::known(!self.heeded),
+        }
     }
+}
+
+fn readable(table: &Table, name: &Name, place: &Place, shown: Condition, value: Source) -> Readable {
+    let (kind, required) = match place {
+        Place::Column { kind, required, .. } => (kind.clone(), *required),
+        // The value is written with the digits of the expression, so it is read with them.
+        Place::Calculated { expression, kind } if matches!(kind, Kind::Number(_)) => (expression.kind.clone(), false),
+        Place::Calculated { kind, .. } => (kind.clone(), false),
+        Place::Link(_) => (table.entity.member_kind(name).unwrap_or(Kind::Empty), false),
+    };
+    Readable { kind, required, shown, value }
 }
 
 /// The parts of a condition that must all hold; none when there is no condition.

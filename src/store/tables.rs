@@ -1,6 +1,7 @@
 //! Where the model's entities, members and associations are kept.
 
 use super::names;
+use crate::db::DbError;
 use crate::domain::{Kind, Name, QName};
 use crate::expr::Typed;
 use crate::model::{Association, Entity, Model, Multiplicity};
@@ -67,7 +68,7 @@ pub(super) const OWNER: &str = "owner_id";
 /// Its other side.
 pub(super) const TARGET: &str = "target_id";
 /// The system's own tables, which no entity may have.
-const SYSTEM: [&str; 11] = [
+const SYSTEM: [&str; 13] = [
     "account",
     "account_role",
     "session",
@@ -78,6 +79,8 @@ const SYSTEM: [&str; 11] = [
     "setting",
     "schema_state",
     "autonumber",
+    "mail_queue",
+    "engine_set",
     "__diesel_schema_migrations",
 ];
 
@@ -109,6 +112,13 @@ impl Tables {
 
     pub(super) fn get(&self, entity: &QName) -> Option<&Arc<Table>> {
         self.entities.get(entity)
+    }
+
+    /// The names of all tables, those of links too, in order.
+    pub(super) fn names(&self) -> BTreeSet<Name> {
+        let link = |place: &Place| if let Place::Link(link) = place { Some(link.table.clone()) } else { None };
+        let of = |table: &Arc<Table>| table.members.values().filter_map(link).chain([table.name.clone()]).collect::<Vec<_>>();
+        self.entities.values().flat_map(of).collect()
     }
 
     /// How an association (own or inverse name) leads on, and to which entity.
@@ -182,6 +192,33 @@ impl Table {
         self.members.iter().filter_map(|(member, place)| match place {
             Place::Column { column, kind, .. } => Some((member, column, kind)),
             _ => None,
+        })
+    }
+
+    /// A violation with its columns: PostgreSQL does not tell them where row-level security is on, but the index is one of ours.
+    pub(super) fn told(&self, failed: DbError) -> DbError {
+        match failed {
+            DbError::Unique { constraint: Some(index), columns } if columns.is_empty() => {
+                let members = self.unique_by(&index).unwrap_or_default();
+                let columns = self.columns().filter(|(member, _, _)| members.contains(member));
+                DbError::Unique { columns: columns.map(|(_, column, _)| column.to_string()).collect(), constraint: Some(index) }
+            }
+            other => other,
+        }
+    }
+
+    /// The members that an index of this name keeps unique together.
+    fn unique_by(&self, index: &str) -> Option<Vec<&Name>> {
+        let entity = &self.entity;
+        let single = entity.associations.values().filter(|a| a.multiplicity == Multiplicity::OneToOne).map(|a| vec![&a.name]);
+        let all = entity.unique.iter().map(|members| members.iter().collect::<Vec<_>>()).chain(single);
+        all.into_iter().find(|members| {
+            let column = |member: &&Name| match self.members.get(member.as_str()) {
+                Some(Place::Column { column, .. }) => Some(column.clone()),
+                _ => None,
+            };
+            let columns: Vec<Name> = members.iter().map_while(column).collect();
+            names::index("ux", &self.name, &columns).as_str() == index
         })
     }
 

@@ -58,7 +58,9 @@ impl Signs {
         };
         out.push_str(&format!("<li class=\"why-{kind} is-{word}\">"));
         if step.kind != StepKind::Note || step.holds == Holds::No {
-            out.push_str(&format!("<span class=\"why-sign\" aria-hidden=\"true\">{sign}</span><span class=\"vh\">{said}: </span>"));
+            out.push_str(&format!(
+                "<span class=\"why-sign\" aria-hidden=\"true\">{sign}</span><span class=\"vh\">{said}: </span>"
+            ));
         }
         let tag = if step.kind == StepKind::Part && step.parts.is_empty() { "code" } else { "span" };
         out.push_str(&format!("<{tag}>{}</{tag}>", escaped(&step.text)));
@@ -99,11 +101,14 @@ mod tests {
             holds: Holds::Withheld,
             text: hostile.into(),
             place: Some(hostile.into()),
-            values: vec![Compared { of: hostile.into(), value: Some(hostile.into()) }, Compared { of: "this.pay".into(), value: None }],
+            values: vec![
+                Compared { of: hostile.into(), value: Some(hostile.into()) },
+                Compared { of: "this.pay".into(), value: None },
+            ],
             parts: vec![],
         };
         let html = Signs::new(str::to_owned).steps(&[Step { kind: StepKind::Rule, parts: vec![step.clone()], ..step }]);
-        assert!(!html.contains("<script") && html.matches("&lt;script&gt;").count() == 6, "{html}");
+        assert!(!html.contains("<script") && html.matches("&lt;script&gt;").count() == 8, "{html}");
         assert!(html.contains("<code>this.pay</code> = <i>withheld from you</i>"), "{html}");
         assert_eq!(Signs::new(str::to_owned).steps(&[]), "");
     }

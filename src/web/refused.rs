@@ -79,7 +79,7 @@ impl Web {
                     ..said(429, "Too many tries", &format!("Please wait {seconds} seconds and try again."), "too_fast")
                 }
             }
-            Refusal::Unavailable(_) => Said {
+            Refusal::Unavailable(_) | Refusal::Unprepared(_) => Said {
                 retry_after: Some(5),
                 ..said(
                     503,
@@ -137,7 +137,8 @@ impl Web {
         if path.starts_with("/health/") || path.starts_with("/static/") || self.app.takes(!safe) {
             return Ok(());
         }
-        let mut reply = Reply::text(503, "This server is being replaced by a newer one. Nothing was changed. Please try again in a moment.");
+        let mut reply =
+            Reply::text(503, "This server is being replaced by a newer one. Nothing was changed. Please try again in a moment.");
         reply.retry_after = Some(2);
         Err(reply)
     }
@@ -160,8 +161,10 @@ impl Web {
     }
 }
 
+/// The same for what never was and for what must not be learned of, the reference included.
 fn gone() -> Said {
-    said(404, "Not here", "There is nothing here for you: it was moved or removed, or it never was.", "gone")
+    let text = "There is nothing here for you: it was moved or removed, or it never was.";
+    Said { reference: true, ..said(404, "Not here", text, "gone") }
 }
 
 /// Percent-encodes for a query value.

@@ -54,7 +54,7 @@ impl Spoken {
             (path.as_str(), written_out(&text, "{{ t(text=\"", say))
         });
         tera.add_raw_templates(written.collect::<Vec<_>>())?;
-        Ok(Self { tera, words: Words::new(assets, &say), signs: Signs::new(&say) })
+        Ok(Self { tera, words: Words::new(assets, say), signs: Signs::new(say) })
     }
 }
 

@@ -184,7 +184,7 @@ fn shell(text: &str) -> Shell {
         path: text.into(),
         back: text.into(),
         request_id: text.into(),
-        xray: Some(true),
+        xray: None,
     }
 }
 

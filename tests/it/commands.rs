@@ -41,7 +41,9 @@ fn check_exits_with_1_on_an_error_and_speaks_json_to_tools() {
 #[test]
 fn every_command_explains_itself_and_an_unknown_one_is_refused() {
     let help = out(&portcullis(&["--help"]));
-    for command in ["demo", "serve", "check", "matrix", "new", "migrate", "audit", "account", "secret", "settings", "schema"] {
+    for command in
+        ["demo", "serve", "check", "matrix", "explain", "new", "migrate", "audit", "account", "secret", "settings", "schema"]
+    {
         assert!(help.contains(command), "{command} is missing in --help");
         let own = portcullis(&[command, "--help"]);
         assert!(own.status.success() && out(&own).contains("Usage:"), "{command}");
@@ -189,6 +191,8 @@ fn an_account_made_on_the_command_line_is_opened_by_its_link_and_unknown_roles_a
     assert!(!create("Administrator").status.success(), "an address has one account");
     let verified = portcullis(&["audit", "verify", "--data", folder]);
     assert!(verified.status.success(), "{}", out(&verified));
+    let layers = portcullis(&["audit", "layers", "--data", folder]);
+    assert!(layers.status.success() && out(&layers).contains("The layers decide alike."), "{}{}", out(&layers), err(&layers));
 }
 
 #[test]

@@ -240,6 +240,28 @@ fn what_is_dangerous_stands_in_few_places_only() {
 }
 
 #[test]
+fn unsafe_code_stands_in_the_guard_of_sqlite_only() {
+    let mut seen = 0;
+    for (file, code) in sources() {
+        let here = mentions(&code, "unsafe") || mentions(&code, "unsafe_code");
+        match file.as_str() {
+            "db/guard.rs" => seen += usize::from(here),
+            // The line that admits the module, and says why.
+            "db/mod.rs" => assert_eq!(code.matches("unsafe").count(), 1, "{file}"),
+            _ => assert!(!here, "{file} has unsafe code or admits it"),
+        }
+    }
+    assert_eq!(seen, 1, "the guard was not found");
+    let text = std::fs::read_to_string(project("src/db/guard.rs")).unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for (at, line) in lines.iter().enumerate() {
+        let block = line.contains("unsafe {") && !line.starts_with("//");
+        let reasoned = lines[at.saturating_sub(5)..at].iter().any(|before| before.contains("SAFETY:"));
+        assert!(!block || reasoned, "src/db/guard.rs:{}: an unsafe block does not say why it is safe", at + 1);
+    }
+}
+
+#[test]
 fn flows_and_pages_see_the_contract_of_objects_and_no_maker_of_them() {
     for (file, code) in sources() {
         if matches!(room(&file), "flow" | "page") {

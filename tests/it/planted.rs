@@ -6,7 +6,7 @@
 
 use crate::support::actor::Page;
 use crate::support::project;
-use crate::support::server::{Server, people};
+use crate::support::server::{Server, Setup, people, written};
 use portcullis::access::{Grants, Objects, Query};
 use portcullis::audit::{self, Filter, Record};
 use portcullis::db::DbError;
@@ -87,4 +87,98 @@ fn a_mask_that_is_forgotten_is_caught_by_release_and_recorded() {
     plant(&server, "Employee", DIRECTORY, &forgotten);
     let page = server.sign_in("nadia").open("/p/hr.Employees");
     caught(&server, &page, ".salary");
+}
+
+#[test]
+fn the_agreement_check_finds_a_dropped_rule_before_anybody_meets_it() {
+    let control = people();
+    let agreed = control.web().app.check_layers().unwrap();
+    assert!(agreed.rows > 1_000 && agreed.sets >= 7, "{agreed:?}");
+    assert!(agreed.differences.is_empty() && incidents(&control).is_empty(), "{:?}", agreed.differences);
+
+    let server = people();
+    plant(&server, "Employee", DIRECTORY, "manager, status]");
+    let found = server.web().app.check_layers().unwrap();
+    assert!(!found.differences.is_empty());
+    let recorded = incidents(&server);
+    assert!(recorded.iter().any(|record| record.object.as_deref().is_some_and(|object| object.starts_with("hr.Employee#"))));
+    assert!(recorded.iter().all(|record| record.summary.contains("agreement check")), "{recorded:?}");
+}
+
+const APP: &str = "
+app: desk
+title: Desk
+level: prototype
+language: en
+languages: [en]
+modules: [d]
+userRoles:
+  Clerk: {moduleRoles: [d.Clerk], doc: Works}
+administration: {}
+navigation:
+  - {userRoles: [Clerk], home: d.Front, menu: []}
+demoUsers:
+  - {key: clerk, name: Clara Clerk, email: clerk@desk.example, userRoles: [Clerk]}
+";
+const DOMAIN: &str = "
+entities:
+  Letter:
+    attributes: {title: {type: string, length: 40}, body: {type: string, length: 40}, sealed: {type: boolean}}
+    access:
+      - {roles: [Clerk], read: [title, sealed], where: \"!this.sealed\"}
+      - {roles: [Clerk], read: [body], where: \"this.title == 'Own'\"}
+";
+const WRITE: &str = "
+roles: [Clerk]
+applyEntityAccess: false
+elevation:
+  - {entity: Letter, create: true, read: [title, body, sealed], write: [title, body, sealed], doc: Writes the letter}
+do:
+  - create: {as: Made, entity: Letter, set: {title: \"'Greetings'\", body: \"'harbour at dawn'\", sealed: SEALED}}
+  - showPage: {page: Letter, with: {Letter: $Made}}
+";
+const LETTER: &str = "
+title: Letter
+layout: app
+roles: [Clerk]
+parameters: {Letter: Letter}
+content:
+  - dataView:
+      source: {parameter: Letter}
+      readOnly: true
+      content:
+        - input: {member: title}
+        - input: {member: body}
+";
+const FRONT: &str = "
+title: Front
+layout: app
+roles: [Clerk]
+content:
+  - button: {caption: Open letter, run: {microflow: Open}}
+  - button: {caption: Sealed letter, run: {microflow: Seal}}
+";
+
+#[test]
+fn an_object_that_an_elevated_flow_hands_to_a_page_is_shown_as_its_reader_may_see_it_and_no_more() {
+    let (open, seal) = (WRITE.replace("SEALED", "false"), WRITE.replace("SEALED", "true"));
+    let files = [
+        ("app.yaml", APP),
+        ("d/module.yaml", "roles: {Clerk: Works}\n"),
+        ("d/domain.yaml", DOMAIN),
+        ("d/microflows/Open.yaml", open.as_str()),
+        ("d/microflows/Seal.yaml", seal.as_str()),
+        ("d/pages/Front.yaml", FRONT),
+        ("d/pages/Letter.yaml", LETTER),
+    ];
+    let folder = written(&files);
+    let server = Setup::of(folder.path()).run();
+    let front = server.sign_in("clerk").open("/p/d.Front");
+    let opened = front.click("Open letter");
+    assert!(opened.status == 200 && opened.answer.body.contains("Greetings"), "{}", opened.html.text);
+    assert!(!opened.answer.body.contains("harbour at dawn"), "a member that only the flow may read stays withheld");
+    let sealed = front.click("Sealed letter");
+    assert_eq!(sealed.status, 404, "{}", sealed.html.text);
+    assert!(!sealed.answer.body.contains("Greetings") && !sealed.answer.body.contains("harbour at dawn"));
+    assert!(incidents(&server).is_empty(), "a plain refusal, not an incident");
 }

@@ -43,6 +43,7 @@ const ROUTES: &[Route] = &[
     route("POST", "/account/password", "/account/password", 303, 422),
     route("POST", "/account/sessions/end", "/account/sessions/end", 303, 303),
     route("POST", "/theme", "/theme", 303, 303),
+    route("POST", "/xray", "/xray", 303, 303),
     route("GET", "/dev/outbox", "/dev/outbox", 200, 200),
     route("GET", "/dev/outbox/{id}", "/dev/outbox/x", 404, 404),
     route("GET", "/dev/findings", "/dev/findings", 200, 200),
@@ -58,6 +59,7 @@ const ROUTES: &[Route] = &[
     route("POST", "/admin/users/{id}/sessions/end", "/admin/users/1/sessions/end", 303, 403),
     route("GET", "/admin/matrix", "/admin/matrix", 303, 403),
     route("GET", "/admin/audit", "/admin/audit", 303, 403),
+    route("GET", "/admin/audit/why", "/admin/audit/why", 303, 403),
     route("GET", "/admin/audit/verify", "/admin/audit/verify", 303, 303),
     route("POST", "/admin/audit/verify", "/admin/audit/verify", 303, 403),
     route("GET", "/admin/log", "/admin/log", 303, 403),
@@ -133,7 +135,7 @@ fn every_route_answers_a_visitor_and_an_employee_as_listed() {
             };
             let what = format!("{who:?} {} {}", route.method, route.address);
             assert_eq!(answer.status, expected, "{what}: {}", answer.body);
-            if answer.status == 303 && who.is_none() && !matches!(route.pattern, "/" | "/theme" | "/sign-out") {
+            if answer.status == 303 && who.is_none() && !matches!(route.pattern, "/" | "/theme" | "/xray" | "/sign-out") {
                 let to = answer.header("location").unwrap();
                 assert!(to.starts_with("/sign-in") || to.starts_with("/admin/"), "{what} leads to {to}");
             }

@@ -234,7 +234,11 @@ fn others(case: &Case<'_>, entity: &Entity, wanted: &Wanted, found: &mut Explana
         let bringing = bringing(case.model, &rule.roles);
         let named = format!("{} rule {}", entity.name, rule.number);
         found.would_change.push(format!("{named} would grant it to the user role {}{under}", or_none(&bringing)));
-        let step = Step::new(StepKind::Rule, Holds::No, format!("{}: for {}, which is not held", title(&entity.name, rule.number, &rule.doc), words(&rule.roles)));
+        let step = Step::new(
+            StepKind::Rule,
+            Holds::No,
+            format!("{}: for {}, which is not held", title(&entity.name, rule.number, &rule.doc), words(&rule.roles)),
+        );
         found.reasons.push(Step { place: Some(place(&rule.place)), ..step });
     }
     if !any {

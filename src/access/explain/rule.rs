@@ -90,6 +90,7 @@ pub fn inspect(case: &Case<'_>, entity: &QName, asked: &Inspection, facts: &mut 
     let mut sight = Sight::new(case);
     let rules = case.subject.rights.entities.get(entity).map(|rights| rights.rules.as_slice()).unwrap_or_default();
     let objects = asked.objects.iter().take(MOST_INSPECTED);
-    let one = |object: &ObjectId| rules.iter().map(|rule| tried(case, entity, rule, Some(*object), &mut sight, facts).0).collect();
+    let one =
+        |object: &ObjectId| rules.iter().map(|rule| tried(case, entity, rule, Some(*object), &mut sight, facts).0).collect();
     objects.map(one).collect()
 }

@@ -20,7 +20,9 @@ pub(super) fn wish(trace: &Trace<'_>, told: &Step, text: &str) -> Option<String>
         Logic::Leaf => leaf(trace, text, &words),
         Logic::All => inner().join(", and "),
         Logic::Any => inner().join(", or "),
-        Logic::Not => format!("`{}` would have to be untrue", trace.parts.first().map(|p| excerpt(text, p.part.span)).unwrap_or_default()),
+        Logic::Not => {
+            format!("`{}` would have to be untrue", trace.parts.first().map(|p| excerpt(text, p.part.span)).unwrap_or_default())
+        }
         Logic::If => format!("`{words}` would have to hold"),
     })
 }

@@ -95,6 +95,33 @@ fn a_cell_says_yes_only_when_no_condition_is_left() {
 }
 
 #[test]
+fn the_doors_let_in_exactly_whom_the_grants_of_any_set_of_roles_let_in() {
+    let apps = ["apps/people", "tests/apps/library"].map(|folder| {
+        let files = Files::read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        Arc::new(model::load(&files).0.unwrap())
+    });
+    let (mut opened, mut closed) = (0, 0);
+    for model in apps.into_iter().chain([loaded(&[])]) {
+        let doors = Doors::of(&model);
+        let names: Vec<&Name> = model.user_roles.keys().collect();
+        // Each role, each two of them, and nobody.
+        let pairs = names.iter().flat_map(|a| names.iter().map(|b| [(*a).clone(), (*b).clone()].into()));
+        for roles in pairs.chain([std::collections::BTreeSet::new()]) {
+            let grants = crate::access::Grants::compile(&model, &roles, true);
+            for page in model.pages.keys() {
+                assert_eq!(doors.opens(page, &roles), grants.open(page).is_ok(), "{page} {roles:?}");
+                if grants.open(page).is_ok() { opened += 1 } else { closed += 1 }
+            }
+            for flow in model.microflows.keys() {
+                assert_eq!(doors.runs(flow, &roles), grants.run(flow).is_ok(), "{flow} {roles:?}");
+            }
+        }
+        assert!(!doors.opens(&QName::new("no", "Page"), &names.into_iter().cloned().collect()));
+    }
+    assert!(opened > 50 && closed > 50, "{opened} {closed}");
+}
+
+#[test]
 fn a_guardrail_is_named_where_it_denies() {
     let matrix = matrix();
     let note = |kind, object, operation, role: usize| matrix.line(kind, object, operation).unwrap().cells[role].note.clone();

@@ -8,10 +8,12 @@
 
 mod logs;
 mod matrix;
+mod reasons;
 mod trail;
 mod users;
 
 pub use matrix::{MatrixPage, MatrixQuery};
+pub use reasons::{Decided, Reasoned};
 pub use trail::{ToldDetail, ToldRecord, TrailPage};
 pub use users::{MailedLink, RoleChoice, UserLine, UserList, UserPage};
 

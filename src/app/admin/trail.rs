@@ -56,7 +56,7 @@ impl Administrator<'_> {
 // SECURITY: values leave here only for members that the reader may read in every object; which object it was, and
 // whether a condition held then or holds now, cannot be told from a record
 // (`values_in_the_trail_are_withheld_from_whoever_may_not_read_the_member`).
-fn told(grants: &Grants, mut record: Record) -> ToldRecord {
+pub(super) fn told(grants: &Grants, mut record: Record) -> ToldRecord {
     let details = std::mem::take(&mut record.details).into_iter().map(|Detail { name, old, new }| {
         let values = may_know(grants, &name).then_some((old, new));
         ToldDetail { name, values }

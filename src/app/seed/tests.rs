@@ -81,7 +81,7 @@ impl Shop {
         let model = [("app.yaml", APP), ("shop/module.yaml", "roles: {Desk: Sells}\n"), ("shop/domain.yaml", DOMAIN)];
         let (model, findings) = model::load(&Files::of(model));
         let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
-        store::apply(db, &model, &BTreeSet::new(), now()).unwrap();
+        store::apply(db, &store::Statements::new(&model).unwrap(), &BTreeSet::new(), now()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("seed")).unwrap();
         for (name, text) in files {
@@ -292,7 +292,7 @@ fn the_apps_of_this_project_are_seeded_whole() {
             let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(app);
             let (model, findings) = model::load(&Files::read(&folder).unwrap());
             let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
-            store::apply(db, &model, &BTreeSet::new(), now()).unwrap();
+            store::apply(db, &store::Statements::new(&model).unwrap(), &BTreeSet::new(), now()).unwrap();
             let (demo, clock) = (people(db, &model), Clock::fixed(now()));
             let before = (std::time::Instant::now(), db.prepared());
             let seeded = load(&folder, &model, db, &demo, &clock).unwrap_or_else(|error| panic!("{app}:\n{error}"));

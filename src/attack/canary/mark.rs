@@ -86,7 +86,8 @@ impl Marks {
     /// What a mark tells.
     pub fn found(&self, mark: usize) -> Found {
         let what = self.marks.get(mark).map_or_else(String::new, |(text, cells)| {
-            let cells: Vec<String> = cells.iter().take(3).map(|(entity, id, member)| format!("{entity}#{}.{member}", id.0)).collect();
+            let cells: Vec<String> =
+                cells.iter().take(3).map(|(entity, id, member)| format!("{entity}#{}.{member}", id.0)).collect();
             format!("{} ({text})", cells.join(", "))
         });
         Found { mark, what }

@@ -280,8 +280,11 @@ impl Nursery<'_> {
         let mut all = self.world.ids(&association.target);
         if association.multiplicity == Multiplicity::OneToOne {
             let rows = self.world.rows.get(&entity.name);
-            let taken: BTreeSet<ObjectId> =
-                rows.into_iter().flat_map(|rows| rows.values()).filter_map(|row| row.values.get(&association.name)?.as_object()).collect();
+            let taken: BTreeSet<ObjectId> = rows
+                .into_iter()
+                .flat_map(|rows| rows.values())
+                .filter_map(|row| row.values.get(&association.name)?.as_object())
+                .collect();
             all.retain(|id| !taken.contains(id));
         }
         if let Some(known) = self.random.pick(&all) {
@@ -304,7 +307,10 @@ impl Nursery<'_> {
     fn valid(&self, entity: &Entity, id: ObjectId) -> bool {
         let nobody = Who { role: Name::new(""), user: None };
         let oracle = self.oracle();
-        entity.validations.iter().all(|validation| oracle.compute(&validation.rule, &nobody, Some(id)) == Ok(Value::Boolean(true)))
+        entity
+            .validations
+            .iter()
+            .all(|validation| oracle.compute(&validation.rule, &nobody, Some(id)) == Ok(Value::Boolean(true)))
     }
 }
 

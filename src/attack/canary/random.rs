@@ -39,6 +39,9 @@ impl Random {
     pub fn word(&mut self, length: usize) -> String {
         const SIGNS: &[u8] = b"bcdfghjklmnpqrstvwxz0123456789";
         let letters = 20;
-        (0..length).filter_map(|at| SIGNS.get(self.below(if at == 0 { letters } else { SIGNS.len() }))).map(|sign| char::from(*sign)).collect()
+        (0..length)
+            .filter_map(|at| SIGNS.get(self.below(if at == 0 { letters } else { SIGNS.len() })))
+            .map(|sign| char::from(*sign))
+            .collect()
     }
 }

@@ -19,7 +19,9 @@ impl Compared {
                     _ => Vec::new(),
                 };
                 for (member, literal) in pairs {
-                    if let (Node::Member { entity, name, calculated: None, .. }, Node::Literal(value)) = (&member.node, &literal.node) {
+                    if let (Node::Member { entity, name, calculated: None, .. }, Node::Literal(value)) =
+                        (&member.node, &literal.node)
+                    {
                         let known = all.entry((entity.clone(), name.clone())).or_default();
                         if !known.contains(value) {
                             known.push(value.clone());
@@ -54,10 +56,9 @@ pub(super) fn paths_of_the_user(model: &Model, role: &Name) -> BTreeSet<Vec<Name
                 if let Node::Compare(_, a, b) = &node.node {
                     for (member, other) in [(a, b), (b, a)] {
                         if let (Node::Member { entity, name, .. }, Node::Root(Root::User)) = (&member.node, &other.node) {
-                            let inverse = model
-                                .entities
-                                .get(&Model::user_entity())
-                                .and_then(|user| user.inverses.iter().find(|(_, known)| known.owner == *entity && known.association == *name));
+                            let inverse = model.entities.get(&Model::user_entity()).and_then(|user| {
+                                user.inverses.iter().find(|(_, known)| known.owner == *entity && known.association == *name)
+                            });
                             paths.extend(inverse.map(|(name, _)| vec![name.clone()]));
                         }
                     }

@@ -33,8 +33,11 @@ pub(super) fn value(
         Kind::Date => day(random, now).map_or(Value::Empty, |day| Value::Date(day.date())),
         Kind::DateTime => day(random, now).map_or(Value::Empty, Value::DateTime),
         Kind::Enumeration(name) => {
-            let values: Vec<&str> =
-                model.enumerations.get(&name).map(|all| all.values.keys().map(|name| name.as_str()).collect()).unwrap_or_default();
+            let values: Vec<&str> = model
+                .enumerations
+                .get(&name)
+                .map(|all| all.values.keys().map(|name| name.as_str()).collect())
+                .unwrap_or_default();
             random.pick(&values).map_or(Value::Empty, Value::text)
         }
         _ => Value::Empty,
@@ -59,5 +62,8 @@ fn day(random: &mut Random, now: NaiveDateTime) -> Option<NaiveDateTime> {
     let distance = if near { random.between(0, 20) } else { random.between(NEAR + 30, 12_000) };
     let by = Days::new(distance.unsigned_abs());
     let date = if random.chance(60) { now.checked_sub_days(by) } else { now.checked_add_days(by) };
-    Some(date?.checked_add_signed(TimeDelta::minutes(-random.between(0, 500)))?.date().and_time(now.time()) - TimeDelta::minutes(random.between(1, 500)))
+    Some(
+        date?.checked_add_signed(TimeDelta::minutes(-random.between(0, 500)))?.date().and_time(now.time())
+            - TimeDelta::minutes(random.between(1, 500)),
+    )
 }

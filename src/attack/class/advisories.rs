@@ -107,7 +107,11 @@ fn like_unknown(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>) -> R
                     let same = found.status == unknown.status
                         && text(&found.body, found.header("x-request-id")) == text(&unknown.body, unknown.header("x-request-id"));
                     let told = raid.tells(attacker, &request, &found);
-                    Ok(told.or_else(|| (!same).then(|| format!("{member} is answered unlike one that never was: {} and {}", found.status, unknown.status))))
+                    Ok(told.or_else(|| {
+                        (!same).then(|| {
+                            format!("{member} is answered unlike one that never was: {} and {}", found.status, unknown.status)
+                        })
+                    }))
                 })?;
             }
         }
@@ -213,7 +217,12 @@ fn cross_site(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>) -> Res
             })?;
         }
     }
-    for (name, value) in [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")] {
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
         let request = Request::post("/theme", &[("_csrf", attacker.csrf.as_str()), ("theme", "dark")]).with(name, value);
         raid.scheme(class, attacker, &format!("{name}={value}"), &request, |_| {
             let answer = attacker.client.twin().send(&request);
@@ -225,8 +234,15 @@ fn cross_site(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>) -> Res
 
 fn paths(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>) -> Result<(), AttackError> {
     let climbs = [
-        "../secret.key", "..%2fsecret.key", "%2e%2e%2fsecret.key", "..%5csecret.key", "....//secret.key", "%252e%252e/secret.key",
-        "/etc/passwd", "%00", "~",
+        "../secret.key",
+        "..%2fsecret.key",
+        "%2e%2e%2fsecret.key",
+        "..%5csecret.key",
+        "....//secret.key",
+        "%252e%252e/secret.key",
+        "/etc/passwd",
+        "%00",
+        "~",
     ];
     for climb in climbs {
         for place in ["/static/", "/link/register/", "/p/", "/admin/users/"] {
@@ -244,7 +260,9 @@ fn paths(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>) -> Result<(
 /// More guesses at once than are borne in a window: all but those must be turned away uncompared.
 fn burst(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     const GUESSES: usize = 60;
-    let (Some(person), class) = (raid.instance.people.iter().find(|person| person.twin).cloned(), Class::BurstOfGuesses) else { return Ok(()) };
+    let (Some(person), class) = (raid.instance.people.iter().find(|person| person.twin).cloned(), Class::BurstOfGuesses) else {
+        return Ok(());
+    };
     let Some(attacker) = raid.crew.first().cloned() else { return Ok(()) };
     let allowed = raid.instance.app().settings.throttle.account_failures;
     let visitor = Client::new(raid.instance.address());

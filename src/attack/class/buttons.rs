@@ -69,12 +69,18 @@ pub(super) fn run(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>, fl
 }
 
 fn takes_stored(raid: &Raid<'_>, flow: &Microflow) -> bool {
-    let stored = |kind: &Kind| matches!(kind, Kind::Object(entity) if raid.model.entities.get(entity).is_some_and(|e| e.persistable));
+    let stored =
+        |kind: &Kind| matches!(kind, Kind::Object(entity) if raid.model.entities.get(entity).is_some_and(|e| e.persistable));
     flow.parameters.values().any(stored)
 }
 
 /// The fields of the object in memory that a flow takes, filled in as a person would.
-pub(super) fn filled(raid: &mut Raid<'_>, flow: &Microflow, drawn: &super::Page, pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(super) fn filled(
+    raid: &mut Raid<'_>,
+    flow: &Microflow,
+    drawn: &super::Page,
+    pairs: Vec<(String, String)>,
+) -> Vec<(String, String)> {
     let page = probe::page_of("Run", &flow.name);
     let memory = flow.parameters.values().find_map(|kind| match kind {
         Kind::Object(entity) => raid.model.entities.get(entity).filter(|entity| !entity.persistable).cloned(),

@@ -50,7 +50,10 @@ fn questions(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Vec<(String, Reque
     for entity in entities(&raid.model) {
         let list = format!("/p/{}", probe::page_of("List", &entity.name));
         let figures = format!("/p/{}", probe::page_of("Figures", &entity.name));
-        all.extend([(format!("list+{}", entity.name), Request::get(list.as_str())), (format!("figures+{}", entity.name), Request::get(figures))]);
+        all.extend([
+            (format!("list+{}", entity.name), Request::get(list.as_str())),
+            (format!("figures+{}", entity.name), Request::get(figures)),
+        ]);
         for (at, member) in entity.members().enumerate() {
             let way = if at % 2 == 0 { "" } else { "-" };
             all.push((format!("{}?sort={way}{member}", entity.name), Request::get(format!("{list}?w1.sort={way}{member}"))));
@@ -195,7 +198,10 @@ fn timing(raid: &mut Raid<'_>, attacker: &Attacker, pairs: &[(Duration, Duration
     let (first, second) = (median(pairs.iter().map(|pair| pair.0).collect()), median(pairs.iter().map(|pair| pair.1).collect()));
     let far = |a: Duration, b: Duration| a > b * 3 && a > b + Duration::from_millis(20);
     if far(first, second) || far(second, first) {
-        raid.time(format!("{}: the median answer took {first:?} over one set of withheld data and {second:?} over the other", attacker.role));
+        raid.time(format!(
+            "{}: the median answer took {first:?} over one set of withheld data and {second:?} over the other",
+            attacker.role
+        ));
     }
 }
 
@@ -208,7 +214,9 @@ mod tests {
         let answer = |nonce: &str, state: &str, id: &str| Answer {
             status: 200,
             headers: vec![("x-request-id".into(), id.into())],
-            body: format!("<script nonce=\"{nonce}\"></script><input name=\"_state\" value=\"{state}\"><input name=\"_state\" value=\"{state}2\">ref {id}"),
+            body: format!(
+                "<script nonce=\"{nonce}\"></script><input name=\"_state\" value=\"{state}\"><input name=\"_state\" value=\"{state}2\">ref {id}"
+            ),
             ..Answer::default()
         };
         assert_eq!(stable(&answer("a", "b", "0192-c")), stable(&answer("x", "y", "0192-z")));

@@ -19,9 +19,8 @@ pub(super) const ADMIN: [(Part, &[&str]); 4] = [
 ];
 
 /// Addresses of exports and fragments as other servers have them, about a page and an entity.
-const OTHERS: [&str; 8] = [
-    "/p/%.json", "/p/%.csv", "/p/%?format=csv", "/p/%?_fragment=w1", "/p/%/w1", "/export/%", "/api/%", "/xas/%",
-];
+const OTHERS: [&str; 8] =
+    ["/p/%.json", "/p/%.csv", "/p/%?format=csv", "/p/%?_fragment=w1", "/p/%/w1", "/export/%", "/api/%", "/xas/%"];
 
 /// Every page by its address, with objects in reach and out of it; the administration; what other servers would answer.
 pub(super) fn forced(raid: &mut Raid<'_>) -> Result<(), AttackError> {
@@ -34,7 +33,12 @@ pub(super) fn forced(raid: &mut Raid<'_>) -> Result<(), AttackError> {
             // Each page in two of the ways, each way with several pages.
             for other in OTHERS.iter().cycle().skip(at * 2 % OTHERS.len()).take(2) {
                 let target = other.replace('%', &page.to_string());
-                raid.look(Class::ForcedPages, &attacker, &target, &Request::get(target.as_str()).with("accept", "application/json"))?;
+                raid.look(
+                    Class::ForcedPages,
+                    &attacker,
+                    &target,
+                    &Request::get(target.as_str()).with("accept", "application/json"),
+                )?;
             }
         }
         for entity in entities(&raid.model) {

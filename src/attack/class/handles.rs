@@ -64,7 +64,8 @@ fn referred(raid: &mut Raid<'_>, attacker: &Rc<Attacker>, target: &Arc<Entity>, 
     for entity in entities(&raid.model) {
         let form = probe::page_of("Form", &entity.name);
         let Some(save) = act_of(&raid.model, &form, saves) else { continue };
-        let links = entity.associations.values().filter(|link| link.target == target.name && matches!(link.kind(), Kind::Object(_)));
+        let links =
+            entity.associations.values().filter(|link| link.target == target.name && matches!(link.kind(), Kind::Object(_)));
         for link in links {
             let mine = raid.world.ids(&entity.name).into_iter().find(|row| {
                 let who = &attacker.who;
@@ -94,7 +95,8 @@ fn arguments(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackE
         let Some(act) = act_of(&raid.model, &page, |action| matches!(action, Action::Run { .. })) else { continue };
         let all = addresses(raid, attacker, &page);
         let own = all.get(1).map(|(_, target)| target.clone());
-        let objects: Vec<_> = raid.model.pages.get(&page).map(|page| page.parameters.values().cloned().collect()).unwrap_or_default();
+        let objects: Vec<_> =
+            raid.model.pages.get(&page).map(|page| page.parameters.values().cloned().collect()).unwrap_or_default();
         for (at, (subject, target)) in all.iter().skip(2).enumerate() {
             // Where every row is in reach there is no foreign one.
             let out = objects.get(at).is_some_and(|entity| raid.world.ids(entity).iter().any(|id| !attacker.sees(entity, *id)));
@@ -104,7 +106,13 @@ fn arguments(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackE
                 Some(pairs) => super::buttons::filled(raid, &flow, &drawn, pairs),
                 None => forged(attacker, &drawn, &act),
             };
-            raid.write(Class::ForeignHandles, attacker, &format!("argument+{subject}"), &Request::post(target.as_str(), &pairs), &Expect::Nothing)?;
+            raid.write(
+                Class::ForeignHandles,
+                attacker,
+                &format!("argument+{subject}"),
+                &Request::post(target.as_str(), &pairs),
+                &Expect::Nothing,
+            )?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use super::super::crew::Attacker;
 use super::super::http::Request;
 use super::super::probe;
 use super::super::raid::{Expect, Raid};
-use super::{Class, Page, act_of, another, crew, entities, fields, form_of, forged, offered, saves, telling};
+use super::{Class, Page, act_of, another, crew, entities, fields, forged, form_of, offered, saves, telling};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::model::Entity;
 use std::rc::Rc;
@@ -120,7 +120,13 @@ pub(super) fn unknown_names(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Att
     Ok(())
 }
 
-fn unknown(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>, entity: &Arc<Entity>, form: &Form) -> Result<(), AttackError> {
+fn unknown(
+    raid: &mut Raid<'_>,
+    class: Class,
+    attacker: &Rc<Attacker>,
+    entity: &Arc<Entity>,
+    form: &Form,
+) -> Result<(), AttackError> {
     for (at, name) in SYSTEM.into_iter().enumerate() {
         let pairs = added(form.payload(raid, attacker, entity), (name.into(), "1".into()), at % 2 == 0);
         let request = Request::post(form.target.as_str(), &pairs);
@@ -145,7 +151,8 @@ fn first(raid: &mut Raid<'_>, attacker: &Rc<Attacker>, entity: &Arc<Entity>, for
     let Some(id) = form.row else { return Ok(()) };
     let all = fields(&raid.model, &form.page);
     let writable = |(member, field): &(&Name, &String)| form.offers(field) && may(raid, attacker, entity, form.row, member);
-    let Some((allowed, lead)) = all.iter().find(|pair| writable(pair)).map(|(member, field)| (member.clone(), field.clone())) else {
+    let Some((allowed, lead)) = all.iter().find(|pair| writable(pair)).map(|(member, field)| (member.clone(), field.clone()))
+    else {
         return Ok(());
     };
     let is = raid.world.value(&entity.name, id, &allowed);

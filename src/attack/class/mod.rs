@@ -247,7 +247,12 @@ fn offered(page: &Page, save: &str) -> Option<Vec<(String, String)>> {
 /// The most truthful form for sending a button that is not offered.
 fn forged(attacker: &Attacker, page: &Page, act: &str) -> Vec<(String, String)> {
     let state = page.state(None).unwrap_or("x").to_owned();
-    vec![("_csrf".into(), attacker.csrf.clone()), ("_state".into(), state), ("_do".into(), act.to_owned()), ("_confirmed".into(), "yes".into())]
+    vec![
+        ("_csrf".into(), attacker.csrf.clone()),
+        ("_state".into(), state),
+        ("_do".into(), act.to_owned()),
+        ("_confirmed".into(), "yes".into()),
+    ]
 }
 
 /// Everybody who signed in.
@@ -261,7 +266,9 @@ fn another(raid: &mut Raid<'_>, entity: &Entity, member: &Name, is: &Value) -> V
     let Some(kind) = entity.member_kind(member) else { return Vec::new() };
     let now = raid.instance.now.date();
     let all: Vec<String> = match &kind {
-        Kind::Text if entity.attributes.get(member).is_some_and(|attribute| attribute.email) => vec!["attack@canary.example".into()],
+        Kind::Text if entity.attributes.get(member).is_some_and(|attribute| attribute.email) => {
+            vec!["attack@canary.example".into()]
+        }
         Kind::Text => {
             let others = raid.world.rows.get(&entity.name).into_iter().flat_map(|rows| rows.values());
             let shaped = others.filter_map(|row| row.values.get(member)?.as_text().map(str::to_owned)).next();

@@ -24,7 +24,11 @@ fn methods(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackErr
     for (at, target) in pages.iter().map(String::as_str).chain(["/admin/users", "/account", "/sign-in"]).enumerate() {
         let Some(method) = METHODS.get(at % METHODS.len()) else { continue };
         let plain = Request::get(target).by(method);
-        let request = if matches!(*method, "PUT" | "PATCH") { Request::post(target, &forged(attacker, &raid.page(attacker, target), "w1")).by(method) } else { plain };
+        let request = if matches!(*method, "PUT" | "PATCH") {
+            Request::post(target, &forged(attacker, &raid.page(attacker, target), "w1")).by(method)
+        } else {
+            plain
+        };
         raid.write(Class::UnlistedOperations, attacker, &format!("{method}+{target}"), &request, &Expect::Nothing)?;
     }
     Ok(())
@@ -32,7 +36,9 @@ fn methods(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackErr
 
 /// Names of entities and microflows where the ids of buttons belong, and addresses that could take objects.
 fn names(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackError> {
-    let Some(home) = own_pages(&raid.model).into_iter().find(|page| raid.oracle().opens(&attacker.who.role, page)) else { return Ok(()) };
+    let Some(home) = own_pages(&raid.model).into_iter().find(|page| raid.oracle().opens(&attacker.who.role, page)) else {
+        return Ok(());
+    };
     let target = format!("/p/{home}");
     let drawn = raid.page(attacker, &target);
     let flows: Vec<String> = raid.model.microflows.keys().map(ToString::to_string).collect();
@@ -68,7 +74,8 @@ fn administration(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), At
     if may {
         return Ok(());
     }
-    let others: Vec<i64> = raid.instance.people.iter().filter_map(|person| person.who.user.map(|id| id.0)).filter(|id| *id != own).take(2).collect();
+    let others: Vec<i64> =
+        raid.instance.people.iter().filter_map(|person| person.who.user.map(|id| id.0)).filter(|id| *id != own).take(2).collect();
     for other in others {
         for deed in ["roles", "block", "unblock", "reset", "invite", "sessions/end"] {
             let request = Request::post(format!("/admin/users/{other}/{deed}"), &[csrf, ("_confirmed", "yes"), ("version", "1")]);

@@ -72,7 +72,9 @@ pub(super) fn hidden_cells(
             let subject = format!("{word}+{}#{}.{member}", entity.name, id.0);
             raid.scheme(class, attacker, &subject, &request, |raid| {
                 let answer = attacker.client.send(&request);
-                Ok(raid.tells(attacker, &request, &answer).or_else(|| betrayed(raid, attacker, entity, member, &text, word, &answer)))
+                Ok(raid
+                    .tells(attacker, &request, &answer)
+                    .or_else(|| betrayed(raid, attacker, entity, member, &text, word, &answer)))
             })?;
         }
     }
@@ -96,7 +98,9 @@ fn betrayed(
     let fits = |id: &ObjectId| {
         let cells = attacker.readable.get(&(entity.name.clone(), *id));
         cells.is_some_and(|cells| match word {
-            "search" => cells.values().any(|value| value.as_text().is_some_and(|known| known.to_lowercase().contains(&text.to_lowercase()))),
+            "search" => cells
+                .values()
+                .any(|value| value.as_text().is_some_and(|known| known.to_lowercase().contains(&text.to_lowercase()))),
             _ => cells.contains_key(member),
         })
     };
@@ -105,7 +109,12 @@ fn betrayed(
 }
 
 /// Rows and counts are those of the rows in reach.
-pub(super) fn counts(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>, entity: &Arc<Entity>) -> Result<(), AttackError> {
+pub(super) fn counts(
+    raid: &mut Raid<'_>,
+    class: Class,
+    attacker: &Rc<Attacker>,
+    entity: &Arc<Entity>,
+) -> Result<(), AttackError> {
     let visible = raid.world.ids(&entity.name).into_iter().filter(|id| attacker.sees(&entity.name, *id)).count();
     let request = Request::get(format!("/p/{}", probe::page_of("List", &entity.name)));
     raid.scheme(class, attacker, &format!("rows+{}", entity.name), &request, |raid| {
@@ -121,7 +130,8 @@ pub(super) fn counts(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>,
         let answer = attacker.client.send(&request);
         let told = raid.tells(attacker, &request, &answer);
         let count = figure(&answer.body).filter(|count| *count > visible);
-        Ok(told.or_else(|| count.map(|count| format!("{count} rows of {} are counted where {visible} are in reach", entity.name))))
+        Ok(told
+            .or_else(|| count.map(|count| format!("{count} rows of {} are counted where {visible} are in reach", entity.name))))
     })
 }
 

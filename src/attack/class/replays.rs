@@ -129,7 +129,9 @@ pub(super) fn replayed(raid: &mut Raid<'_>, class: Class) -> Result<(), AttackEr
             for place in [1, 20, 60] {
                 send_by(raid, class, &attacker, &legit, &format!("altered{place}"), |pairs| altered(pairs, place))?;
             }
-            send_by(raid, class, &attacker, &legit, "no-token", |pairs| pairs.into_iter().filter(|(name, _)| name != "_csrf").collect())?;
+            send_by(raid, class, &attacker, &legit, "no-token", |pairs| {
+                pairs.into_iter().filter(|(name, _)| name != "_csrf").collect()
+            })?;
             elsewhere(raid, class, &attacker, &legit)?;
         }
         second_session(raid, class, &attacker)?;
@@ -159,7 +161,19 @@ fn with_token(mut pairs: Vec<(String, String)>, csrf: &str) -> Vec<(String, Stri
 /// One sign of the seal is another.
 fn altered(mut pairs: Vec<(String, String)>, place: usize) -> Vec<(String, String)> {
     for (_, value) in pairs.iter_mut().filter(|(name, _)| name == "_state") {
-        *value = value.chars().enumerate().map(|(at, sign)| if at != place { sign } else if sign == 'A' { 'B' } else { 'A' }).collect();
+        *value = value
+            .chars()
+            .enumerate()
+            .map(|(at, sign)| {
+                if at != place {
+                    sign
+                } else if sign == 'A' {
+                    'B'
+                } else {
+                    'A'
+                }
+            })
+            .collect();
     }
     pairs
 }
@@ -167,7 +181,8 @@ fn altered(mut pairs: Vec<(String, String)>, place: usize) -> Vec<(String, Strin
 /// The state of one page sent to others.
 fn elsewhere(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>, legit: &Legit) -> Result<(), AttackError> {
     let others = entities(&raid.model).into_iter().map(|entity| probe::page_of("New", &entity.name));
-    let pages: Vec<_> = others.chain(own_pages(&raid.model)).filter(|page| raid.oracle().opens(&attacker.who.role, page)).take(6).collect();
+    let pages: Vec<_> =
+        others.chain(own_pages(&raid.model)).filter(|page| raid.oracle().opens(&attacker.who.role, page)).take(6).collect();
     for page in pages {
         let request = Request::post(format!("/p/{page}"), &legit.pairs);
         let subject = format!("{}#{}+{page}", legit.entity.name, legit.id.0);
@@ -206,7 +221,9 @@ pub(super) fn ended(raid: &mut Raid<'_>) -> Result<(), AttackError> {
         raid.scheme(class, &attacker, "look", &look, |raid| {
             let answer = stolen.send(&look);
             let visitor = raid.visitor.clone();
-            Ok(raid.tells(&visitor, &look, &answer).or_else(|| (answer.status == 200).then(|| "an ended session opens pages".to_owned())))
+            Ok(raid
+                .tells(&visitor, &look, &answer)
+                .or_else(|| (answer.status == 200).then(|| "an ended session opens pages".to_owned())))
         })?;
         let Some(legit) = legit else { continue };
         let save = act_of(&raid.model, &probe::page_of("Form", &legit.entity.name), saves).unwrap_or_default();

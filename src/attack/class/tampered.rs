@@ -41,7 +41,18 @@ const BODIES: [(&str, &str); 5] = [
 
 /// Texts in the place of any value.
 pub(super) const VALUES: [&str; 12] = [
-    "-1", "1e309", "NaN", "99999999999999999999999", "0.000000000000001", "1'", "true", "2026-13-45", "0000-00-00", "\u{0}", "~x", "{user.name}",
+    "-1",
+    "1e309",
+    "NaN",
+    "99999999999999999999999",
+    "0.000000000000001",
+    "1'",
+    "true",
+    "2026-13-45",
+    "0000-00-00",
+    "\u{0}",
+    "~x",
+    "{user.name}",
 ];
 
 pub(super) fn parameters(raid: &mut Raid<'_>) -> Result<(), AttackError> {
@@ -53,7 +64,10 @@ pub(super) fn parameters(raid: &mut Raid<'_>) -> Result<(), AttackError> {
                 raid.look(Class::Tampered, &attacker, &format!("{page}?{query}"), &Request::get(target))?;
             }
             let Some((kind, body)) = BODIES.get(at % BODIES.len()) else { continue };
-            let request = Request { body: Some((*body).to_owned()), ..Request::get(format!("/p/{page}")).by("POST").with("content-type", kind) };
+            let request = Request {
+                body: Some((*body).to_owned()),
+                ..Request::get(format!("/p/{page}")).by("POST").with("content-type", kind)
+            };
             raid.write(Class::Tampered, &attacker, &format!("{page}+{kind}"), &request, &Expect::Nothing)?;
         }
         for entity in entities(&raid.model) {
@@ -62,7 +76,10 @@ pub(super) fn parameters(raid: &mut Raid<'_>) -> Result<(), AttackError> {
         let long = "x".repeat(200_000);
         for (word, request) in [
             ("long-field", Request::post("/p/attack.x", &[("_csrf", attacker.csrf.as_str()), ("w1", &long)])),
-            ("many-fields", Request::post("/account/password", &(0..2_000).map(|n| (format!("f{n}"), "1".to_owned())).collect::<Vec<_>>())),
+            (
+                "many-fields",
+                Request::post("/account/password", &(0..2_000).map(|n| (format!("f{n}"), "1".to_owned())).collect::<Vec<_>>()),
+            ),
             ("long-query", Request::get(format!("/account?{}", "a".repeat(20_000)))),
         ] {
             raid.write(Class::Tampered, &attacker, word, &request, &Expect::Nothing)?;

@@ -19,10 +19,13 @@ pub(super) fn everything(raid: &mut Raid<'_>) -> Result<(), AttackError> {
             }
         }
     }
-    for target in ADMIN.iter().flat_map(|(_, targets)| *targets).copied().chain(["/account", "/dev/findings", "/admin/log/stream"]) {
+    for target in
+        ADMIN.iter().flat_map(|(_, targets)| *targets).copied().chain(["/account", "/dev/findings", "/admin/log/stream"])
+    {
         raid.look(Class::Visitors, &visitor, target, &Request::get(target))?;
     }
-    for target in ["/admin/users/invite", "/admin/users/1/roles", "/admin/users/1/block", "/account/password", "/admin/log/level"] {
+    for target in ["/admin/users/invite", "/admin/users/1/roles", "/admin/users/1/block", "/account/password", "/admin/log/level"]
+    {
         let request = Request::post(target, &[("_csrf", visitor.csrf.as_str()), ("_confirmed", "yes")]);
         raid.write(Class::Visitors, &visitor, &format!("post+{target}"), &request, &Expect::Nothing)?;
     }

@@ -223,4 +223,3 @@ impl Scan {
         select.options.push((value, caption));
     }
 }
-

@@ -101,4 +101,3 @@ fn tag(text: &str) -> (Option<Token>, &str) {
     let after = rest.strip_prefix('>').unwrap_or(rest);
     (name.chars().next().is_some_and(char::is_alphabetic).then_some(Token::Start(name, attributes)), after)
 }
-

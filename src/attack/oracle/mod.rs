@@ -109,13 +109,15 @@ impl<'w> Oracle<'w> {
     /// Whether a role may open a page.
     pub fn opens(&self, role: &Name, page: &QName) -> bool {
         let found = self.model.pages.get(page);
-        found.is_some_and(|page| !page.roles.is_disjoint(&self.module_roles(role))) && !self.denied(role, &Deny::Open(page.clone()))
+        found.is_some_and(|page| !page.roles.is_disjoint(&self.module_roles(role)))
+            && !self.denied(role, &Deny::Open(page.clone()))
     }
 
     /// Whether a role may run a microflow.
     pub fn runs(&self, role: &Name, flow: &QName) -> bool {
         let found = self.model.microflows.get(flow);
-        found.is_some_and(|flow| !flow.roles.is_disjoint(&self.module_roles(role))) && !self.denied(role, &Deny::Run(flow.clone()))
+        found.is_some_and(|flow| !flow.roles.is_disjoint(&self.module_roles(role)))
+            && !self.denied(role, &Deny::Run(flow.clone()))
     }
 
     /// Whether a part of the administration is open to a role.
@@ -136,8 +138,9 @@ impl<'w> Oracle<'w> {
         for entity in self.model.entities.values().filter(|entity| entity.persistable) {
             for id in self.world.ids(&entity.name) {
                 let members = entity.members().filter(|member| self.reads(who, entity, id, member));
-                let cells: BTreeMap<Name, Value> =
-                    members.map(|member| (member.clone(), self.member(who, entity, id, member).unwrap_or(Value::Empty))).collect();
+                let cells: BTreeMap<Name, Value> = members
+                    .map(|member| (member.clone(), self.member(who, entity, id, member).unwrap_or(Value::Empty)))
+                    .collect();
                 if !cells.is_empty() {
                     all.insert((entity.name.clone(), id), cells);
                 }
@@ -197,9 +200,7 @@ impl<'w> Oracle<'w> {
     /// The association by which a row follows one that is gone.
     fn follows(&self, entity: &Entity, id: ObjectId, gone: &BTreeSet<(&QName, ObjectId)>, how: OnDelete) -> Option<Name> {
         let mut to = entity.associations.values().filter(|association| association.on_delete == how);
-        let leads = |association: &&crate::model::Association| {
-            matches!(self.world.value(&entity.name, id, &association.name), Value::Object(target) if gone.contains(&(&association.target, target)))
-        };
+        let leads = |association: &&crate::model::Association| matches!(self.world.value(&entity.name, id, &association.name), Value::Object(target) if gone.contains(&(&association.target, target)));
         to.find(leads).map(|association| association.name.clone())
     }
 }

@@ -30,7 +30,11 @@ fn world() -> World {
     put("hr.Department", 11, &[("head", Value::Empty), ("parent", to(10))]);
     for (id, account, department, status) in [(21, 1, 10, "Active"), (22, 2, 11, "Active"), (23, 3, 11, "Left")] {
         let pay = Value::Decimal(crate::domain::Decimal::new(id, 0));
-        put("hr.Employee", id, &[("account", to(account)), ("department", to(department)), ("status", Value::text(status)), ("salary", pay)]);
+        put(
+            "hr.Employee",
+            id,
+            &[("account", to(account)), ("department", to(department)), ("status", Value::text(status)), ("salary", pay)],
+        );
     }
     world
 }
@@ -79,7 +83,8 @@ fn what_a_flow_declares_is_allowed_to_the_flow_and_to_nothing_else() {
     let mut after = world.clone();
     after.set(&q("hr.Employee"), ObjectId(22), &Name::new("salary"), Value::Integer(1));
     let all = world.differences(&after);
-    let declared: Extra = model.microflows[&q("hr.ChangeSalary")].elevation.iter().map(|(name, rules)| (name.clone(), rules.clone())).collect();
+    let declared: Extra =
+        model.microflows[&q("hr.ChangeSalary")].elevation.iter().map(|(name, rules)| (name.clone(), rules.clone())).collect();
     let helen = who("HrAdministrator", 1);
     assert!(oracle.forbids(&after, &all, &helen, None).is_some());
     assert_eq!(oracle.forbids(&after, &all, &helen, Some(&declared)), None);

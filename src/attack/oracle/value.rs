@@ -139,7 +139,9 @@ impl Oracle<'_> {
         let values: Result<Vec<Value>, Fault> = all.iter().map(|id| self.eval(of, Place { item: Some(*id), ..at })).collect();
         let values = values?.into_iter().filter(|value| *value != Value::Empty);
         let best = |wanted: Ordering| {
-            move |kept: Value, value: Value| if kept == Value::Empty || order(&value, &kept) == Some(wanted) { value } else { kept }
+            move |kept: Value, value: Value| {
+                if kept == Value::Empty || order(&value, &kept) == Some(wanted) { value } else { kept }
+            }
         };
         match aggregate {
             Aggregate::Count => Ok(count),

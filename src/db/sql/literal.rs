@@ -21,6 +21,7 @@ impl Sql {
                 Piece::Int(number) => out.push_str(&number.to_string()),
                 Piece::Bind(value) => out.push_str(&literal(value, dialect)),
                 Piece::Param(param) => out.push_str(context(*param, dialect)),
+                Piece::Quoted(body) => out.push_str(&body_text(body, dialect)),
             }
         }
         out
@@ -84,6 +85,15 @@ fn postgres(value: &Bound) -> String {
         Bound::Moment(at) => typed(at.map(|at| at.0.format("%F %T%.3f").to_string()), "timestamp"),
         Bound::Null => "NULL".to_owned(),
         Bound::Misfit(_) => UNREADABLE.to_owned(),
+    }
+}
+
+/// A statement as one text.
+pub(super) fn body_text(body: &Sql, dialect: Dialect) -> String {
+    let text = body.ddl(dialect);
+    match dialect {
+        Dialect::Sqlite => quoted(&text),
+        Dialect::Postgres => escaped(&text),
     }
 }
 

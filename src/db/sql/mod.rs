@@ -6,6 +6,7 @@
 //! Deliberately not here: what a statement may ask. That is the reader's table.
 
 mod bound;
+mod deceit;
 mod dialects;
 mod literal;
 mod statement;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 pub use statement::{execute, fetch};
 
 use super::Dialect;
-use super::admit::{is_generated, speaks_of_generated};
 
 /// A value that is known only when the statement runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,11 +63,16 @@ pub struct Sql {
 #[derive(Clone, Debug)]
 enum Piece {
     Raw(&'static str),
-    RawBy { sqlite: &'static str, pg: &'static str },
+    RawBy {
+        sqlite: &'static str,
+        pg: &'static str,
+    },
     Ident(Name),
     Int(i64),
     Bind(Bound),
     Param(Param),
+    /// A statement inside a statement, as one text.
+    Quoted(Sql),
 }
 
 impl Sql {
@@ -99,6 +104,10 @@ impl Sql {
     pub fn param(&mut self, param: Param) -> &mut Self {
         self.push(Piece::Param(param))
     }
+    /// Adds another statement as one text, for bodies of functions.
+    pub fn quoted(&mut self, body: &Self) -> &mut Self {
+        self.push(Piece::Quoted(body.clone()))
+    }
     /// Adds all of another statement.
     pub fn append(&mut self, other: &Self) -> &mut Self {
         self.uncacheable |= other.uncacheable;
@@ -119,64 +128,10 @@ impl Sql {
         statement::text(self, dialect)
     }
 
-    /// Whether the statement would give a name to something of its own that only the owner gives, or replace rows.
-    ///
-    /// SECURITY: SQLite tells its guard in which view a table is read by name only, and `WITH r_… AS (SELECT …)`
-    /// has the name of a view; and it does not ask whether the row that another replaces may be removed. Neither
-    /// can come from a request, as all text is a literal of the source.
-    /// Test: `a_name_of_the_owners_is_not_given_by_a_statement`.
-    fn deceives(&self) -> bool {
-        let text = |piece: &Piece| match piece {
-            Piece::Raw(text) | Piece::RawBy { sqlite: text, .. } => Some(*text),
-            _ => None,
-        };
-        let mut pieces = self.pieces.iter().peekable();
-        while let Some(piece) = pieces.next() {
-            let wrong = match piece {
-                Piece::Ident(name) => is_generated(name) && pieces.peek().and_then(|next| text(next)).is_none_or(names_anew),
-                other => text(other).is_some_and(|text| speaks_of_generated(text) || replaces(text)),
-            };
-            if wrong {
-                return true;
-            }
-        }
-        false
-    }
-
     fn push(&mut self, piece: Piece) -> &mut Self {
         Arc::make_mut(&mut self.pieces).push(piece);
         self
     }
-}
-
-/// Whether what follows a name makes it a name that the statement gives: `name(…)`, `name AS (…)`.
-fn names_anew(after: &str) -> bool {
-    let after = after.trim_start();
-    let word = |text: &str, word: &str| text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    let definition = |rest: &str| {
-        let rest = rest.trim_start();
-        rest.is_empty() || rest.starts_with(['(', '/', '-']) || word(rest, "not ") || word(rest, "materialized")
-    };
-    after.starts_with(['(', '/', '-']) || (word(after, "as") && after.get(2..).is_some_and(definition) && !is_alias(after))
-}
-
-/// Whether text ends with `AS`, so that the name it gives comes next.
-fn is_alias(after: &str) -> bool {
-    after.trim_end().len() == 2
-}
-
-/// Whether rows would be replaced, which removes others.
-fn replaces(text: &str) -> bool {
-    let mut words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty()).peekable();
-    while let Some(word) = words.next() {
-        let next = words.peek().is_some_and(|next| next.eq_ignore_ascii_case("INTO"));
-        if word.eq_ignore_ascii_case("OR") && words.peek().is_some_and(|next| next.eq_ignore_ascii_case("REPLACE"))
-            || word.eq_ignore_ascii_case("REPLACE") && next
-        {
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]

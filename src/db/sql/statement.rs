@@ -1,6 +1,7 @@
 //! A statement joined with the values of one run, as Diesel sees it.
 
 use super::dialects::DynBackend;
+use super::literal::body_text;
 use super::{Params, Piece, Sql};
 use crate::db::admit::Scope;
 use crate::db::{Conn, DbError, Dialect, on};
@@ -92,6 +93,7 @@ impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
                 Piece::Ident(name) => out.push_identifier(name)?,
                 Piece::Int(number) => out.push_sql(&number.to_string()),
                 Piece::Bind(value) => DB::bind(&mut out, value)?,
+                Piece::Quoted(body) => out.push_sql(&body_text(body, DB::DIALECT)),
                 Piece::Param(param) => match self.params {
                     Some(params) => DB::bind(&mut out, params.value(*param))?,
                     None => DB::bind(&mut out, &super::bound::Bound::BigInt(None))?,

@@ -71,11 +71,23 @@ fn a_job_has_nothing_but_what_its_flow_declares() {
     let mut desk = desk(&[("RaiseOnly", RAISE_ONLY), ("Peek", PEEK)]);
     desk.roles.clear();
     desk.account = None;
-    let job = |desk: &mut Desk, flow: &str| desk.deed(|context, grants| run(&grants.call(&q(flow))?, values(person(2)), context));
+    let job =
+        |desk: &mut Desk, flow: &str| desk.deed(|context, grants| run_job(&grants.call(&q(flow))?, values(person(2)), context));
     job(&mut desk, "RaiseOnly").unwrap();
     assert_eq!(desk.store.value(2, "salary"), money("9001.00"));
     denied(&job(&mut desk, "Peek"));
     denied(&desk.run("RaiseOnly", person(2)));
+}
+
+#[test]
+fn a_page_that_forgets_to_ask_about_the_action_gains_no_extra_rights() {
+    let mut desk = desk(&[("RaiseOnly", RAISE_ONLY)]).role("Visitor");
+    // The permit of a call asks for no role; from a page it must not be worth more than one to run.
+    let result = desk.deed(|context, grants| run(&grants.call(&q("RaiseOnly"))?, values(person(2)), context));
+    assert!(matches!(result, Err(FlowError::Object(crate::access::ObjectError::Disagreement(_)))), "{result:?}");
+    assert_eq!(desk.store.value(2, "salary"), money("9000.00"));
+    assert!(desk.effects.elevated.is_empty());
+    desk.role("Clerk").run("RaiseOnly", person(2)).unwrap();
 }
 
 #[test]
@@ -131,9 +143,9 @@ do:
     desk.roles.clear();
     desk.account = None;
     let order = || values([("O", Value::Object(ObjectId(11)))]);
-    desk.deed(|context, grants| run(&grants.call(&q("Twice"))?, order(), context)).unwrap();
+    desk.deed(|context, grants| run_job(&grants.call(&q("Twice"))?, order(), context)).unwrap();
     assert_eq!(desk.effects.log[0].text, "40.00");
-    denied(&desk.deed(|context, grants| run(&grants.call(&q("Amount"))?, order(), context)));
+    denied(&desk.deed(|context, grants| run_job(&grants.call(&q("Amount"))?, order(), context)));
 }
 
 #[test]

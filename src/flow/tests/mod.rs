@@ -7,7 +7,7 @@ mod handlers;
 mod limits;
 mod texts;
 
-use super::{Account, Budget, Effects, FlowContext, FlowError, Outcome, run};
+use super::{Account, Budget, Effects, FlowContext, FlowError, Outcome, run, run_job};
 use crate::access::{Authority, Grants};
 use crate::clock::Clock;
 use crate::domain::{Name, ObjectId, QName, Value};

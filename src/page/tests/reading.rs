@@ -129,8 +129,16 @@ fn a_permit_for_one_page_opens_no_other() {
     let query = ClientQuery::default();
     let reader = Reader { user: None, name: String::new(), email: String::new(), now: Default::default(), language: "en".into() };
     let (objects, handles) = (&mut desk.memory, &mut desk.handles);
-    let mut context =
-        PageContext { grants: &grants, objects, arguments: Default::default(), query: &query, handles, form: None, reader, xray: false };
+    let mut context = PageContext {
+        grants: &grants,
+        objects,
+        arguments: Default::default(),
+        query: &query,
+        handles,
+        form: None,
+        reader,
+        xray: false,
+    };
     assert!(matches!(open(&permit, &page, &mut context), Err(PageError::BadRequest(_))));
 }
 

@@ -8,7 +8,9 @@ mod list;
 mod xray;
 
 pub use field::{ButtonNode, Choice, FieldState, InputNode};
-pub use list::{ColumnHead, DataGridNode, FilterNode, ItemNode, ListState, ListViewNode, Paging, Pair, RowMarks, RowNode, SortNode};
+pub use list::{
+    ColumnHead, DataGridNode, FilterNode, ItemNode, ListState, ListViewNode, Paging, Pair, RowMarks, RowNode, SortNode,
+};
 
 pub use xray::{Absence, AbsentNode, Counts, Legend, MarkNode, MarkRef, MarkedNode, MenuMark};
 

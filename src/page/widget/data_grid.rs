@@ -107,7 +107,8 @@ fn explain_closed(walk: &mut Walk<'_, '_>, grid: &DataGrid, scope: &Scope, node:
     for widget in &grid.row_buttons {
         let shown = |row: &RowNode| row.buttons.iter().any(|one| one.id.rsplit_once('-').is_some_and(|(id, _)| id == widget.id));
         if !node.rows.iter().any(shown) && !node.rows.is_empty() {
-            let this = This { entity: grid.source.entity.clone(), id: crate::domain::ObjectId(0), life: crate::page::walk::Life::Fresh };
+            let this =
+                This { entity: grid.source.entity.clone(), id: crate::domain::ObjectId(0), life: crate::page::walk::Life::Fresh };
             let row = scope.row(this, 0, String::new());
             absent.extend(walk.absent_button(widget, &row, widget.visible.is_none())?);
         }

@@ -19,7 +19,13 @@ enum Found {
 }
 
 pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &Scope) -> Result<Node, PageError> {
-    let mut node = DataViewNode { id: id.to_owned(), state: DataState::Nothing, read_only: view.read_only, mark: None, children: Vec::new() };
+    let mut node = DataViewNode {
+        id: id.to_owned(),
+        state: DataState::Nothing,
+        read_only: view.read_only,
+        mark: None,
+        children: Vec::new(),
+    };
     if scope.view.is_none() && walk.skips(&view.content) {
         return Ok(Node::DataView(node));
     }

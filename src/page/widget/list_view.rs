@@ -11,7 +11,15 @@ use crate::page::walk::{Scope, This, Walk};
 pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, list: &ListView, scope: &Scope) -> Result<Node, PageError> {
     let title = list.title.as_ref().map(|title| walk.plain(title, scope)).transpose()?;
     let empty = walk.say_some(list.empty.as_deref());
-    let mut node = ListViewNode { id: id.to_owned(), title, state: ListState::NotForYou, empty, items: Vec::new(), paging: None, xray: None };
+    let mut node = ListViewNode {
+        id: id.to_owned(),
+        title,
+        state: ListState::NotForYou,
+        empty,
+        items: Vec::new(),
+        paging: None,
+        xray: None,
+    };
     if walk.skips(&list.content) {
         return Ok(Node::ListView(node));
     }

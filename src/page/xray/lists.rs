@@ -78,12 +78,16 @@ impl Walk<'_, '_> {
     // (`the_count_of_absent_rows_cannot_be_steered`).
     fn counted(&self, declared: &ListSource, source: &Source) -> bool {
         let rights = Authority::rights(self.context.grants);
-        let steered = declared.condition.as_ref().is_some_and(|condition| depends_on_choice(rights, condition));
+        let steered = declared.condition.as_ref().is_some_and(|condition| depends_on_choice(&self.model, rights, condition));
         !steered && source.query.along.is_none() && source.permit.snapshot().is_none() && !source.nothing
     }
 
     /// Both numbers are over the model's constraint: nothing that the client sent goes into them.
-    fn counts(&mut self, source: &Source, inspected: &Told<crate::access::explain::Inspected>) -> Result<Told<Counts>, PageError> {
+    fn counts(
+        &mut self,
+        source: &Source,
+        inspected: &Told<crate::access::explain::Inspected>,
+    ) -> Result<Told<Counts>, PageError> {
         let plain = Query { inside: source.query.inside.clone(), ..Query::of(&source.query.entity, Vec::new()) };
         let released = Told::from(self.context.objects.figure(&source.permit, &plain, None)?);
         let existing = inspected.derive(|all| all.existing);
@@ -175,7 +179,9 @@ impl Walk<'_, '_> {
             _ => None,
         };
         let found = match inspected {
-            Some(all) => all.map(|all| all.explanations.into_iter().next()).map(|found| found.unwrap_or_else(|| self.reasoned(&question))),
+            Some(all) => {
+                all.map(|all| all.explanations.into_iter().next()).map(|found| found.unwrap_or_else(|| self.reasoned(&question)))
+            }
             None => Told::fixed(self.reasoned(&question)),
         };
         Ok(Some(Why { counts, ..Why::explained("figure", stat.title.clone(), &found) }))

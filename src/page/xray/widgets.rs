@@ -40,7 +40,13 @@ fn named(widget: &Widget) -> (&'static str, String) {
 
 impl Walk<'_, '_> {
     /// A widget as it is shown, with its mark; or the mark of one that is not.
-    pub(in crate::page) fn marked(&mut self, widget: &Widget, scope: &Scope, shown: bool, node: Option<Node>) -> Result<Option<Node>, PageError> {
+    pub(in crate::page) fn marked(
+        &mut self,
+        widget: &Widget,
+        scope: &Scope,
+        shown: bool,
+        node: Option<Node>,
+    ) -> Result<Option<Node>, PageError> {
         let Some(node) = node else {
             let mark = self.why_not(widget, scope, shown)?.and_then(|why| self.mark(why));
             let (word, name) = named(widget);
@@ -64,7 +70,12 @@ impl Walk<'_, '_> {
     }
 
     /// The mark of a button that is not shown among others.
-    pub(in crate::page) fn absent_button(&mut self, widget: &Widget, scope: &Scope, shown: bool) -> Result<Option<AbsentNode>, PageError> {
+    pub(in crate::page) fn absent_button(
+        &mut self,
+        widget: &Widget,
+        scope: &Scope,
+        shown: bool,
+    ) -> Result<Option<AbsentNode>, PageError> {
         let mark = self.why_not(widget, scope, shown)?.and_then(|why| self.mark(why));
         Ok(mark.map(|mark| AbsentNode { mark, caption: named(widget).1 }))
     }
@@ -120,7 +131,13 @@ impl Walk<'_, '_> {
     }
 
     /// A decision about the current object; in rows about the entity, so that a list has one reason and not a hundred.
-    fn of_object(&mut self, this: &This, op: Op, member: Option<&Name>, scope: &Scope) -> Result<Told<crate::access::explain::Explanation>, PageError> {
+    fn of_object(
+        &mut self,
+        this: &This,
+        op: Op,
+        member: Option<&Name>,
+        scope: &Scope,
+    ) -> Result<Told<crate::access::explain::Explanation>, PageError> {
         let object = (matches!(this.life, Life::Stored(_)) && scope.row.is_none()).then_some(this.id);
         let question = Question::Data(Wanted { op, entity: this.entity.clone(), object, member: member.cloned() });
         let found = self.explained(&this.entity, vec![question.clone()])?.into_iter().next();

@@ -14,7 +14,7 @@ pub(in crate::store) enum Condition {
 }
 
 impl Condition {
-    pub(super) fn known(truth: bool) -> Self {
+    pub(in crate::store) fn known(truth: bool) -> Self {
         if truth { Self::Always } else { Self::Never }
     }
 

@@ -14,6 +14,7 @@ mod paths;
 mod text;
 mod value;
 
+use super::names;
 use super::tables::Tables;
 use crate::access::Rights;
 use crate::db::sql::Sql;
@@ -49,6 +50,8 @@ pub(super) struct Lower<'a> {
     pub tables: &'a Tables,
     rights: &'a Rights,
     variables: &'a BTreeMap<Name, Value>,
+    /// The set of rights whose witness views stand for the tables that paths lead to.
+    set: Option<&'a str>,
     aliases: Cell<u32>,
     size: Cell<u32>,
 }
@@ -62,7 +65,17 @@ pub(super) struct Scope<'s> {
 
 impl<'a> Lower<'a> {
     pub(super) fn new(tables: &'a Tables, rights: &'a Rights, variables: &'a BTreeMap<Name, Value>) -> Self {
-        Self { tables, rights, variables, aliases: Cell::new(0), size: Cell::new(0) }
+        Self { tables, rights, variables, set: None, aliases: Cell::new(0), size: Cell::new(0) }
+    }
+
+    /// The same, but whatever a path leads to is read through the witness views of a set of rights.
+    pub(super) fn through(self, set: Option<&'a str>) -> Self {
+        Self { set, ..self }
+    }
+
+    /// What stands after FROM for a table that a path leads to.
+    fn from(&self, table: &Name) -> Name {
+        self.set.map_or_else(|| table.clone(), |set| names::witness(set, table))
     }
 
     /// A condition over the row with this alias.

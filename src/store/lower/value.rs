@@ -40,6 +40,16 @@ impl Lower<'_> {
         Ok(out)
     }
 
+    /// The value as a column of `kind` keeps it, over the row with this alias.
+    pub(in crate::store) fn value_as(&self, e: &Typed, kind: &Kind, this: &str) -> Lowered<Sql> {
+        if let (Kind::Number(of), Kind::Number(column)) = (&e.kind, kind)
+            && of.scale > column.scale
+        {
+            return Err(LowerError::Beyond("more digits than a column keeps"));
+        }
+        self.value_of(e, kind, Scope { this, item: None })
+    }
+
     /// The value as one of `kind`: an `empty` literal gets that kind.
     fn value_of(&self, e: &Typed, kind: &Kind, scope: Scope<'_>) -> Lowered<Sql> {
         match (&e.kind, kind) {

@@ -4,10 +4,10 @@ use super::cells::Found;
 use super::frame::{End, Frame};
 use super::{not_there, outside};
 use crate::access::{Cell, LoadedObject, ObjectError, Query, Rights, Row, Rows, Total};
-use crate::db::sql::{Sql, fetch};
+use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, Number, ObjectId, Value};
 use crate::model::Path;
-use crate::store::error::{fault, wire};
+use crate::store::error::fault;
 use crate::store::lower::Condition;
 use crate::store::statements::Source;
 use crate::store::{Store, inside, links};
@@ -30,7 +30,7 @@ pub(in crate::store) fn load(store: &mut Store<'_>, rights: &Rights, query: &Que
     let frame = Frame::new(store.statements, rights, &query.entity)?;
     let first = frame.sources.first().ok_or_else(|| fault("a source is missing"))?;
     let asked = |name: &Name| query.paths.iter().any(|path| path.as_slice() == std::slice::from_ref(name));
-    let wanted = first.compiled.readable.iter().filter(|(name, r)| !matches!(r.value, Source::Link) || asked(name));
+    let wanted = first.compiled.readable.iter().filter(|(name, r)| !matches!(r.value, Source::Link(_)) || asked(name));
     let names: Vec<Name> = wanted.map(|(name, _)| name.clone()).collect();
     let paths: Vec<Path> = names.iter().map(|name| vec![name.clone()]).collect();
     let (found, _) = rows(store, rights, query, &paths)?;
@@ -70,7 +70,7 @@ pub(in crate::store) fn figure(
     let outside = outside::conditions(&mut frame, query)?;
     out.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
     out.raw(" WHERE ").append(&outside.sql());
-    let found = fetch(store.conn, &out, &store.params, &[kind]).map_err(wire)?;
+    let found = store.asked(rights, &out, &[kind])?;
     let value = found.into_iter().next().and_then(|row| row.into_iter().next());
     Ok(Cell::Shown(value.ok_or_else(|| fault("a figure has no row"))?))
 }
@@ -111,7 +111,7 @@ pub(in crate::store) fn compose<'a>(
 
 fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<(Rows, Option<ObjectId>), ObjectError> {
     let question = compose(store, rights, query, paths)?;
-    let mut found = fetch(store.conn, &question.sql, &store.params, &question.kinds).map_err(wire)?;
+    let mut found = store.asked(rights, &question.sql, &question.kinds)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let next = found.get(limit).and_then(|row| row.first()).and_then(Value::as_object);
     let more = found.len() > limit;
@@ -167,12 +167,14 @@ fn fill(
             continue;
         }
         let entity = &frame.sources.first().ok_or_else(|| fault("a source is missing"))?.compiled.table.entity.name;
-        let (name, _) = frame.readable(*source, *member)?;
+        let (name, readable) = frame.readable(*source, *member)?;
+        let Source::Link(from) = &readable.value else { return Err(fault("a link is missing")) };
         if *source > 0 {
             return Err(not_there(rights, entity, name));
         }
         let ids: Vec<ObjectId> = those.iter().filter_map(|at| rows.get(*at)).map(|row| row.id).collect();
-        let mut lists = links::lists(store.conn, &store.statements.tables, &store.params, entity, name, &ids)?;
+        let question = links::question(&store.statements.tables, entity, name, Some(from), &ids)?;
+        let mut lists = links::gathered(store.asked(rights, &question.sql, &question.kinds)?);
         for at in those {
             if let Some(row) = rows.get_mut(at)
                 && let Some(cell) = row.cells.get_mut(n)
@@ -190,7 +192,7 @@ fn total(store: &mut Store<'_>, rights: &Rights, query: &Query, cap: u32) -> Res
     let mut out = Sql::new();
     out.raw("SELECT count(*) FROM (SELECT 1 FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
     out.raw(" WHERE ").append(&outside.sql()).raw(" LIMIT ").int(i64::from(cap).saturating_add(1)).raw(") AS c");
-    let found = fetch(store.conn, &out, &store.params, &[Kind::INTEGER]).map_err(wire)?;
+    let found = store.asked(rights, &out, &[Kind::INTEGER])?;
     let Some(Value::Integer(count)) = found.first().and_then(|row| row.first()) else {
         return Err(fault("a total has no row"));
     };

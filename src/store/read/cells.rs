@@ -40,7 +40,7 @@ impl Frame<'_> {
         }
         Ok(match &readable.value {
             Source::Sql(_) => Found::Cell(Cell::Shown(value(row, joined.value_at.get(*member).copied().flatten())?)),
-            Source::Link => Found::Linked,
+            Source::Link(_) => Found::Linked,
             Source::Memory(expression) => {
                 let object = if *source == 0 { Some(id) } else { value(row, Some(joined.key_at))?.as_object() };
                 Found::Memory(expression.clone(), object.ok_or_else(|| fault("a key is missing"))?)

@@ -245,7 +245,7 @@ impl Joined {
                 out.raw(", ").append(&readable.shown.truth()).raw(" AS ").ident(&format!("g{n}"));
             }
         }
-        out.raw(" FROM ").ident(&self.compiled.table.name).raw(" AS ").ident(ROW);
+        out.raw(" FROM ").ident(&self.compiled.from).raw(" AS ").ident(ROW);
         if !matches!(rows, Condition::Always) {
             out.raw(" WHERE ").append(&rows.sql());
         }

@@ -78,23 +78,29 @@ impl<'a> Reader<'a> {
 
     /// Any rule that lets the member be read holds for the row.
     pub(super) fn shown(&mut self, at: At, id: ObjectId, member: &Name) -> Decided<bool> {
-        let Some(rights) = self.values.rules(at) else { return Ok(false) };
-        let granting = match self.granting.iter().find(|(of, name, _)| *of == at && name == member) {
-            Some((_, _, known)) => known.clone(),
-            None => {
-                let giving = rights.rules.iter().enumerate().filter(|(_, rule)| rule.read.contains(member));
-                let made: Granting = match giving.clone().any(|(_, rule)| rule.condition.is_none()) {
-                    true => None,
-                    false => Some(giving.map(|(n, _)| n).collect()),
-                };
-                self.granting.push((at, member.clone(), made.clone()));
-                made
-            }
-        };
-        match granting {
+        match self.granting(at, member) {
             Some(rules) => self.any(at, id, rules.iter().copied()),
             None => Ok(true),
         }
+    }
+
+    fn granting(&mut self, at: At, member: &Name) -> Granting {
+        if let Some((_, _, known)) = self.granting.iter().find(|(of, name, _)| *of == at && name == member) {
+            return known.clone();
+        }
+        let rules = self.values.rules(at).map(|rights| rights.rules.as_slice()).unwrap_or_default();
+        let giving = || rules.iter().enumerate().filter(|(_, rule)| rule.read.contains(member));
+        let made: Granting = match giving().any(|(_, rule)| rule.condition.is_none()) {
+            true => None,
+            false => Some(giving().map(|(n, _)| n).collect()),
+        };
+        self.granting.push((at, member.clone(), made.clone()));
+        made
+    }
+
+    /// Whether these members are shown in every row, so that none need be read to decide about them.
+    pub(super) fn everywhere<'m>(&mut self, at: At, members: impl IntoIterator<Item = &'m Name>) -> bool {
+        members.into_iter().all(|member| self.granting(at, member).is_none())
     }
 
     fn any(&mut self, at: At, id: ObjectId, rules: impl Iterator<Item = usize>) -> Decided<bool> {

@@ -4,15 +4,16 @@
 //! then all that is missing is read at once, one statement for each table, and the evaluation is
 //! tried again. So a page costs as many statements as its rules have hops, however many rows it has.
 
+use super::held::{By, Held, List, column};
 use super::inputs::Inputs;
-use super::raw::{Column, Keys, linked, raw};
+use super::raw::{Keys, linked, raw};
 use crate::access::{EntityRights, ObjectError, Rights};
 use crate::db::Conn;
 use crate::db::sql::Params;
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::{Data, EvalError};
 use crate::store::error::fault;
-use crate::store::tables::{Hop, Link, Place, Table, Tables};
+use crate::store::tables::{Hop, Table, Tables};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,41 +25,6 @@ pub(super) struct Values<'a> {
     held: Vec<Held>,
     /// Something was needed that is not there yet.
     pub missing: bool,
-}
-
-/// What is known of one entity.
-struct Held {
-    table: Arc<Table>,
-    rights: Option<Arc<EntityRights>>,
-    columns: Vec<Column>,
-    rows: HashMap<ObjectId, Option<Line>>,
-    lists: Vec<List>,
-    wanted: Vec<ObjectId>,
-}
-
-/// A row: the values of the columns, and how each rule came out.
-struct Line {
-    values: Vec<Value>,
-    holds: Vec<Option<bool>>,
-}
-
-/// An association that is followed to any number of objects (or back to one).
-struct List {
-    name: Name,
-    by: By,
-    of: HashMap<ObjectId, Vec<ObjectId>>,
-    wanted: Vec<ObjectId>,
-}
-
-#[derive(Clone)]
-enum By {
-    /// This column of the other entity's rows.
-    Column {
-        owner: QName,
-        member: Name,
-        column: Name,
-    },
-    Link(Link),
 }
 
 /// Where an entity is among those held.
@@ -269,23 +235,6 @@ impl<'a> Values<'a> {
             held.keep(row.clone());
         }
         Ok(found)
-    }
-}
-
-impl Held {
-    fn keep(&mut self, row: Vec<Value>) {
-        let mut cells = row.into_iter().skip(1);
-        if let Some(Value::Object(id)) = cells.next() {
-            let rules = self.rights.as_ref().map_or(0, |rights| rights.rules.len());
-            self.rows.insert(id, Some(Line { values: cells.collect(), holds: vec![None; rules] }));
-        }
-    }
-}
-
-fn column(table: &Table, name: &Name) -> Option<Column> {
-    match table.members.get(name)? {
-        Place::Column { column, kind, .. } => Some(Column { member: name.clone(), column: column.clone(), kind: kind.clone() }),
-        _ => None,
     }
 }
 

@@ -4,11 +4,13 @@ use super::diff::Diff;
 use super::layout::wanted;
 use super::state::{self, Ask};
 use super::{Plan, SyncError};
+use crate::access::Grants;
 use crate::db::sql::{Params, Sql, execute};
 use crate::db::{Conn, Db, DbError, Dialect};
 use crate::domain::{Kind, Value};
 use crate::model::Model;
-use crate::store::tables::Tables;
+use crate::store::engine;
+use crate::store::statements::Statements;
 use chrono::NaiveDateTime;
 use std::collections::BTreeSet;
 
@@ -16,11 +18,10 @@ use std::collections::BTreeSet;
 const LOCK: i64 = 0x7063_7363_6865_6d61;
 
 /// What would have to be done to bring this database to the model's shape.
-pub fn plan(conn: &mut Conn, model: &Model, now: NaiveDateTime) -> Result<Plan, SyncError> {
-    let params = Params::new(None, now, now.date());
+pub fn plan(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Result<Plan, SyncError> {
+    let (params, model, tables) = (Params::new(None, now, now.date()), statements.model(), &statements.tables);
     let dialect = conn.dialect();
-    let tables = Tables::of(model)?;
-    let (wanted, former) = wanted(model, &tables);
+    let (wanted, former) = wanted(model, tables);
     let mut ask = Ask { conn, params: &params };
     let (applied, text) = state::applied(&mut ask)?;
     let in_force = state::in_force(&mut ask)?;
@@ -32,6 +33,9 @@ pub fn plan(conn: &mut Conn, model: &Model, now: NaiveDateTime) -> Result<Plan, 
         // Only notes differ (a longer text, say): the note is renewed without a statement of its own.
         plan.steps.push(super::Step::new("note the new limits", Vec::new()));
     }
+    let params = &params;
+    let foreseen = engine::foreseen(conn, statements, params)?;
+    plan.engine = engine::plan(conn, statements, &foreseen, !plan.steps.is_empty(), params)?;
     if plan.steps.is_empty() && in_force != model.fingerprint {
         // The tables stay as they are; rules, pages or flows differ, and all nodes must run the same.
         plan.steps.push(super::Step::new("put this model in force (no table changes)", Vec::new()));
@@ -45,13 +49,16 @@ pub fn model_in_force(conn: &mut Conn) -> Result<String, DbError> {
     state::in_force(&mut Ask { conn, params: &Params::new(None, now, now.date()) })
 }
 
-/// Brings the database to the model's shape in one transaction. Losses must be named in `accepted`.
-pub fn apply(db: &Db, model: &Model, accepted: &BTreeSet<String>, now: NaiveDateTime) -> Result<Plan, SyncError> {
+/// Brings the database to the model's shape in one transaction, with what is generated for the sets of rights that
+/// are foreseen. Losses must be named in `accepted`.
+pub fn apply(db: &Db, statements: &Statements, accepted: &BTreeSet<String>, now: NaiveDateTime) -> Result<Plan, SyncError> {
+    let params = Params::new(None, now, now.date());
     let done = db.owner(|conn| {
         if conn.dialect() == Dialect::Postgres {
             conn.batch(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
         }
-        let plan = plan(conn, model, now)?;
+        engine::lock(conn)?;
+        let plan = plan(conn, statements, now)?;
         let unnamed: Vec<_> = plan.losses.iter().filter(|loss| !accepted.contains(&loss.name)).cloned().collect();
         if !unnamed.is_empty() {
             return Err(SyncError::Losses(unnamed));
@@ -59,15 +66,38 @@ pub fn apply(db: &Db, model: &Model, accepted: &BTreeSet<String>, now: NaiveDate
         if !plan.missing.is_empty() {
             return Err(SyncError::Required(plan.missing));
         }
-        if !plan.is_empty() {
-            carry_out(conn, model, &plan, now)?;
+        engine::drop_objects(conn, &plan.engine, &params)?;
+        if !plan.steps.is_empty() {
+            carry_out(conn, statements.model(), &plan, now)?;
         }
+        engine::make_objects(conn, &plan.engine, &params)?;
         Ok(plan)
     })?;
     if !done.is_empty() {
         db.bump_generation();
     }
     Ok(done)
+}
+
+/// How what was generated for sets of rights differs from what was noted when it was made.
+pub fn drift(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<String>, SyncError> {
+    engine::differences(conn, &Params::new(None, now, now.date()))
+}
+
+/// Makes what is generated for these grants, and for every elevation that work for them can reach. What is there is
+/// left alone; what was changed by other hands is not mended here.
+pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDateTime) -> Result<(), SyncError> {
+    let params = Params::new(None, now, now.date());
+    db.owner(|conn| {
+        engine::lock(conn)?;
+        let todo = engine::plan(conn, statements, std::slice::from_ref(grants), false, &params)?;
+        if !todo.only_adds() {
+            return Err(SyncError::EngineDrift(engine::differences(conn, &params)?));
+        }
+        engine::make_objects(conn, &todo, &params)
+    })?;
+    statements.know_prepared(grants);
+    Ok(())
 }
 
 fn carry_out(conn: &mut Conn, model: &Model, plan: &Plan, now: NaiveDateTime) -> Result<(), DbError> {

@@ -77,7 +77,7 @@ impl<'a> Diff<'a> {
         }
         self.drop_tables()?;
         let steps = self.phases.into_iter().flatten().collect();
-        Ok(Plan { steps, losses: self.losses, missing: self.missing, applied: String::new(), first: false })
+        Ok(Plan { steps, losses: self.losses, missing: self.missing, ..Plan::default() })
     }
 
     fn step(&mut self, phase: Phase, what: String, sql: Vec<Sql>) {

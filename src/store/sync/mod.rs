@@ -13,8 +13,9 @@ mod indexes;
 mod layout;
 mod state;
 
-pub use apply::{apply, model_in_force, plan};
+pub use apply::{apply, drift, model_in_force, plan, prepare};
 
+use super::engine::Preparation;
 use crate::db::sql::Sql;
 use crate::db::{DbError, Dialect};
 
@@ -36,6 +37,12 @@ pub enum SyncError {
     /// The database is not in the shape that was last applied.
     #[error("the database was changed by other hands: {}", .0.join("; "))]
     Drift(Vec<String>),
+    /// Generated objects are not what was made.
+    #[error("generated objects were changed by other hands: {}; `portcullis migrate --apply` makes them anew", .0.join("; "))]
+    EngineDrift(Vec<String>),
+    /// A rule cannot be written for the database.
+    #[error("a rule cannot be given to the database: {0}")]
+    Rules(String),
     /// The note of the last shape cannot be read.
     #[error("the note about the last applied shape cannot be read")]
     State(#[source] serde_json::Error),
@@ -59,19 +66,19 @@ pub struct Step {
 }
 
 impl Step {
-    fn new(what: impl Into<String>, sql: Vec<Sql>) -> Self {
+    pub(super) fn new(what: impl Into<String>, sql: Vec<Sql>) -> Self {
         Self { what: what.into(), sql }
     }
     /// The statements as this database is given them.
     pub fn sql(&self, dialect: Dialect) -> Vec<String> {
-        self.sql.iter().map(|sql| sql.text(dialect)).collect()
+        self.sql.iter().map(|sql| sql.ddl(dialect)).collect()
     }
 }
 
 /// All there is to do.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Plan {
-    /// In this order.
+    /// What happens to tables, in this order.
     pub steps: Vec<Step>,
     /// What is given up by it.
     pub losses: Vec<Loss>,
@@ -79,6 +86,8 @@ pub struct Plan {
     missing: Vec<String>,
     applied: String,
     first: bool,
+    /// What the database itself is told of the rules.
+    engine: Preparation,
 }
 
 impl Plan {
@@ -88,7 +97,15 @@ impl Plan {
     }
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.engine.is_empty()
+    }
+    /// Whether there is only something to add for combinations of roles that were not held before.
+    pub fn only_prepares(&self) -> bool {
+        self.steps.is_empty() && self.engine.only_adds()
+    }
+    /// All steps in their order, with those for generated objects: they go before tables change, and come after.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.engine.before().chain(&self.steps).chain(self.engine.after())
     }
     /// Required members for which existing rows have no value, and the model no constant default.
     pub fn missing(&self) -> &[String] {

@@ -8,7 +8,7 @@ use crate::db::{Conn, Db, DbError, Moment, on};
 use crate::domain::{Decimal, Kind, Name, ObjectId, QName, Value};
 use crate::expr::{MemberType, Schema};
 use crate::model::{Files, Model, Multiplicity, load};
-use crate::store::{Caller, Recorder, Statements, Store, apply};
+use crate::store::{Caller, Recorder, Statements, Store, apply, prepare};
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,13 +178,27 @@ pub struct Person {
 
 impl<'d> App<'d> {
     pub fn new(db: &'d Db) -> Self {
-        let model = model();
-        apply(db, &model, &BTreeSet::new(), now()).unwrap();
+        Self::of(db, model())
+    }
+
+    /// An app of this model, in a database that is brought to its shape.
+    pub fn of(db: &'d Db, model: Arc<Model>) -> Self {
+        let statements = Statements::new(&model).unwrap();
+        apply(db, &statements, &BTreeSet::new(), now()).unwrap();
         let clock = Clock::fixed(now());
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::load_or_create(dir.path()).unwrap();
         let recorder = Recorder { keys, node: "n1".into(), clock, who: None, request_id: Some("r1".into()) };
-        Self { db, statements: Statements::new(&model).unwrap(), model, recorder }
+        let app = Self { db, statements, model, recorder };
+        app.prepare();
+        app
+    }
+
+    /// People who are nobody act too in these tests: what their roles add up to is prepared here.
+    pub fn prepare(&self) {
+        for role in self.model.user_roles.keys() {
+            prepare(self.db, &self.statements, &self.person(role, None).grants, now()).unwrap();
+        }
     }
 
     pub fn account(&self, email: &str) -> ObjectId {

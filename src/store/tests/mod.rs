@@ -2,9 +2,11 @@
 
 mod agree;
 mod apps;
+mod explain;
 mod fixture;
 mod golden;
 mod reader;
+mod release;
 mod schema;
 mod speed;
 mod writing;

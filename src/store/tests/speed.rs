@@ -1,14 +1,13 @@
 //! What a list costs: statements, and rows that are looked at.
 
 use super::fixture::{APP, App, MODULE, hr, now, path};
-use crate::access::Query;
-use crate::db::DbError;
+use crate::access::{Authority, Query};
 use crate::db::sql::{Sql, fetch};
 use crate::db::testing;
+use crate::db::{Conn, DbError, Purpose};
 use crate::domain::{Kind, ObjectId};
 use crate::model::{Files, load};
-use crate::store::{Caller, Statements, Store, apply, read};
-use std::collections::BTreeSet;
+use crate::store::{Caller, Store, read};
 use std::sync::Arc;
 
 const DOMAIN: &str = "
@@ -39,15 +38,7 @@ fn crowd(db: &crate::db::Db, people: u32) -> (App<'_>, ObjectId) {
     let files = Files::of([("app.yaml", APP), ("hr/module.yaml", MODULE), ("hr/domain.yaml", DOMAIN)]);
     let (model, findings) = load(&files);
     let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
-    apply(db, &model, &BTreeSet::new(), now()).unwrap();
-    let recorder = crate::store::Recorder {
-        keys: crate::crypto::Keys::load_or_create(tempfile::tempdir().unwrap().path()).unwrap(),
-        node: "n".into(),
-        clock: crate::clock::Clock::fixed(now()),
-        who: None,
-        request_id: None,
-    };
-    let app = App { db, statements: Statements::new(&model).unwrap(), model, recorder };
+    let app = App::of(db, model);
     let user = app.account("one@x.example");
     let fill = format!(
         "INSERT INTO hr_department (id, name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i, 'd' || i FROM n; \
@@ -100,18 +91,26 @@ fn an_index_serves_every_rule_so_no_table_is_read_through() {
 }
 
 #[test]
-fn a_list_is_one_statement_and_its_total_another_however_many_rows_there_are() {
+fn a_list_costs_as_many_statements_however_many_rows_there_are() {
     testing::each(|db| {
         let (app, user) = crowd(db, 100_000);
-        for role in ["Employee", "Boss"] {
+        // To decide again: the rows, the reader's own, and for a boss what they lead.
+        for (role, again) in [("Employee", 2), ("Boss", 3)] {
             let who = app.person(role, Some(user));
-            for (query, wanted) in [(list(), 1), (Query { total: Some(10_000), ..list() }, 2)] {
+            for (query, asked) in [(list(), 1), (Query { total: Some(10_000), ..list() }, 2)] {
+                let wanted = asked + again;
                 let rows = app.view(&who, &query).unwrap();
                 assert_eq!((rows.rows.len(), rows.more), (20, true));
+                // Each connection of the pool is set up once, and prepares once.
+                (0..16).for_each(|_| drop(app.view(&who, &query).unwrap()));
                 let statements = || db.statements();
-                // Beginning and ending the transaction are statements too.
+                // Beginning and ending the transaction are statements too, and taking on a set's rights.
                 let before = statements();
-                db.read(|_| Ok::<_, DbError>(())).unwrap();
+                let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() });
+                let nothing = |conn: &mut Conn| {
+                    (0..wanted).try_for_each(|_| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(())))
+                };
+                db.read(nothing).unwrap();
                 let around = statements() - before;
                 let prepared = db.prepared();
                 app.view(&who, &query).unwrap();

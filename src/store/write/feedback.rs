@@ -22,7 +22,7 @@ pub(super) fn about(result: Result<(), WriteError>, object: ObjectId) -> Result<
 
 /// A value that another object has already is told at its member; everything else as it is.
 pub(super) fn of_write(failed: DbError, table: &Table) -> WriteError {
-    match failed {
+    match table.told(failed) {
         DbError::Unique { constraint, columns } => {
             let members: Vec<&Name> = columns.iter().filter_map(|column| table.member_of(column)).collect();
             let label = |name: &&Name| table.entity.member_label(name).unwrap_or(name).to_owned();

@@ -17,7 +17,7 @@ use super::Store;
 use super::error::{lowering, wire};
 use super::inside::rows_of;
 use super::lower::Condition;
-use super::statements::{Compiled, ROW};
+use super::statements::{Compiled, Footing, ROW};
 use crate::access::{Act, Denied, Layer, ObjectError, Permit, Reason, Rights, WriteError};
 use crate::audit::{Event, EventKind};
 use crate::db::sql::{Sql, fetch};
@@ -30,7 +30,7 @@ type Values = BTreeMap<Name, Value>;
 
 /// The rules of a permit, compiled.
 fn compiled<A: Act>(store: &Store<'_>, permit: &Permit<A>) -> Result<Arc<Compiled>, ObjectError> {
-    let found = store.statements.compiled(permit.rights(), permit.target()).map_err(lowering)?;
+    let found = store.statements.compiled_on(permit.rights(), permit.target(), Footing::System).map_err(lowering)?;
     found.filter(|c| !c.table.entity.system).ok_or_else(|| refused(permit.target(), Vec::new()))
 }
 

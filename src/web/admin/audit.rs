@@ -3,15 +3,17 @@
 use super::super::reply::Reply;
 use super::super::request::Request;
 use super::super::state::Web;
-use super::{Paging, Place, page_number, path, second, typed};
+use super::{Paging, Place, address, page_number, path, second, typed};
 use crate::access::Part;
+use crate::access::explain::Explanation;
 use crate::app::Shell;
-use crate::app::admin::{ToldDetail, ToldRecord, TrailPage};
+use crate::app::admin::{Reasoned, ToldDetail, ToldRecord, TrailPage};
 use crate::audit::{EventKind, Filter, Report, Severity};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::{Value, json};
 
 const PLACE: Place = Place { part: Part::Audit, template: "admin/audit.html" };
+const WHY: Place = Place { part: Part::Audit, template: "admin/why.html" };
 /// The filters of the page, by their names in its address.
 const FILTERS: [&str; 7] = ["q", "who", "event", "severity", "from", "to", "request"];
 
@@ -25,6 +27,44 @@ impl Web {
             Ok(found) => self.trail(request, &shell, &found, None),
             Err(refusal) => self.refused(request, &shell, &refusal),
         }
+    }
+
+    /// `GET /admin/audit/why?reference=…`: the full reason of a refusal.
+    pub(super) fn why_page(&self, request: &Request) -> Reply {
+        let reference = typed(request, "reference").unwrap_or_default();
+        let (shell, found) = self.app.look(&request.ask, Part::Audit, |admin, conn| admin.reasons(conn, &reference));
+        match found {
+            Ok(found) => {
+                let refusals: Vec<Value> = found.iter().map(|one| self.reasoned(&request.ask.language, one)).collect();
+                let values = json!({"reference": reference, "refusals": refusals});
+                self.part(request, &shell, 200, &WHY, values)
+            }
+            Err(refusal) => self.refused(request, &shell, &refusal),
+        }
+    }
+
+    fn reasoned(&self, language: &str, found: &Reasoned) -> Value {
+        let tree = |told: &Explanation| {
+            json!({
+                "granted": told.granted, "summary": told.summary, "layer": told.layer.title(), "would_change": told.would_change,
+                "reasons": self.renderer().steps(language, &told.reasons),
+            })
+        };
+        let wanted = found
+            .wanted
+            .iter()
+            .map(|one| json!({"question": one.question, "then": one.then.as_ref().map(tree), "now": one.now.as_ref().map(tree)}));
+        let mut told = record(&found.record);
+        let layers = found.record.details.iter().filter(|detail| matches!(detail.name.as_str(), "layer" | "layers"));
+        let decisions = layers.filter_map(|detail| detail.values.clone()).flat_map(|(old, new)| [old, new]).flatten();
+        let more = json!({
+            "roles_then": found.roles_then, "roles_now": found.roles_now, "same_roles": found.roles_then == found.roles_now,
+            "model_changed": found.model_changed, "wanted": wanted.collect::<Vec<_>>(), "decisions": decisions.collect::<Vec<_>>(),
+        });
+        if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
+            told.extend(more);
+        }
+        told
     }
 
     /// `GET /admin/audit/verify`: a page that was loaded again; nothing is walked for it.
@@ -87,11 +127,15 @@ fn day(text: &str) -> Option<NaiveDate> {
 
 fn record(told: &ToldRecord) -> Value {
     let one = &told.record;
+    let refused = [EventKind::Denied.id(), EventKind::Incident.id()].contains(&one.event.as_str());
+    let why = one.request_id.as_deref().filter(|_| refused).map(|id| address("/admin/audit/why", &[("reference", id)]));
+    // What a refusal notes is for its explanation.
+    let noted = if one.event == EventKind::Denied.id() { &[] } else { told.details.as_slice() };
     json!({
         "seq": one.seq, "node": one.node, "at": second(one.at), "severity": one.severity.id(), "event": one.event,
         "who": one.caller.as_ref().map(|who| &who.name), "summary": one.summary, "object": one.object, "request_id": one.request_id,
-        "details": told.details.iter().map(detail).collect::<Vec<_>>(),
-        "withheld": told.details.iter().any(|detail| detail.values.is_none()),
+        "why": why, "details": noted.iter().map(detail).collect::<Vec<_>>(),
+        "withheld": noted.iter().any(|detail| detail.values.is_none()),
     })
 }
 

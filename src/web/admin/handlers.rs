@@ -25,6 +25,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/admin/users/{id}/sessions/end", deed(Web::end_sessions))
         .route("/admin/matrix", get(Web::matrix_page))
         .route("/admin/audit", get(Web::audit_page))
+        .route("/admin/audit/why", get(Web::why_page))
         .service(web::resource("/admin/audit/verify").route(get(Web::to_audit)).route(post(Web::verify_audit)))
         .route("/admin/log", get(Web::log_page))
         .service(web::resource("/admin/log/level").route(get(Web::to_log)).route(post(Web::set_level)))

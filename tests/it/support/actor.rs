@@ -36,6 +36,10 @@ impl Actor {
         let all = self.cookies.lock().unwrap();
         all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
+    /// The same browser, on its way to another address of the same server.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, cookies: self.cookies.clone() }
+    }
     /// Another browser with a copy of these cookies.
     pub fn twin(&self) -> Self {
         Self { address: self.address, cookies: Arc::new(Mutex::new(self.cookies.lock().unwrap().clone())) }
@@ -82,6 +86,13 @@ impl Actor {
                 cookies.insert(name.to_owned(), value.to_owned());
             }
         }
+    }
+
+    /// The same without an answer being certain.
+    pub fn try_get(&self, target: &str) -> Option<Answer> {
+        let answer = http::raw(self.address, &self.head("GET", target, &[], 0), b"")?;
+        self.keep(&answer);
+        Some(answer)
     }
 
     pub fn get(&self, target: &str) -> Answer {

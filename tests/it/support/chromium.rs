@@ -283,6 +283,16 @@ impl Browser {
         self.click_at(&Self::field(label));
     }
 
+    /// A picture of the window, as PNG.
+    pub fn picture(&self) -> Vec<u8> {
+        self.run("a picture", self.client.screenshot())
+    }
+
+    /// Makes the window as large as this.
+    pub fn resize(&self, width: u32, height: u32) {
+        self.run("the size", self.client.set_window_size(width, height));
+    }
+
     /// Runs a script in the page, as a person's developer tools would.
     pub fn script(&self, script: &str) -> Value {
         self.run(script, self.client.execute(script, Vec::new()))

@@ -5,8 +5,11 @@ pub mod chromium;
 pub mod golden;
 pub mod html;
 pub mod http;
+pub mod notes;
+pub mod process;
 pub mod server;
 pub mod skip;
+pub mod town;
 
 use portcullis::model::{self, Files, Model};
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// The clusters of PostgreSQL that unit tests use too.
 #[path = "../../../src/db/testing/cluster.rs"]
 #[allow(dead_code, reason = "some of it is for unit tests only")]
-mod cluster;
+pub mod cluster;
 
 /// When every test begins: a Monday.
 pub fn start() -> chrono::NaiveDateTime {
@@ -58,7 +58,7 @@ impl Setup {
     pub fn try_run(self) -> Option<Server> {
         let database = match self.kind {
             Kind::Sqlite => None,
-            Kind::Postgres => Some(DbTarget::Postgres(Secret::new(cluster::shared()?.database()))),
+            Kind::Postgres => Some(cluster::shared()?.served_database()),
         };
         let data = room();
         if database.is_none()
@@ -77,10 +77,27 @@ impl Setup {
         self.begin(data, None)
     }
 
-    fn begin(self, data: TempDir, database: Option<DbTarget>) -> Result<Server, StartError> {
+    /// Starts it over this database, given as who logs in and as its owner.
+    pub fn over_database(self, urls: (String, String)) -> Server {
+        self.begin(room(), Some(urls)).unwrap()
+    }
+    /// Starts another node of a server: the same database, secret, clock and outbox.
+    pub fn beside(self, first: &Server, node: &str) -> Result<Server, StartError> {
+        let Settings { database, database_owner, secret_file, mail, .. } = first.web().app.settings.clone();
+        let (node, change, clock) = (node.to_owned(), self.change, first.clock.clone());
+        let change = Box::new(move |settings: &mut Settings| {
+            (settings.database, settings.database_owner) = (database, database_owner);
+            (settings.secret_file, settings.mail, settings.node) = (secret_file, mail, node);
+            change(settings);
+        });
+        Self { change, clock, ..self }.begin(room(), None)
+    }
+
+    fn begin(self, data: TempDir, database: Option<(String, String)>) -> Result<Server, StartError> {
         let mut settings = settings(&self.app, data.path());
-        if let Some(database) = database {
-            settings.database = database;
+        if let Some((login, owner)) = database {
+            settings.database = DbTarget::Postgres(Secret::new(login));
+            settings.database_owner = Some(DbTarget::Postgres(Secret::new(owner)));
         }
         (self.change)(&mut settings);
         let logs = Logs::detached();
@@ -165,6 +182,10 @@ impl Server {
     /// The server's parts, to look behind the scenes.
     pub fn web(&self) -> &Arc<Web> {
         &self.running().web
+    }
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.running().address
     }
     /// Stops it; its data stays for another.
     pub fn stop(mut self) -> TempDir {

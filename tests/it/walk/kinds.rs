@@ -70,7 +70,8 @@ fn a_part_of_the_administration_is_open_to_exactly_the_roles_of_the_matrix() {
     for (role, key) in everybody(&server) {
         let actor = key.as_deref().map_or_else(|| server.visitor(), |key| server.sign_in(key));
         let mut any = false;
-        for part in Part::ALL {
+        // The overlay of reasons has no page; who has it is walked in the strict server (`tests/it/xray/strict.rs`).
+        for part in Part::ALL.into_iter().filter(|part| part.has_page()) {
             let said = cell(&matrix, &role, LineKind::Administration, part.id(), "use");
             let page = actor.look(&format!("/admin/{}", part.id()));
             let expected = match (said, &key) {

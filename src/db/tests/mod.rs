@@ -1,5 +1,10 @@
 //! The wire, on both databases.
 
+mod guard;
+mod roles;
+mod speed;
+mod standing;
+
 use super::schema::{account, account_role, setting};
 use super::testing::{cluster, each, postgres, sqlite};
 use super::*;

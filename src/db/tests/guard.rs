@@ -1,0 +1,438 @@
+//! What SQLite's guard refuses, and that nothing of a set's authority stays.
+
+use super::standing::{ask, director, employee, fill, params, read_as, row_of, sql, standing, write_as};
+use super::{noon, settings};
+use crate::db::admit::is_generated;
+use crate::db::schema::setting;
+use crate::db::sql::{execute, fetch};
+use crate::db::testing::sqlite;
+use crate::db::{Conn, Db, DbError, DbTarget, Purpose, on, set_id};
+use crate::domain::{Kind, ObjectId, Value};
+use diesel::prelude::*;
+
+fn filled(test: impl FnOnce(&Db)) {
+    sqlite(|db| {
+        fill(db);
+        test(db);
+    });
+}
+
+fn forbidden<T: std::fmt::Debug>(done: Result<T, DbError>, what: &str) {
+    assert!(matches!(done, Err(DbError::Forbidden(_))), "{what}: {done:?}");
+}
+
+#[test]
+fn a_set_reads_its_own_views_with_the_callers_values_and_nothing_else() {
+    filled(|db| {
+        let salaries =
+            |user| read_as(db, employee(), user, "SELECT m_name || ':' || coalesce(m_salary, '-') FROM {r} ORDER BY id");
+        assert_eq!(salaries(1).unwrap(), ["Ada:one", "Bob:-"]);
+        assert_eq!(salaries(2).unwrap(), ["Ada:-", "Bob:two"]);
+        assert_eq!(read_as(db, employee(), 1, "SELECT count(*) || '' FROM {w}").unwrap(), ["3"]);
+        assert_eq!(read_as(db, director(), 1, "SELECT m_salary FROM {other} ORDER BY id").unwrap(), ["one", "two", "three"]);
+        assert_eq!(read_as(db, employee(), 1, "SELECT 'x' FROM {r} AS t WHERE EXISTS (SELECT 1 FROM {w})").unwrap(), ["x", "x"]);
+        let tree = "WITH RECURSIVE {below}(id) AS (SELECT 1 UNION SELECT c.id FROM {w} AS c JOIN {below} ON c.boss = {below}.id) \
+                    SELECT count(*) || '' FROM {r} AS t WHERE t.id IN (SELECT id FROM {below})";
+        assert_eq!(read_as(db, employee(), 1, tree).unwrap(), ["2"], "a walk down a tree of the set's own rows");
+    });
+}
+
+#[test]
+fn no_statement_of_a_set_reaches_what_its_views_do_not_show() {
+    const ATTACKS: &[&str] = &[
+        "SELECT salary FROM hr_employee",
+        "SELECT rowid || '' FROM hr_employee",
+        "SELECT count(*) || '' FROM hr_employee",
+        "SELECT m_salary FROM {other}",
+        "SELECT '1' FROM {other}",
+        "SELECT m_name FROM {r} ORDER BY (SELECT salary FROM hr_employee e WHERE e.id = {r}.id)",
+        "SELECT m_name FROM {r} WHERE salary = 'one'",
+        "SELECT m_name FROM {r} AS t WHERE (SELECT salary FROM hr_employee e WHERE e.id = t.id) > 'a'",
+        "SELECT m_name FROM {r} AS t WHERE EXISTS (SELECT 1 FROM hr_employee e WHERE e.salary > 'a' AND e.id = t.id)",
+        "SELECT max(m_name) FROM {r} GROUP BY (SELECT salary FROM hr_employee e WHERE e.id = {r}.id)",
+        "SELECT m_name FROM {r} JOIN hr_employee e ON e.id = {r}.id",
+        "SELECT m_name FROM {r} NATURAL JOIN hr_employee",
+        "SELECT m_name FROM {r} JOIN hr_employee USING (id)",
+        "SELECT 'guessed' FROM (SELECT 'one' AS salary) natural JOIN hr_employee",
+        "SELECT count(*) || '' FROM main.hr_employee",
+        "SELECT count(*) || '' FROM {main}.hr_employee",
+        "SELECT count(*) || '' FROM `main`.hr_employee",
+        "SELECT count(*) || '' FROM temp.hr_employee",
+        "SELECT m_name FROM {r} UNION SELECT salary FROM hr_employee",
+        "SELECT m_name FROM {r} UNION ALL SELECT m_salary FROM {other}",
+        "SELECT x FROM (SELECT salary AS x FROM hr_employee) AS {r}",
+        "WITH {mine} AS (SELECT salary FROM hr_employee) SELECT salary FROM {mine}",
+        "WITH RECURSIVE {mine}(n, s) AS (SELECT 1, 'x' UNION SELECT n + 1, salary FROM {mine}, hr_employee WHERE n < 3) \
+         SELECT s FROM {mine}",
+        "WITH {r} AS (SELECT salary AS m_name FROM hr_employee) SELECT m_name FROM {r}",
+        "WITH {r}(m_name) AS (SELECT salary FROM hr_employee) SELECT m_name FROM {r}",
+        "WITH {g} AS MATERIALIZED (SELECT salary FROM hr_employee) SELECT salary FROM {g}",
+        "WITH {other} AS NOT MATERIALIZED (SELECT salary FROM hr_employee) SELECT salary FROM {other}",
+        "WITH {r}/**/AS/**/(SELECT salary AS m_name FROM hr_employee) SELECT m_name FROM {r}",
+        "SELECT m_name FROM {r} WHERE ('secret', 'word') IN setting",
+        "SELECT m_name FROM {r} WHERE (SELECT count(*) FROM hr_note n WHERE n.text = m_name) = 0",
+        "SELECT sql FROM sqlite_master",
+        "SELECT sql FROM sqlite_schema",
+        "SELECT sql FROM sqlite_temp_master",
+        "SELECT name FROM pragma_table_info('hr_employee')",
+        "SELECT name FROM pragma_table_list",
+        "SELECT file FROM pragma_database_list",
+        "SELECT value || '' FROM json_each('[1]')",
+        "SELECT name FROM dbstat",
+        "PRAGMA table_info(hr_employee)",
+        "PRAGMA query_only = OFF",
+        "PRAGMA writable_schema = ON",
+        "PRAGMA database_list",
+        "ATTACH ':memory:' AS elsewhere",
+        "ATTACH '/etc/passwd' AS elsewhere",
+        "DETACH main",
+        "VACUUM",
+        "VACUUM INTO '/tmp/stolen.db'",
+        "ANALYZE",
+        "REINDEX",
+        "CREATE TABLE mine (id INTEGER)",
+        "CREATE TEMP TABLE mine AS SELECT salary FROM hr_employee",
+        "CREATE VIEW {r} AS SELECT salary FROM hr_employee",
+        "CREATE TEMP VIEW mine AS SELECT salary FROM hr_employee",
+        "CREATE TEMP TRIGGER mine AFTER INSERT ON hr_note BEGIN SELECT 1; END",
+        "CREATE INDEX mine ON hr_employee (salary)",
+        "CREATE VIRTUAL TABLE mine USING fts5(x)",
+        "DROP VIEW {r}",
+        "ALTER TABLE hr_employee RENAME TO mine",
+        "SELECT load_extension('/tmp/x.so')",
+        "SELECT sqlite_version()",
+        "SELECT hex(randomblob(4))",
+        "SELECT json_group_array(m_name) FROM {r}",
+        "SELECT group_concat(m_name) FROM {r}",
+        "SELECT name FROM account",
+        "SELECT password_hash FROM account",
+        "SELECT value FROM setting",
+        "SELECT data FROM session",
+        "SELECT summary FROM audit_record",
+        "INSERT INTO hr_note (id, version, text) VALUES (9, 1, 'x')",
+        "UPDATE hr_employee SET name = 'x' WHERE id = 1",
+        "DELETE FROM hr_note",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT mine",
+        "RELEASE diesel_savepoint_1",
+        "EXPLAIN SELECT salary FROM hr_employee",
+        "EXPLAIN QUERY PLAN SELECT salary FROM hr_employee",
+    ];
+    filled(|db| {
+        for attack in ATTACKS {
+            forbidden_or_unknown(read_as(db, employee(), 1, attack), attack);
+            // On the writer nothing more is readable, and the system's own statements are there.
+            let written = db.write(|conn| {
+                let _ = ask(conn, "SELECT salary FROM hr_employee");
+                conn.within(&standing(employee(), 1), Purpose::Read, |conn| ask(conn, attack))
+            });
+            forbidden_or_unknown(written, attack);
+        }
+        assert_eq!(read_as(db, employee(), 1, "SELECT m_name FROM {r} ORDER BY id").unwrap(), ["Ada", "Bob"]);
+        assert_eq!(db.read(|conn| ask(conn, "SELECT name FROM sqlite_master WHERE name = 'mine'")).unwrap(), [""; 0]);
+    });
+}
+
+/// The guard's word, or SQLite does not know the column or table at all: the view does not have it.
+fn forbidden_or_unknown(done: Result<Vec<String>, DbError>, what: &str) {
+    let unknown = matches!(&done, Err(DbError::Other(error)) if error.to_string().starts_with("no such ")
+        || error.to_string().starts_with("cannot VACUUM"));
+    assert!(unknown || matches!(done, Err(DbError::Forbidden(_))), "{what}: {done:?}");
+}
+
+#[test]
+fn a_set_writes_only_what_its_standing_lists_and_reads_nothing_by_it() {
+    filled(|db| {
+        assert_eq!(write_as(db, "UPDATE hr_employee AS t SET version = t.version + 1, name = 'Ida' WHERE t.id = 1").unwrap(), 1);
+        assert_eq!(write_as(db, "INSERT INTO hr_note (version, text) VALUES (1, 'new') RETURNING id || ''").unwrap(), 1);
+        assert_eq!(write_as(db, "DELETE FROM hr_note WHERE id = 1 AND version = 1").unwrap(), 1);
+        for attack in [
+            "UPDATE hr_employee SET salary = 'ten' WHERE id = 1",
+            "UPDATE hr_employee SET name = 'x', salary = 'ten' WHERE id = 1",
+            "UPDATE hr_employee SET name = salary WHERE id = 1",
+            "UPDATE hr_employee SET name = 'x' WHERE salary = 'one'",
+            "UPDATE hr_employee SET name = 'x' WHERE id = 1 RETURNING salary",
+            "UPDATE hr_employee SET name = 'x' WHERE id = 1 RETURNING name",
+            "UPDATE hr_employee SET name = o.salary FROM hr_employee o WHERE o.id = hr_employee.id",
+            "UPDATE hr_employee SET name = (SELECT value FROM setting)",
+            "UPDATE hr_employee SET name = (SELECT m_salary FROM {other} LIMIT 1) WHERE id = 1",
+            "UPDATE hr_employee SET name = 'x' WHERE id = 1 ORDER BY salary LIMIT 1",
+            "UPDATE setting SET value = 'x'",
+            "UPDATE OR REPLACE hr_note SET text = 'theirs' WHERE id = 1",
+            "INSERT INTO hr_employee (id, version, name) VALUES (9, 1, 'x')",
+            "INSERT INTO hr_note (version, text) SELECT 1, salary FROM hr_employee",
+            "INSERT INTO hr_note (version, text) VALUES (1, 'x') RETURNING text",
+            "INSERT OR REPLACE INTO hr_note (id, version, text) VALUES (2, 1, 'x')",
+            "REPLACE INTO hr_note (id, version, text) VALUES (2, 1, 'x')",
+            "INSERT INTO hr_note (id, version, text) VALUES (2, 1, 'x') ON CONFLICT (id) DO UPDATE SET employee_id = 1",
+            "INSERT INTO {r} (id) VALUES (1)",
+            "INSERT INTO account_role (account_id, user_role, granted_at) VALUES (1, 'Admin', '')",
+            "INSERT INTO sqlite_master (name) VALUES ('x')",
+            "DELETE FROM hr_employee",
+            "DELETE FROM hr_note WHERE text = 'theirs'",
+            "DELETE FROM audit_record",
+            "DROP TABLE hr_note",
+        ] {
+            let done = write_as(db, attack);
+            let unknown = matches!(&done, Err(DbError::Other(error)) if error.to_string().contains("syntax error")
+                || error.to_string().contains("cannot modify"));
+            assert!(unknown || matches!(done, Err(DbError::Forbidden(_))), "{attack}: {done:?}");
+        }
+        forbidden(write_as(db, "UPDATE hr_employee SET name = 'x' WHERE id = 2"), "a trigger's word");
+        let left = "SELECT name || salary FROM hr_employee UNION SELECT text FROM hr_note ORDER BY 1";
+        assert_eq!(db.read(|conn| ask(conn, left)).unwrap(), ["Bobtwo", "Cleothree", "Idaone", "new", "theirs"]);
+    });
+}
+
+#[test]
+fn a_statement_that_the_system_prepared_is_refused_to_a_set() {
+    filled(|db| {
+        const SALARY: &str = "SELECT salary FROM hr_employee WHERE id = 1";
+        db.write(|conn| {
+            for _ in 0..2 {
+                assert_eq!(ask(conn, SALARY)?, ["one"]);
+                assert_eq!(settings(conn)?, ["secret"]);
+                conn.within(&standing(employee(), 1), Purpose::Read, |conn| {
+                    forbidden(ask(conn, SALARY), "the same text");
+                    forbidden(settings(conn), "a typed statement that is kept prepared");
+                    forbidden(conn.batch("SELECT salary FROM hr_employee"), "a batch");
+                    let typed = on!(&mut *conn, |c| diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("1")).execute(c));
+                    forbidden(typed.map_err(DbError::from), "a typed statement without a table");
+                    assert_eq!(ask(conn, "SELECT m_name FROM {r} WHERE id = 1")?, ["Ada"]);
+                    Ok::<_, DbError>(())
+                })?;
+            }
+            // What a set prepared is the set's: the system has a statement of its own.
+            assert_eq!(ask(conn, "SELECT m_name FROM {r} WHERE id = 1")?, ["Ada"]);
+            conn.within(&standing(director(), 1), Purpose::Read, |conn| {
+                forbidden(ask(conn, "SELECT m_name FROM {r} WHERE id = 1"), "another set's view");
+                Ok::<_, DbError>(())
+            })
+        })
+        .unwrap();
+    });
+}
+
+#[test]
+fn a_statement_prepared_anew_after_a_schema_change_is_judged_by_the_authority_that_runs_it() {
+    filled(|db| {
+        let name = "SELECT m_name FROM {r} WHERE id = 1";
+        db.owner(|conn| {
+            let run = |conn: &mut Conn| conn.within(&standing(employee(), 1), Purpose::Read, |conn| ask(conn, name));
+            assert_eq!(run(conn)?, ["Ada"]);
+            conn.batch("ALTER TABLE hr_employee ADD COLUMN more TEXT")?;
+            assert_eq!(run(conn)?, ["Ada"], "the owner's authority is not at work, and the set's own still is");
+            let text = sql("DROP VIEW {r}; CREATE TABLE {r} (id INTEGER PRIMARY KEY, m_name TEXT)").ddl(conn.dialect());
+            conn.batch(&text)?;
+            assert_eq!(run(conn)?, [""; 0]);
+            conn.batch(&sql("DROP TABLE {r}; CREATE VIEW {r} AS SELECT * FROM {other}, setting").ddl(conn.dialect()))?;
+            forbidden_or_unknown(run(conn), "the same prepared text over another view");
+            Ok::<_, DbError>(())
+        })
+        .unwrap();
+    });
+}
+
+#[test]
+fn authority_ends_with_the_work_it_was_for_however_that_ends() {
+    filled(|db| {
+        let set = standing(employee(), 1);
+        db.write(|conn| {
+            let failed: Result<(), DbError> = conn.within(&set, Purpose::Write, |_| Err(DbError::Refused("no".into())));
+            assert!(matches!(failed, Err(DbError::Refused(_))));
+            assert_eq!(ask(conn, "SELECT salary FROM hr_employee WHERE id = 1")?, ["one"], "the system is back");
+            forbidden(
+                conn.within(&set, Purpose::Write, |conn| execute(conn, &sql("DELETE FROM setting"), &params())),
+                "an error of the guard",
+            );
+            assert_eq!(settings(conn)?, ["secret"]);
+            // A set inside a set: the inner one counts, and then the outer one again.
+            conn.within(&set, Purpose::Read, |conn| {
+                conn.within(&standing(director(), 2), Purpose::Read, |conn| {
+                    assert_eq!(ask(conn, "SELECT m_salary FROM {other} WHERE id = 1")?, ["one"]);
+                    Ok::<_, DbError>(())
+                })?;
+                forbidden(ask(conn, "SELECT m_salary FROM {other} WHERE id = 1"), "the outer set");
+                assert_eq!(ask(conn, "SELECT m_salary FROM {r} WHERE id = 1")?, ["one"]);
+                Ok::<_, DbError>(())
+            })
+        })
+        .unwrap();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _: Result<(), DbError> = db.write(|conn| conn.within(&set, Purpose::Write, |_| panic!("on purpose")));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(db.write(settings).unwrap(), ["secret"]);
+    });
+}
+
+#[test]
+fn savepoints_in_and_around_a_sets_work_leave_its_authority_right() {
+    filled(|db| {
+        let set = standing(employee(), 1);
+        let note = |text| format!("INSERT INTO hr_note (version, text) VALUES (1, '{text}')");
+        db.write(|conn| {
+            conn.within(&set, Purpose::Write, |conn| {
+                execute(conn, &sql(&note("kept")), &params())?;
+                let undone: Result<(), DbError> = conn.savepoint(|conn| {
+                    execute(conn, &sql(&note("undone")), &params())?;
+                    execute(conn, &sql("DELETE FROM setting"), &params()).map(drop)
+                });
+                forbidden(undone, "inside");
+                forbidden(ask(conn, "SELECT value FROM setting"), "still the set");
+                execute(conn, &sql(&note("kept too")), &params())
+            })?;
+            let around: Result<usize, DbError> = conn.savepoint(|conn| {
+                conn.within(&set, Purpose::Write, |conn| {
+                    execute(conn, &sql(&note("around")), &params())?;
+                    execute(conn, &sql("DELETE FROM setting"), &params())
+                })
+            });
+            forbidden(around, "around");
+            assert_eq!(settings(conn)?, ["secret"]);
+            Ok::<_, DbError>(())
+        })
+        .unwrap();
+        let notes = db.read(|conn| ask(conn, "SELECT text FROM hr_note WHERE id > 2 ORDER BY id")).unwrap();
+        assert_eq!(notes, ["kept", "kept too"]);
+    });
+}
+
+#[test]
+fn a_read_transaction_reads_for_users_on_a_line_that_nobody_else_has_authority_on() {
+    filled(|db| {
+        let set = standing(employee(), 1);
+        db.read(|conn| {
+            let refused = conn.within(&set, Purpose::Write, |_| Ok::<_, DbError>(()));
+            assert!(matches!(refused, Err(DbError::Refused(_))), "{refused:?}");
+            assert_eq!(conn.within(&set, Purpose::Read, |conn| ask(conn, "SELECT m_name FROM {r} WHERE id = 1"))?, ["Ada"]);
+            db.write(|other| execute(other, &sql("UPDATE hr_employee SET name = 'Eve' WHERE id = 1"), &params()))?;
+            let again =
+                conn.within(&set, Purpose::Read, |conn| conn.savepoint(|conn| ask(conn, "SELECT m_name FROM {r} WHERE id = 1")))?;
+            assert_eq!(again, ["Ada"], "the state changed under a read");
+            Ok::<_, DbError>(())
+        })
+        .unwrap();
+        assert_eq!(read_as(db, employee(), 1, "SELECT m_name FROM {r} WHERE id = 1").unwrap(), ["Eve"]);
+        // More reads at once than there are lines for users would be a deadlock: there is one for each.
+        std::thread::scope(|scope| {
+            for _ in 0..12 {
+                scope.spawn(|| assert_eq!(read_as(db, employee(), 1, "SELECT m_name FROM {r} WHERE id = 2").unwrap(), ["Bob"]));
+            }
+        });
+    });
+}
+
+#[test]
+fn without_a_set_the_context_is_empty_and_with_one_it_has_the_form_of_the_columns() {
+    filled(|db| {
+        let kinds = [Kind::Object(crate::domain::QName::parse("a.B").unwrap()), Kind::DateTime, Kind::Date, Kind::Text];
+        let all = "SELECT portcullis_user(), portcullis_now(), portcullis_today(), portcullis_set()";
+        let nothing = vec![Value::Empty; 4];
+        assert_eq!(db.read(|conn| row_of(conn, all, &kinds)).unwrap(), nothing);
+        db.write(|conn| {
+            let said = conn.within(&standing(employee(), 7), Purpose::Read, |conn| row_of(conn, all, &kinds))?;
+            let said_is =
+                [Value::Object(ObjectId(7)), Value::DateTime(noon()), Value::Date(noon().date()), Value::text(&employee())];
+            assert_eq!(said, said_is);
+            let visitor = crate::db::Standing { user: None, ..standing(employee(), 7) };
+            let said = conn.within(&visitor, Purpose::Read, |conn| row_of(conn, all, &kinds))?;
+            assert_eq!(said[0], Value::Empty);
+            // The stored form: text and whole numbers, equal to what a bound value is.
+            let types = "SELECT typeof(portcullis_user()) || typeof(portcullis_now()) || typeof(portcullis_today())";
+            assert_eq!(ask(conn, types)?, ["nullnullnull"]);
+            let equal = "SELECT 'same' WHERE portcullis_user() = ";
+            let mut same = sql(equal);
+            same.param(crate::db::sql::Param::User).raw(" AND portcullis_now() = ").param(crate::db::sql::Param::Now);
+            same.raw(" AND portcullis_today() = ").param(crate::db::sql::Param::Today);
+            let found =
+                conn.within(&standing(employee(), 1), Purpose::Read, |conn| fetch(conn, &same, &params(), &[Kind::Text]))?;
+            assert_eq!(found.len(), 1);
+            assert_eq!(row_of(conn, all, &kinds)?, nothing, "it ended");
+            Ok::<_, DbError>(())
+        })
+        .unwrap();
+    });
+}
+
+#[test]
+fn the_servers_own_work_changes_neither_the_schema_nor_the_trail() {
+    filled(|db| {
+        for attack in [
+            "CREATE TABLE mine (id INTEGER)",
+            "CREATE TEMP TABLE mine (id INTEGER)",
+            "CREATE TEMP TRIGGER mine AFTER INSERT ON hr_note BEGIN SELECT 1; END",
+            "DROP TABLE hr_note",
+            "ALTER TABLE hr_note ADD COLUMN x TEXT",
+            "DROP TRIGGER audit_record_never_changes",
+            "ATTACH ':memory:' AS elsewhere",
+            "PRAGMA writable_schema = ON",
+            "PRAGMA foreign_keys = OFF",
+            "UPDATE audit_head SET mac = 'forged'",
+            "DELETE FROM audit_record",
+            "INSERT INTO audit_head VALUES ('n', 1, '', '')",
+            "SELECT load_extension('/tmp/x.so')",
+        ] {
+            forbidden(db.write(|conn| conn.batch(attack)), attack);
+            assert!(db.read(|conn| conn.batch(attack)).is_err(), "{attack}");
+        }
+        assert!(db.read(|conn| conn.batch("PRAGMA query_only = OFF")).is_err());
+        assert!(db.write(|conn| conn.batch("UPDATE sqlite_master SET sql = ''")).is_err());
+        db.write(|conn| {
+            conn.recording(|conn| {
+                for attack in [
+                    "SELECT summary FROM audit_record",
+                    "UPDATE audit_record SET summary = ''",
+                    "DELETE FROM audit_head",
+                    "SELECT value FROM setting",
+                ] {
+                    forbidden(conn.batch(attack), attack);
+                }
+                conn.batch("INSERT INTO audit_head VALUES ('n', 1, '', ''); UPDATE audit_head SET seq = 2 WHERE node = 'n'")
+            })
+        })
+        .unwrap();
+        let typed: i64 = db.read(|conn| Ok::<_, DbError>(on!(conn, |c| setting::table.count().get_result(c))?)).unwrap();
+        assert_eq!(typed, 1);
+    });
+}
+
+#[test]
+fn a_name_of_the_owners_is_not_given_by_a_statement() {
+    let set = set_id("x");
+    for (name, generated) in [
+        (format!("r_{set}_t"), true),
+        (format!("g_{set}_"), true),
+        (format!("x_{set}_t"), false),
+        ("r_hr_employee".into(), false),
+    ] {
+        assert_eq!(is_generated(&name), generated, "{name}");
+    }
+    filled(|db| {
+        let mut hidden = crate::db::sql::Sql::new();
+        let forged = crate::db::tests::standing::name("r");
+        let text = format!("WITH {forged} AS (SELECT salary AS m_name FROM hr_employee) SELECT m_name FROM {forged}");
+        hidden.raw(Box::leak(text.into_boxed_str()));
+        let set = standing(employee(), 1);
+        let done = db.read(|conn| conn.within(&set, Purpose::Read, |conn| fetch(conn, &hidden, &params(), &[Kind::Text])));
+        forbidden(done, "a name in fixed text");
+        for honest in [
+            "SELECT t.m_name FROM {r} AS t LIMIT 1",
+            "SELECT t.m_name FROM {r} AS {t} LIMIT 1",
+            "SELECT t.m_name FROM {r} t LIMIT 1",
+        ] {
+            assert_eq!(read_as(db, employee(), 1, honest).unwrap(), ["Ada"], "{honest}");
+        }
+    });
+}
+
+#[test]
+fn no_connection_to_sqlite_is_opened_without_the_guard() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.db");
+    Db::open(&DbTarget::Sqlite(path.clone()), 1).unwrap();
+    let behind = diesel::sqlite::SqliteConnection::establish(path.to_str().unwrap());
+    assert!(behind.is_err(), "a connection past the guard");
+}

@@ -1,0 +1,303 @@
+//! What PostgreSQL's roles refuse, and who may be logged in as.
+
+use super::noon;
+use super::standing::{ask, director, employee, fill, params, read_as, sql, standing, write_as};
+use crate::config::Secret;
+use crate::db::sql::execute;
+use crate::db::testing::{cluster, postgres, postgres_target};
+use crate::db::{Conn, Db, DbError, Purpose, postgres as wire};
+use diesel::connection::SimpleConnection;
+
+fn filled(test: impl FnOnce(&Db)) {
+    postgres(|db| {
+        fill(db);
+        test(db);
+    });
+}
+
+fn forbidden<T: std::fmt::Debug>(done: Result<T, DbError>, what: &str) {
+    assert!(matches!(done, Err(DbError::Forbidden(_))), "{what}: {done:?}");
+}
+
+fn role(conn: &mut Conn) -> String {
+    ask(conn, "SELECT current_user::text").unwrap().remove(0)
+}
+
+#[test]
+fn a_set_reads_its_own_views_with_the_callers_values_and_nothing_else() {
+    filled(|db| {
+        let salaries =
+            |user| read_as(db, employee(), user, "SELECT m_name || ':' || coalesce(m_salary, '-') FROM {r} ORDER BY id");
+        assert_eq!(salaries(1).unwrap(), ["Ada:one", "Bob:-"]);
+        assert_eq!(salaries(2).unwrap(), ["Ada:-", "Bob:two"]);
+        assert_eq!(read_as(db, director(), 1, "SELECT m_salary FROM {other} ORDER BY id").unwrap(), ["one", "two", "three"]);
+        let at = "SELECT current_setting('portcullis.now') || ' ' || current_setting('portcullis.today') FROM {r} LIMIT 1";
+        let day = noon().format("%F");
+        assert_eq!(read_as(db, employee(), 1, at).unwrap(), [format!("{day} 12:00:00.007 {day}")]);
+        for attack in [
+            "SELECT salary FROM hr_employee",
+            "SELECT count(*)::text FROM hr_employee",
+            "SELECT m_salary FROM {other}",
+            "SELECT m_name FROM {r} ORDER BY (SELECT salary FROM hr_employee e WHERE e.id = {r}.id)",
+            "SELECT m_name FROM {r} AS t WHERE EXISTS (SELECT 1 FROM hr_employee e WHERE e.salary > 'a' AND e.id = t.id)",
+            "SELECT m_name FROM {r} UNION SELECT salary FROM hr_employee",
+            "SELECT m_name FROM {r} NATURAL JOIN hr_employee",
+            "WITH {r} AS (SELECT salary AS m_name FROM hr_employee) SELECT m_name FROM {r}",
+            "WITH RECURSIVE x(n, s) AS (SELECT 1, 'x'::text UNION SELECT n + 1, salary FROM x, hr_employee WHERE n < 3) SELECT s FROM x",
+            "SELECT text FROM hr_note",
+            "SELECT password_hash FROM account",
+            "SELECT value FROM setting",
+            "SELECT summary FROM audit_record",
+            "SELECT version FROM __diesel_schema_migrations",
+            "SELECT pg_read_file('/etc/passwd')",
+            "COPY hr_employee TO PROGRAM 'cat'",
+            "SELECT rolpassword FROM pg_authid",
+        ] {
+            forbidden(read_as(db, employee(), 1, attack), attack);
+        }
+        for attack in [
+            "UPDATE hr_employee SET name = 'x' WHERE id = 1",
+            "DELETE FROM hr_note",
+            "CREATE TEMP VIEW mine AS SELECT 1",
+            "CREATE TEMP TABLE mine (id INT)",
+            "ALTER VIEW {r} OWNER TO server",
+            "SET SESSION AUTHORIZATION portcullis",
+            "SET ROLE portcullis",
+        ] {
+            assert!(read_as(db, employee(), 1, attack).is_err(), "{attack}");
+        }
+    });
+}
+
+#[test]
+fn a_set_writes_only_what_its_role_may() {
+    filled(|db| {
+        assert_eq!(write_as(db, "UPDATE hr_employee AS t SET version = t.version + 1, name = 'Ida' WHERE t.id = 1").unwrap(), 1);
+        assert_eq!(write_as(db, "INSERT INTO hr_note VALUES (9, 1, 'new', 1) RETURNING id::text").unwrap(), 1);
+        assert_eq!(write_as(db, "UPDATE hr_employee SET name = 'x' WHERE id = 2").unwrap(), 0, "not a row the set may change");
+        for attack in [
+            "UPDATE hr_employee SET name = 'Eve' WHERE id = 1",
+            "UPDATE hr_employee SET salary = 'ten' WHERE id = 1",
+            "UPDATE hr_employee SET name = (SELECT value FROM setting)",
+            "UPDATE hr_employee SET name = 'x' WHERE id = 1 RETURNING boss::text",
+            "INSERT INTO hr_employee (id, version, name) VALUES (9, 1, 'x')",
+            "INSERT INTO hr_note VALUES (10, 1, 'x', 2)",
+            "INSERT INTO hr_note VALUES (10, 1, 'refused', 1)",
+            "INSERT INTO hr_note VALUES (10, 1, 'x', 1) RETURNING text",
+            "DELETE FROM hr_note",
+            "TRUNCATE hr_note",
+            "DROP TABLE hr_note",
+            "INSERT INTO account_role (account_id, user_role, granted_at) VALUES (1, 'Admin', now())",
+            "DELETE FROM audit_record",
+        ] {
+            forbidden(write_as(db, attack), attack);
+        }
+        let unprepared = crate::db::set_id("nobody made it");
+        forbidden(read_as(db, unprepared, 1, "SELECT '1'"), "a set without a role");
+    });
+}
+
+#[test]
+fn the_role_is_right_in_and_around_savepoints_and_after_errors_of_the_engine() {
+    filled(|db| {
+        let set = standing(employee(), 1);
+        db.write(|conn| {
+            let roles = conn.roles().unwrap().clone();
+            assert_eq!(role(conn), roles.system());
+            conn.within(&set, Purpose::Write, |conn| {
+                assert_eq!(role(conn), roles.writer(&employee()));
+                let undone: Result<usize, DbError> = conn.savepoint(|conn| execute(conn, &sql("DELETE FROM setting"), &params()));
+                forbidden(undone, "inside");
+                assert_eq!(role(conn), roles.writer(&employee()));
+                Ok::<_, DbError>(())
+            })?;
+            assert_eq!(role(conn), roles.system());
+            let around: Result<usize, DbError> = conn
+                .savepoint(|conn| conn.within(&set, Purpose::Read, |conn| execute(conn, &sql("DELETE FROM setting"), &params())));
+            forbidden(around, "around");
+            assert_eq!(role(conn), roles.system());
+            assert_eq!(ask(conn, "SELECT current_setting('portcullis.user', true)")?, [""]);
+            let kept: Result<(), DbError> = conn.within(&set, Purpose::Read, |_| Err(DbError::Refused("no".into())));
+            assert!(kept.is_err());
+            assert_eq!(role(conn), roles.system(), "an error of ours leaves the transaction as it was");
+            conn.recording(|conn| {
+                assert_eq!(role(conn), roles.audit());
+                conn.within(&set, Purpose::Read, |conn| {
+                    assert_eq!(role(conn), roles.reader(&employee()));
+                    Ok::<_, DbError>(())
+                })?;
+                assert_eq!(role(conn), roles.audit());
+                Ok::<_, DbError>(())
+            })?;
+            assert_eq!(role(conn), roles.system());
+            // Without a savepoint nothing of this transaction can go on.
+            forbidden(
+                conn.within(&set, Purpose::Write, |conn| execute(conn, &sql("DELETE FROM setting"), &params())),
+                "no savepoint",
+            );
+            assert!(ask(conn, "SELECT '1'").is_err());
+            Err::<(), _>(DbError::Refused("undone".into()))
+        })
+        .unwrap_err();
+        assert_eq!(db.read(|conn| ask(conn, "SELECT value FROM setting")).unwrap(), ["word"]);
+        db.owner(|conn| {
+            assert_eq!(role(conn), "owner");
+            Ok::<_, DbError>(())
+        })
+        .unwrap();
+    });
+}
+
+#[test]
+fn the_servers_own_work_changes_neither_the_schema_nor_the_trail_and_the_trail_is_only_added_to() {
+    filled(|db| {
+        for attack in [
+            "CREATE TABLE mine (id INT)",
+            "CREATE TEMP TABLE mine (id INT)",
+            "CREATE TEMP VIEW mine AS SELECT 1",
+            "CREATE SCHEMA mine",
+            "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DROP TABLE hr_note",
+            "TRUNCATE hr_note",
+            "ALTER TABLE hr_note ADD COLUMN x TEXT",
+            "ALTER TABLE hr_note DISABLE ROW LEVEL SECURITY",
+            "ALTER TABLE audit_record DISABLE TRIGGER USER",
+            "CREATE ROLE mine",
+            "INSERT INTO audit_record SELECT * FROM audit_record",
+            "UPDATE audit_record SET summary = ''",
+            "DELETE FROM audit_record",
+            "UPDATE audit_head SET mac = 'forged'",
+            "UPDATE schema_state SET applied = ''",
+            "DELETE FROM __diesel_schema_migrations",
+        ] {
+            forbidden(db.write(|conn| conn.batch(attack)), attack);
+        }
+        for attack in [
+            "SELECT summary FROM audit_record",
+            "UPDATE audit_record SET summary = ''",
+            "DELETE FROM audit_record",
+            "DELETE FROM audit_head",
+            "SELECT value FROM setting",
+        ] {
+            forbidden(db.write(|conn| conn.recording(|conn| conn.batch(attack))), attack);
+        }
+        let added = "INSERT INTO audit_head VALUES ('n', 1, '', ''); UPDATE audit_head SET seq = 2 WHERE node = 'n'";
+        db.write(|conn| conn.recording(|conn| conn.batch(added))).unwrap();
+    });
+}
+
+#[test]
+fn whoever_logs_in_reads_nothing_outside_of_a_transaction_of_ours() {
+    let Some(cluster) = cluster::shared() else { return };
+    let (login, owner) = cluster.served_database();
+    let db = Db::owned(&postgres_target(login.clone()), Some(&postgres_target(owner)), 2).unwrap();
+    db.migrate().unwrap();
+    let (mut conn, ..) = wire::Target::parse(&Secret::new(login)).unwrap().connect().unwrap();
+    for attack in [
+        "SELECT * FROM account",
+        "SELECT * FROM audit_record",
+        "INSERT INTO setting VALUES ('a', 'b')",
+        "CREATE TABLE x (id INT)",
+        "CREATE TEMP TABLE x (id INT)",
+    ] {
+        forbidden(conn.batch_execute(attack).map_err(DbError::from), attack);
+    }
+    db.close();
+}
+
+/// What `serve` would say of a role with these attributes, after the owner has migrated for it.
+fn might_of(role: &str, attributes: &str, after: &str) -> Vec<String> {
+    let cluster = cluster::shared().unwrap();
+    let (login, owner) = cluster.served_database();
+    let name = login.rsplit('/').next().unwrap().to_owned();
+    let role = format!("{role}_{name}");
+    cluster.sql(&name, &format!("CREATE ROLE {role} LOGIN {attributes}")).unwrap();
+    let login = login.replacen("server@", &format!("{role}@"), 1);
+    let db = Db::owned(&postgres_target(login.clone()), Some(&postgres_target(owner)), 2).unwrap();
+    db.migrate().unwrap();
+    if !after.is_empty() {
+        cluster.sql(&name, &after.replace("ROLE", &role).replace("DATABASE", &format!("DATABASE {name}"))).unwrap();
+    }
+    let said = db.too_mighty().unwrap().into_iter().map(|line| line.replace(&role, "ROLE").replace(&name, "NAME")).collect();
+    db.close();
+    said
+}
+
+#[test]
+fn a_login_that_may_more_than_a_server_should_is_named_with_the_cure() {
+    if cluster::shared().is_none() {
+        return;
+    }
+    assert_eq!(might_of("plain", "NOINHERIT", ""), [""; 0]);
+    for (attributes, after, part) in [
+        ("SUPERUSER", "", "is a superuser; give the server a role of its own"),
+        ("NOINHERIT BYPASSRLS", "", "has BYPASSRLS; ALTER ROLE ROLE NOBYPASSRLS"),
+        ("NOINHERIT CREATEROLE", "", "has CREATEROLE"),
+        ("NOINHERIT CREATEDB", "", "has CREATEDB"),
+        ("NOINHERIT REPLICATION", "", "has REPLICATION"),
+        ("INHERIT", "", "inherits the rights of"),
+        ("NOINHERIT", "ALTER DATABASE OWNER TO ROLE", "owns database NAME"),
+        ("NOINHERIT", "ALTER SCHEMA public OWNER TO ROLE", "owns schema public"),
+        ("NOINHERIT", "ALTER TABLE setting OWNER TO ROLE", "owns table setting"),
+        ("NOINHERIT", "GRANT owner TO ROLE", "is a member of owner"),
+        ("NOINHERIT", "GRANT pg_read_all_data TO ROLE", "is a member of pg_read_all_data"),
+        ("NOINHERIT", "GRANT SELECT ON setting TO ROLE", "has rights of its own on setting"),
+        ("NOINHERIT", "GRANT SELECT (name) ON account TO PUBLIC", "has rights of its own on account"),
+        ("NOINHERIT", "GRANT CREATE ON SCHEMA public TO PUBLIC", "may create objects in schema public"),
+        ("NOINHERIT", "GRANT TEMPORARY ON DATABASE TO PUBLIC", "may create objects in database NAME"),
+    ] {
+        let said = might_of("odd", attributes, after);
+        assert!(said.iter().any(|line| line.contains(part)), "{attributes} {after}: {said:?}");
+        assert!(attributes != "SUPERUSER" || said.len() == 1, "{said:?}");
+    }
+}
+
+#[test]
+fn a_login_without_its_memberships_is_told_and_one_without_an_owner_changes_nothing() {
+    let Some(cluster) = cluster::shared() else { return };
+    let (login, owner) = cluster.served_database();
+    let target = postgres_target(login);
+    let alone = Db::open(&target, 2).unwrap();
+    assert!(!alone.is_ready().unwrap());
+    let missing = alone.too_mighty().unwrap();
+    assert!(missing.iter().any(|line| line.contains("may not act as pc_") && line.contains("portcullis migrate")), "{missing:?}");
+    forbidden(alone.migrate(), "not the owner");
+    let whole = Db::owned(&target, Some(&postgres_target(owner)), 2).unwrap();
+    whole.migrate().unwrap();
+    assert!(whole.is_ready().unwrap() && alone.is_ready().unwrap());
+    assert!(alone.pending_migrations().unwrap().is_empty());
+    forbidden(alone.owner(|conn| conn.batch("CREATE TABLE mine (id INT)")), "who logs in is no owner");
+    let (_, elsewhere) = cluster.served_database();
+    let crossed = Db::owned(&target, Some(&postgres_target(elsewhere)), 2).unwrap();
+    assert!(matches!(crossed.migrate(), Err(DbError::Refused(_))));
+}
+
+#[test]
+fn whoever_logs_in_cannot_choose_the_language_of_messages_so_a_superuser_settles_it_for_the_database() {
+    let Some(cluster) = cluster::shared() else { return };
+    let (login, owner) = cluster.served_database();
+    let name = login.rsplit('/').next().unwrap().to_owned();
+    let (mut conn, ..) = wire::Target::parse(&Secret::new(login.clone())).unwrap().connect().unwrap();
+    forbidden(conn.batch_execute("SET lc_messages = 'C'").map_err(DbError::from), "the language");
+    let settled = || {
+        let asked = "SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase \
+                     WHERE d.datname = current_database() AND 'lc_messages=C' = ANY (s.setconfig)";
+        cluster.sql(&name, asked).unwrap().trim() == "1"
+    };
+    Db::owned(&postgres_target(login), Some(&postgres_target(owner.clone())), 2).unwrap().migrate().unwrap();
+    assert!(!settled(), "an owner who is no superuser cannot");
+    let mighty = owner.replacen("owner@", "portcullis@", 1);
+    Db::open(&postgres_target(mighty), 2).unwrap().migrate().unwrap();
+    assert!(settled());
+}
+
+#[test]
+fn two_databases_of_one_server_have_roles_of_their_own() {
+    postgres(|one| {
+        postgres(|other| {
+            let prefix = |db: &Db| db.read(|conn| Ok::<_, DbError>(conn.roles().unwrap().prefix().to_owned())).unwrap();
+            assert_ne!(prefix(one), prefix(other));
+            assert!(prefix(one).starts_with("pc_") && prefix(one).len() == 12);
+        });
+    });
+}

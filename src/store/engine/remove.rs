@@ -1,0 +1,43 @@
+//! Taking generated objects away: what the database has, not what a note says.
+
+use super::catalogue::Made;
+use crate::db::sql::Sql;
+use crate::store::sync::Step;
+use std::collections::BTreeMap;
+
+/// What stands on others goes before them.
+const ORDER: [&str; 6] = ["trigger ", "function ", "policy ", "view r_", "view w_", "role "];
+
+/// Drops everything that is there.
+pub(super) fn all(there: &BTreeMap<String, Made>) -> Vec<Step> {
+    // A policy of one set may stand on a view of its own only, so sets go one after the other.
+    let step = |(set, made): (&String, &Made)| {
+        let sql = ORDER
+            .iter()
+            .flat_map(move |kind| made.keys().filter(move |object| object.starts_with(kind)))
+            .flat_map(|object| one(object));
+        Step::new(format!("drop what was generated for the set {set}"), sql.collect())
+    };
+    there.iter().map(step).collect()
+}
+
+fn one(object: &str) -> Vec<Sql> {
+    let Some((kind, name)) = object.split_once(' ') else { return Vec::new() };
+    let mut sql = Sql::new();
+    match (kind, name.split_once(" ON ")) {
+        ("view", _) => sql.raw("DROP VIEW ").ident(name),
+        ("trigger", None) => sql.raw("DROP TRIGGER ").ident(name),
+        ("trigger", Some((name, table))) => sql.raw("DROP TRIGGER ").ident(name).raw(" ON ").ident(table),
+        ("policy", Some((name, table))) => sql.raw("DROP POLICY ").ident(name).raw(" ON ").ident(table),
+        ("function", _) => sql.raw("DROP FUNCTION ").ident(name).raw("()"),
+        ("role", _) => {
+            // Its grants go with what it owns.
+            let mut role = Sql::new();
+            role.raw("DROP ROLE ").ident(name);
+            sql.raw("DROP OWNED BY ").ident(name);
+            return vec![sql, role];
+        }
+        _ => return Vec::new(),
+    };
+    vec![sql]
+}

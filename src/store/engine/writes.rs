@@ -1,0 +1,192 @@
+//! What a set may write, as tables and columns: for SQLite's guard, and for PostgreSQL's grants.
+//!
+//! SQLite asks its guard also about what follows from foreign keys: rows that would go, or be cleared,
+//! with one that is deleted. The store has dealt with all of them before, as the system, so each of
+//! these is listed for the guard and refused by a trigger: a statement that names them does nothing.
+
+use super::Set;
+use super::checks::{Check, When};
+use crate::access::EntityRights;
+use crate::db::sql::Sql;
+use crate::db::{TableWrites, Writes};
+use crate::domain::{Name, QName};
+use crate::model::OnDelete;
+use crate::store::statements::Statements;
+use crate::store::tables::{OWNER, Place, TARGET, Table};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a set may do with rows of an entity at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Deeds {
+    pub create: bool,
+    pub change: bool,
+    pub delete: bool,
+}
+
+/// What follows from foreign keys only.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Implied {
+    deletes: BTreeSet<Name>,
+    clears: BTreeSet<(Name, Name)>,
+}
+
+impl Implied {
+    /// Refuses what is listed for the guard's sake only.
+    pub(super) fn refuse(&self, all: &mut BTreeMap<Name, Vec<Check>>) {
+        let mut always = Sql::new();
+        always.raw("TRUE");
+        for table in &self.deletes {
+            let message = format!("rows of {table} go by the system's hand only");
+            all.entry(table.clone()).or_default().push(Check { when: When::BeforeDelete, refuses: always.clone(), message });
+        }
+        for (table, column) in &self.clears {
+            let mut refuses = Sql::new();
+            refuses.ident("new").raw(".").ident(column).raw(" IS DISTINCT FROM ").ident("old").raw(".").ident(column);
+            let message = format!("{column} of {table} is cleared by the system's hand only");
+            all.entry(table.clone()).or_default().push(Check { when: When::BeforeUpdate, refuses, message });
+        }
+    }
+}
+
+impl Set {
+    /// What the set may do with an entity.
+    pub(super) fn deeds(of: &EntityRights) -> Deeds {
+        Deeds {
+            create: of.rules.iter().any(|rule| rule.create),
+            change: !of.writable.is_empty(),
+            delete: of.rules.iter().any(|rule| rule.delete),
+        }
+    }
+
+    /// The columns that a change may touch: what may be written, and what the server writes with it.
+    pub(super) fn changed_columns(of: &EntityRights, table: &Table) -> BTreeSet<Name> {
+        let entity = &table.entity;
+        let stamp =
+            |name: &Name| entity.server_kept(name) && !matches!(name.as_str(), "created" | "owner") && is_stamp(table, name);
+        let columns = table.columns().filter(|(member, _, _)| {
+            let written = of.writable.contains_key(*member) && !entity.server_kept(member);
+            written || stamp(member)
+        });
+        columns.map(|(_, column, _)| column.clone()).chain([Name::new("version")]).collect()
+    }
+
+    /// What the guard is told, and what of it follows from foreign keys only.
+    pub(in crate::store) fn writes(&self, statements: &Statements) -> (Writes, Implied) {
+        let mut reach = Reach { statements, writes: BTreeMap::new(), deleted: BTreeSet::new(), implied: Implied::default() };
+        for (entity, of) in &self.rights.entities {
+            let Some(table) = statements.tables.get(entity).filter(|table| !table.entity.system) else { continue };
+            reach.direct(of, table);
+        }
+        for (entity, of) in &self.rights.entities {
+            if Self::deeds(of).delete && statements.tables.get(entity).is_some_and(|table| !table.entity.system) {
+                reach.follow(entity);
+            }
+        }
+        reach.finish()
+    }
+}
+
+fn is_stamp(table: &Table, member: &Name) -> bool {
+    let entity = &table.entity;
+    entity.attributes.get(member).is_some_and(|a| a.server) || entity.associations.get(member).is_some_and(|a| a.server)
+}
+
+struct Reach<'a> {
+    statements: &'a Statements,
+    writes: BTreeMap<String, TableWrites>,
+    deleted: BTreeSet<QName>,
+    implied: Implied,
+}
+
+impl Reach<'_> {
+    fn table(&mut self, name: &Name) -> &mut TableWrites {
+        self.writes.entry(name.to_string()).or_default()
+    }
+
+    fn direct(&mut self, of: &EntityRights, table: &Table) {
+        let deeds = Set::deeds(of);
+        if !deeds.create && !deeds.change && !deeds.delete {
+            return;
+        }
+        let own = self.table(&table.name);
+        own.insert |= deeds.create;
+        own.delete |= deeds.delete;
+        if deeds.change {
+            own.update.extend(Set::changed_columns(of, table).iter().map(ToString::to_string));
+        }
+        for (member, place) in &table.members {
+            let Place::Link(link) = place else { continue };
+            let written = of.writable.contains_key(member);
+            let of_link = self.table(&link.table);
+            of_link.insert |= written;
+            of_link.delete |= written;
+            of_link.keys.extend([OWNER.to_owned(), TARGET.to_owned()]);
+        }
+        self.look_around(table);
+    }
+
+    /// What SQLite compares when a row of the table comes or goes: keys of both ends of each reference.
+    fn look_around(&mut self, table: &Table) {
+        let statements = self.statements;
+        for association in table.entity.associations.values() {
+            if let Some(target) = statements.tables.get(&association.target) {
+                self.table(&target.name);
+            }
+            if let Some(Place::Column { column, .. }) = table.members.get(&association.name) {
+                let column = column.to_string();
+                self.table(&table.name).keys.insert(column);
+            }
+        }
+        for (owner, association) in statements.tables.pointing_at(&table.entity.name) {
+            match owner.members.get(&association.name) {
+                Some(Place::Column { column, .. }) => {
+                    let column = column.to_string();
+                    self.table(&owner.name).keys.insert(column);
+                }
+                Some(Place::Link(link)) => self.table(&link.table).keys.extend([OWNER.to_owned(), TARGET.to_owned()]),
+                _ => {}
+            }
+        }
+    }
+
+    /// What goes, or is cleared, with a row of this entity.
+    fn follow(&mut self, entity: &QName) {
+        if !self.deleted.insert(entity.clone()) {
+            return;
+        }
+        let statements = self.statements;
+        let Some(table) = statements.tables.get(entity) else { return };
+        self.look_around(table);
+        for place in table.members.values() {
+            if let Place::Link(link) = place {
+                self.goes(&link.table);
+            }
+        }
+        for (owner, association) in statements.tables.pointing_at(entity) {
+            match (owner.members.get(&association.name), association.on_delete) {
+                (Some(Place::Link(link)), _) => self.goes(&link.table),
+                (Some(Place::Column { .. }), OnDelete::Cascade) => {
+                    self.goes(&owner.name);
+                    self.follow(&owner.entity.name);
+                }
+                (Some(Place::Column { column, .. }), OnDelete::Clear) => {
+                    let clear = column.to_string();
+                    if self.table(&owner.name).update.insert(clear) {
+                        self.implied.clears.insert((owner.name.clone(), column.clone()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn goes(&mut self, table: &Name) {
+        if !std::mem::replace(&mut self.table(table).delete, true) {
+            self.implied.deletes.insert(table.clone());
+        }
+    }
+
+    fn finish(self) -> (Writes, Implied) {
+        (Writes(self.writes), self.implied)
+    }
+}

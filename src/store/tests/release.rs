@@ -1,0 +1,181 @@
+//! What is released is decided twice: a statement with a bug in it releases nothing.
+
+use super::agree::populate;
+use super::fixture::{App, DOMAIN, Person, hr, model_of, path};
+use crate::access::{Authority, Cell, Disagreement, Filter, FilterOp, Grants, Layer, ObjectError, Objects, Query};
+use crate::db::Db;
+use crate::db::testing::{self, each};
+use crate::domain::{Name, ObjectId, QName, Value};
+use crate::store::Statements;
+
+const ACTIVE: &str = "read: [name, nick, department, label, main], where: \"this.active\"}";
+const PAY: &str = "read: [salary, boss], where: \"this.department == user.employee.department\"}";
+
+/// Lets the statements about employees be compiled from a model in which `right` is `wrong`: from
+/// then on they are served from the cache, as the right ones would be.
+fn plant(app: &App<'_>, who: &Person, right: &str, wrong: &str) {
+    assert!(DOMAIN.contains(right), "{right}");
+    let model = model_of(&DOMAIN.replacen(right, wrong, 1));
+    let grants = Grants::compile(&model, who.grants.roles(), who.id.is_some());
+    assert_eq!(grants.rights().key, who.grants.rights().key);
+    app.statements.compiled(grants.rights(), &hr("Employee")).unwrap().unwrap();
+}
+
+fn disagreement<T: std::fmt::Debug>(answer: Result<T, ObjectError>) -> Disagreement {
+    match answer {
+        Err(ObjectError::Disagreement(found)) => *found,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The same app with nothing compiled yet.
+fn fresh<'d>(app: &App<'d>) -> App<'d> {
+    let statements = Statements::new(&app.model).unwrap();
+    App { db: app.db, model: app.model.clone(), statements, recorder: app.recorder.clone() }
+}
+
+fn employees(paths: &[&str]) -> Query {
+    Query::of(&hr("Employee"), paths.iter().map(|p| path(p)).collect())
+}
+
+/// An employee, and people among whom are some whom they may not see, or whose pay they may not.
+fn desk<'d>(db: &'d Db, seed: u64) -> (App<'d>, Person) {
+    let app = App::new(db);
+    let (_, _, user) = populate(&app, seed);
+    let who = app.person("Employee", user.id);
+    (app, who)
+}
+
+#[test]
+fn a_row_that_only_the_sql_gives_is_not_released() {
+    each(|db| {
+        let (app, who) = desk(db, 8);
+        let right = app.view(&who, &employees(&["name"])).unwrap().rows.len();
+        let all = app.view(&app.admin(), &employees(&[])).unwrap().rows.len();
+        assert!(right > 0 && right < all, "the rules should bite: {right} of {all}");
+        let app = fresh(&app);
+        plant(&app, &who, ACTIVE, "read: [name, nick, department, label, main]}");
+        let found = disagreement(app.view(&who, &employees(&["name"])));
+        assert!(found.about.starts_with("hr.Employee#"), "{found:?}");
+        assert_eq!((found.first.0, found.second.0), (Layer::EntityAccess, Layer::Release));
+        assert_eq!((found.first.1.as_str(), found.second.1.as_str()), ("released", "no rule that lets it be read holds"));
+    });
+}
+
+#[test]
+fn a_mask_that_is_forgotten_releases_nothing_by_cell_order_filter_count_or_sum() {
+    each(|db| {
+        let (app, who) = desk(db, 8);
+        let cells = app.view(&who, &employees(&["salary"])).unwrap().rows;
+        let withheld = |cell: &Cell| *cell == Cell::Withheld;
+        assert!(cells.iter().any(|row| withheld(&row.cells[0])), "some pay is withheld");
+        assert!(cells.iter().any(|row| !withheld(&row.cells[0])), "and some is not");
+        let app = fresh(&app);
+        plant(&app, &who, ACTIVE, &ACTIVE.replace("[name,", "[salary, name,"));
+        let found = disagreement(app.view(&who, &employees(&["name", "salary"])));
+        assert!(found.about.ends_with(".salary"), "{found:?}");
+        assert_eq!(found.second.1, "withheld: no rule that lets it be read holds");
+
+        let mut sorted = employees(&["name"]);
+        sorted.sort = vec![(path("salary"), false)];
+        let told = disagreement(app.view(&who, &sorted));
+        assert_eq!(told.second.1, "in another order");
+
+        let mut filtered = employees(&["name"]);
+        filtered.filters = vec![Filter { path: path("salary"), op: FilterOp::From, value: Value::Integer(-1_000_000) }];
+        assert_eq!(disagreement(app.view(&who, &filtered)).second.1, "outside the filters, over what the reader may see");
+
+        let permit = who.grants.view(&hr("Employee")).unwrap();
+        let sum = app.read(&who, |store| store.figure(&permit, &employees(&[]), Some(&Name::new("salary"))));
+        disagreement(sum);
+        let count = app.read(&who, |store| store.figure(&permit, &filtered, None));
+        disagreement(count);
+    });
+}
+
+#[test]
+fn a_cell_withheld_or_a_row_hidden_against_the_rules_is_a_difference_too() {
+    each(|db| {
+        let (app, who) = desk(db, 8);
+        let agreed = app.read(&who, |store| store.compare(who.grants.rights(), 3)).unwrap();
+        assert!(agreed.rows > 5 && agreed.differences.is_empty(), "{agreed:?}");
+        for (right, wrong) in [(PAY, PAY.replace("[salary, boss]", "[boss]")), (ACTIVE, ACTIVE.replace("this.active", "false"))] {
+            let app = fresh(&app);
+            plant(&app, &who, right, &wrong);
+            let found = app.read(&who, |store| store.compare(who.grants.rights(), 3)).unwrap().differences;
+            assert!(!found.is_empty(), "{wrong}");
+            let hidden = found.iter().any(|one| one.second.1 == "shown" || one.second.1 == "to be shown");
+            assert!(hidden, "{found:?}");
+        }
+    });
+}
+
+#[test]
+fn the_agreement_check_finds_no_difference_for_any_role_and_any_data() {
+    let all = |db: &Db| {
+        let app = App::new(db);
+        let mut rows = 0;
+        for seed in 0..6 {
+            let (_, _, user) = populate(&app, seed * 11 + 5);
+            for role in ["Employee", "Boss", "Administrator"] {
+                let who = app.person(role, user.id);
+                let compared = app.read(&who, |store| store.compare(who.grants.rights(), seed)).unwrap();
+                assert!(compared.differences.is_empty(), "{role}: {:?}", compared.differences);
+                rows += compared.rows;
+            }
+        }
+        assert!(rows > 100);
+    };
+    testing::sqlite(all);
+    testing::postgres(all);
+}
+
+#[test]
+fn what_both_refuse_stays_an_ordinary_refusal() {
+    testing::sqlite(|db| {
+        let (app, who) = desk(db, 8);
+        assert!(matches!(app.view(&who, &employees(&["notes", "born"])), Err(ObjectError::Denied(_))));
+        let hidden = |row: &ObjectId| app.see(&who, "Employee", *row, &["name"]).is_none();
+        let all: Vec<ObjectId> = app.view(&app.admin(), &employees(&[])).unwrap().rows.iter().map(|row| row.id).collect();
+        assert!(all.iter().any(hidden) && !all.iter().all(hidden), "nothing is given of a hidden row, without an incident");
+    });
+}
+
+/// Calculated members, trees and many-to-many lists in rules: as many statements as hops.
+#[test]
+fn a_page_is_decided_in_as_many_statements_as_its_rules_have_hops() {
+    each(|db| {
+        let (app, who) = desk(db, 8);
+        let cost = |who: &Person, query: &Query| {
+            // Each connection of the pool is set up once.
+            (0..16).for_each(|_| drop(app.view(who, query).unwrap()));
+            let before = db.statements();
+            db.read(|_| Ok::<_, crate::db::DbError>(())).unwrap();
+            let around = db.statements() - before;
+            app.view(who, query).unwrap();
+            db.statements() - before - 2 * around
+        };
+        let admin = app.admin();
+        assert_eq!(cost(&admin, &employees(&["name", "salary"])), 1, "rules without conditions need nothing to be read");
+        assert_eq!(cost(&who, &employees(&["name", "salary"])), 3, "the rows, and the reader's own");
+        let boss = app.person("Boss", who.id);
+        let within = cost(&boss, &employees(&["name", "salary"]));
+        assert!(within <= 5, "the rows, the reader's own, what they lead, and the tree above: {within}");
+    });
+}
+
+/// Not every app has associations back to one; this follows one in a path.
+#[test]
+fn a_path_back_along_a_one_to_one_association_is_decided_like_any_other() {
+    each(|db| {
+        let app = App::new(db);
+        let (_, _, user) = populate(&app, 3);
+        let admin = app.person("Administrator", user.id);
+        let accounts =
+            Query::of(&QName::new("system", "User"), ["name", "employee.name", "employee.department.name"].map(path).into());
+        let rows = app.view(&admin, &accounts).unwrap().rows;
+        assert!(rows.iter().any(|row| matches!(row.cells[1], Cell::Shown(Value::Text(_)))), "{rows:?}");
+        let employee = app.person("Employee", user.id);
+        assert!(matches!(app.view(&employee, &accounts), Err(ObjectError::Denied(_))));
+    });
+}

@@ -1,0 +1,119 @@
+//! An installation of the notes, made and run as an operator does it.
+
+use super::actor::Actor;
+use super::notes;
+use super::process::{Process, portcullis};
+use super::server::cluster;
+use portcullis::audit;
+use portcullis::config::{DbTarget, Secret};
+use portcullis::crypto::Keys;
+use portcullis::db::Db;
+use std::net::SocketAddr;
+use std::process::Command;
+use tempfile::TempDir;
+
+const WORDS: &str = "lantern orchard violet tram";
+
+/// The database, the secret and the app of an installation; its nodes run `portcullis serve`.
+pub struct Town {
+    app: TempDir,
+    room: TempDir,
+    /// As who logs in, and as the owner, where they differ.
+    urls: (String, Option<String>),
+}
+
+impl Town {
+    /// On a database of the shared cluster; `None` without PostgreSQL, which is told.
+    pub fn found() -> Option<Self> {
+        let (login, owner) = cluster::shared()?.served_database();
+        Some(Self::over(TempDir::new().unwrap(), (login, Some(owner))))
+    }
+
+    /// On an SQLite file.
+    pub fn small() -> Self {
+        let room = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", room.path().join("notes.db").display());
+        Self::over(room, (url, None))
+    }
+
+    /// Makes the secret and the tables.
+    fn over(room: TempDir, urls: (String, Option<String>)) -> Self {
+        let town = Self { app: notes::app(), room, urls };
+        town.done(town.command("one", &["secret", "create"]).arg("--data").arg(town.room.path()));
+        // Only this command knows the owner.
+        let mut migrate = town.command("migrate", &["migrate", "--apply"]);
+        migrate.envs(town.urls.1.iter().map(|owner| ("PORTCULLIS_DATABASE_OWNER", owner)));
+        town.done(&mut migrate);
+        town
+    }
+
+    /// A command with the settings of a node.
+    fn command(&self, node: &str, arguments: &[&str]) -> Command {
+        let mut command = portcullis(arguments);
+        command
+            .current_dir(self.room.path())
+            .env("PORTCULLIS_APP", self.app.path())
+            .env("PORTCULLIS_DATA", self.room.path().join(node))
+            .env("PORTCULLIS_DATABASE", &self.urls.0)
+            .env("PORTCULLIS_SECRET_FILE", self.room.path().join("secret.key"))
+            .env("PORTCULLIS_LISTEN", "127.0.0.1:0")
+            .env("PORTCULLIS_NODE", node)
+            .env("PORTCULLIS_POOL", "4")
+            .env("PORTCULLIS_DRAIN", "1s")
+            .env("PORTCULLIS_MAIL_TARGET", "smtp://127.0.0.1:1")
+            .env("PORTCULLIS_MAIL_FROM", "notes@notes.example");
+        command
+    }
+
+    fn done(&self, command: &mut Command) -> String {
+        let output = command.output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{out}{err}");
+        out.into_owned()
+    }
+
+    /// A running node.
+    pub fn node(&self, name: &str) -> Process {
+        Process::start(&mut self.command(name, &["serve"]))
+    }
+
+    /// Makes an account and gives the path of the link that opens it.
+    pub fn invite(&self, number: usize) -> String {
+        let email = format!("writer{number}@notes.example");
+        let create = ["account", "create", "--email", &email, "--name", "Wim Rade", "--role", "Writer"];
+        let said = self.done(&mut self.command("command", &create));
+        format!("/link/{}", said.trim().split("/link/").nth(1).unwrap())
+    }
+
+    /// Opens the link of an invitation; who it is for is signed in then.
+    pub fn accept(link: &str, address: SocketAddr) -> Actor {
+        let actor = Actor::new(address);
+        let page = actor.open(link).fill("New password", WORDS).fill("Once more", WORDS);
+        assert_eq!(page.click("Save the password").status, 200);
+        actor
+    }
+
+    /// Somebody who writes notes, signed in at an address.
+    pub fn writer(&self, number: usize, address: SocketAddr) -> Actor {
+        Self::accept(&self.invite(number), address)
+    }
+
+    pub fn db(&self) -> Db {
+        let target = match self.urls.0.strip_prefix("sqlite:") {
+            Some(path) => DbTarget::Sqlite(path.into()),
+            None => DbTarget::Postgres(Secret::new(self.urls.0.as_str())),
+        };
+        Db::open(&target, 1).unwrap()
+    }
+
+    /// Whether every chain of the trail is whole.
+    pub fn trail_is_whole(&self, db: &Db) -> bool {
+        let keys = Keys::load_file(&self.room.path().join("secret.key")).unwrap();
+        db.read(|conn| audit::verify(conn, &keys)).unwrap().is_whole()
+    }
+
+    /// What `audit verify` says of a trail that is whole.
+    pub fn verified(&self) -> String {
+        self.done(&mut self.command("one", &["audit", "verify"]))
+    }
+}
