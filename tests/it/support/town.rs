@@ -19,27 +19,30 @@ pub struct Town {
     app: TempDir,
     room: TempDir,
     url: String,
+    /// The owner of the schema, whom `migrate` alone is told of (PostgreSQL).
+    owner: Option<String>,
 }
 
 impl Town {
     /// On a database of the shared cluster; `None` without PostgreSQL, which is told.
     pub fn found() -> Option<Self> {
-        let url = cluster::shared()?.database();
-        Some(Self::over(TempDir::new().unwrap(), url))
+        let (url, owner) = cluster::shared()?.served_database();
+        Some(Self::over(TempDir::new().unwrap(), url, Some(owner)))
     }
 
     /// On an SQLite file.
     pub fn small() -> Self {
         let room = TempDir::new().unwrap();
         let url = format!("sqlite:{}", room.path().join("notes.db").display());
-        Self::over(room, url)
+        Self::over(room, url, None)
     }
 
     /// Makes the secret and the tables.
-    fn over(room: TempDir, url: String) -> Self {
-        let town = Self { app: notes::app(), room, url };
+    fn over(room: TempDir, url: String, owner: Option<String>) -> Self {
+        let town = Self { app: notes::app(), room, url, owner };
         town.done(town.command("one", &["secret", "create"]).arg("--data").arg(town.room.path()));
-        town.done(&mut town.command("one", &["migrate", "--apply"]));
+        let owner = town.owner.iter().map(|owner| ("PORTCULLIS_DATABASE_OWNER", owner));
+        town.done(town.command("one", &["migrate", "--apply"]).envs(owner));
         town
     }
 
