@@ -51,9 +51,7 @@ impl App {
         let live = self.live();
         let mut known = None;
         let carried = match ask.session {
-            Some(_) => {
-                self.twice(&live, Again::unprepared, || self.act_signed_in(&live, ask, page, query, sent, &mut known))
-            }
+            Some(_) => self.twice(&live, Again::unprepared, || self.act_signed_in(&live, ask, page, query, sent, &mut known)),
             None => Ok(None),
         };
         let (asker, carried) = match (known, carried) {

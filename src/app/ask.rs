@@ -181,7 +181,9 @@ impl App {
     pub(super) fn prepare(&self, live: &Live, grants: &Grants) -> Result<(), Refusal> {
         store::prepare(&self.db, &live.statements, grants, self.clock.now()).map_err(|error| {
             let key = &grants.rights().key;
-            let text = format!("the rights {key} cannot be used before the database is told of them ({error}); run `portcullis migrate --apply`");
+            let text = format!(
+                "the rights {key} cannot be used before the database is told of them ({error}); run `portcullis migrate --apply`"
+            );
             self.logs.write("portcullis.database", Level::Critical, &text, None);
             unpreparable(error)
         })

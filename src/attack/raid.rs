@@ -9,6 +9,7 @@ use super::oracle::{Extra, Oracle};
 use super::report::{Finding, Report, Tally};
 use super::world::{World, stored};
 use super::{AttackError, Options};
+use crate::access::Part;
 use crate::db::Dialect;
 use crate::domain::{ObjectId, QName};
 use crate::identity::{self, AccountId};
@@ -251,6 +252,10 @@ impl<'i> Raid<'i> {
         }
         let met: BTreeSet<&str> = words(&heard).collect();
         for word in met {
+            // The record and the log name what was done and asked for; the model says who may read them.
+            if self.records(attacker, request) {
+                break;
+            }
             if let Some((entity, object)) = self.object(word)
                 && !attacker.known.contains(&(entity.clone(), object))
                 && !said.contains(word)
@@ -259,6 +264,13 @@ impl<'i> Raid<'i> {
             }
         }
         None
+    }
+
+    /// Whether this is the record or the log, and open to the attacker.
+    fn records(&self, attacker: &Attacker, request: &Request) -> bool {
+        let parts = [("/admin/audit", Part::Audit), ("/admin/log", Part::Log)];
+        let asked = parts.into_iter().find(|(path, _)| request.target.starts_with(path));
+        asked.is_some_and(|(_, part)| self.oracle().administers(&attacker.who.role, part))
     }
 
     /// The object of a handle, of whatever entity.

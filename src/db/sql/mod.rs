@@ -63,7 +63,10 @@ pub struct Sql {
 #[derive(Clone, Debug)]
 enum Piece {
     Raw(&'static str),
-    RawBy { sqlite: &'static str, pg: &'static str },
+    RawBy {
+        sqlite: &'static str,
+        pg: &'static str,
+    },
     Ident(Name),
     Int(i64),
     Bind(Bound),

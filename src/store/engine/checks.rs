@@ -195,11 +195,12 @@ impl Checks<'_> {
             out.param(Param::User);
             return Ok(Some(out));
         }
-        let default = attribute.map(|a| a.default.as_ref()).or_else(|| entity.associations.get(member).map(|a| a.default.as_ref()));
+        let default =
+            attribute.map(|a| a.default.as_ref()).or_else(|| entity.associations.get(member).map(|a| a.default.as_ref()));
         let none = BTreeMap::new();
         match default.flatten() {
             Some(expression) => {
-                let lower = Lower::new(&self.statements.tables, &self.set.rights, &none).through(Some(&self.set.id));
+                let lower = Lower::new(&self.statements.tables, &self.set.rights, &none).through(Some(&self.set.id)).generated(true);
                 match lower.value_as(expression, kind, NEW) {
                     Ok(value) => Ok(Some(value)),
                     Err(LowerError::Beyond(_)) => Ok(None),

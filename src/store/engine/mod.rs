@@ -21,6 +21,7 @@ mod writes;
 
 #[cfg(test)]
 pub(super) use prepare::strip;
+pub(super) use writes::writes;
 pub(super) use prepare::{Preparation, differences, drop_objects, foreseen, is_made, lock, make_objects, plan};
 
 use super::lower::Lowered;

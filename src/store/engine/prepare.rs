@@ -145,7 +145,8 @@ fn drift(notes: &BTreeMap<String, Note>, there: &BTreeMap<String, Made>) -> Vec<
     }
     for (set, made) in there {
         let known = |object: &String| notes.get(set).is_some_and(|note| note.made.contains_key(object));
-        found.extend(made.keys().filter(|object| !known(object)).map(|object| format!("{object} is there but was not made here")));
+        found
+            .extend(made.keys().filter(|object| !known(object)).map(|object| format!("{object} is there but was not made here")));
     }
     found
 }
@@ -190,7 +191,12 @@ fn run<'s>(conn: &mut Conn, steps: impl Iterator<Item = &'s Step>) -> Result<(),
 }
 
 /// Whether every set of a family was made from what the model says now.
-pub(in crate::store) fn is_made(conn: &mut Conn, statements: &Statements, grants: &Grants, params: &Params) -> Result<bool, SyncError> {
+pub(in crate::store) fn is_made(
+    conn: &mut Conn,
+    statements: &Statements,
+    grants: &Grants,
+    params: &Params,
+) -> Result<bool, SyncError> {
     let notes = noted(conn, params)?;
     let all = scripts(statements, grants, conn.roles())?;
     Ok(all.iter().all(|script| notes.get(&*script.id).is_some_and(|note| note.digest == script.digest)))

@@ -12,7 +12,10 @@ const ORDER: [&str; 6] = ["trigger ", "function ", "policy ", "view r_", "view w
 pub(super) fn all(there: &BTreeMap<String, Made>) -> Vec<Step> {
     // A policy of one set may stand on a view of its own only, so sets go one after the other.
     let step = |(set, made): (&String, &Made)| {
-        let sql = ORDER.iter().flat_map(move |kind| made.keys().filter(move |object| object.starts_with(kind))).flat_map(|object| one(object));
+        let sql = ORDER
+            .iter()
+            .flat_map(move |kind| made.keys().filter(move |object| object.starts_with(kind)))
+            .flat_map(|object| one(object));
         Step::new(format!("drop what was generated for the set {set}"), sql.collect())
     };
     there.iter().map(step).collect()

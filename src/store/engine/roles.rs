@@ -106,7 +106,16 @@ impl Set {
 
     /// A policy on links: the row that owns one satisfies a condition.
     #[expect(clippy::too_many_arguments, reason = "the parts of one policy")]
-    fn linked(&self, link: &Name, verb: &str, to: &'static str, role: &str, using: &'static str, owner: &Table, rows: &Condition) -> Sql {
+    fn linked(
+        &self,
+        link: &Name,
+        verb: &str,
+        to: &'static str,
+        role: &str,
+        using: &'static str,
+        owner: &Table,
+        rows: &Condition,
+    ) -> Sql {
         let mut sql = policy(&self.id, verb, link);
         sql.raw(to).ident(role).raw(using);
         match rows {
@@ -199,9 +208,11 @@ impl Set {
             let mut all = Sql::new();
             all.raw("GRANT SELECT, INSERT, DELETE ON ").ident(link).raw(" TO ").ident(&writer);
             sql.push(all);
-            for (verb, to, using) in
-                [("k", " FOR SELECT TO ", " USING ("), ("i", " FOR INSERT TO ", " WITH CHECK ("), ("d", " FOR DELETE TO ", " USING (")]
-            {
+            for (verb, to, using) in [
+                ("k", " FOR SELECT TO ", " USING ("),
+                ("i", " FOR INSERT TO ", " WITH CHECK ("),
+                ("d", " FOR DELETE TO ", " USING ("),
+            ] {
                 // Which rows: the triggers say, which look at the owner through the witness view.
                 sql.push(self.linked(link, verb, to, &writer, using, table, &Condition::Always));
             }

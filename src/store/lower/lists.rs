@@ -49,7 +49,14 @@ impl Lower<'_> {
         match hop {
             Hop::Column(column) | Hop::Back { column, .. } => when.raw("(").ident(&x).raw(".").ident(&column),
             Hop::Link(link) => {
-                from.raw(" JOIN ").ident(&self.from(&link.table)).raw(" AS ").ident(&l).raw(" ON ").ident(&l).raw(".").ident(link.to);
+                from.raw(" JOIN ")
+                    .ident(&self.from(&link.table))
+                    .raw(" AS ")
+                    .ident(&l)
+                    .raw(" ON ")
+                    .ident(&l)
+                    .raw(".")
+                    .ident(link.to);
                 from.raw(" = ").ident(&x).raw(".").ident("id");
                 when.raw("(").ident(&l).raw(".").ident(link.from)
             }
@@ -93,7 +100,7 @@ impl Lower<'_> {
         let Some(Place::Column { column, .. }) = table.members.get(parent) else {
             return Err(LowerError::Unstored(format!("{entity}.{parent}")));
         };
-        let (below, c) = (self.alias(), self.alias());
+        let (below, c) = (self.walk(), self.alias());
         let mut tree = Sql::new();
         tree.raw("WITH RECURSIVE ").ident(&below).raw("(id) AS (");
         if matches!(roots.kind, Kind::List(_)) {
@@ -102,7 +109,14 @@ impl Lower<'_> {
             tree.raw("SELECT ").append(&self.value(roots, scope)?);
         }
         // INVARIANT: UNION drops what is already there, so a circle in the tree ends the walk.
-        tree.raw(" UNION SELECT ").ident(&c).raw(".").ident("id").raw(" FROM ").ident(&self.from(&table.name)).raw(" AS ").ident(&c);
+        tree.raw(" UNION SELECT ")
+            .ident(&c)
+            .raw(".")
+            .ident("id")
+            .raw(" FROM ")
+            .ident(&self.from(&table.name))
+            .raw(" AS ")
+            .ident(&c);
         tree.raw(" JOIN ").ident(&below).raw(" ON ").ident(&c).raw(".").ident(column).raw(" = ").ident(&below);
         tree.raw(".id) SELECT id FROM ").ident(&below);
         if roots.depends_on_row() {

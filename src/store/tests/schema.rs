@@ -5,8 +5,8 @@ use crate::access::Cell;
 use crate::db::testing::each;
 use crate::db::{Db, DbError};
 use crate::domain::{ObjectId, Value};
-use crate::store::{Statements, SyncError, apply, plan};
 use crate::model::Model;
+use crate::store::{Statements, SyncError, apply, plan};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ fn changed(replacements: &[(&str, &str)]) -> String {
 }
 
 fn sync(db: &Db, domain: &str, accepted: &[&str]) -> Result<Vec<String>, SyncError> {
-    apply(db, &statements(&model_of(domain)), &named(accepted), now()).map(|plan| plan.steps.into_iter().map(|step| step.what).collect())
+    apply(db, &statements(&model_of(domain)), &named(accepted), now())
+        .map(|plan| plan.steps.into_iter().map(|step| step.what).collect())
 }
 
 /// The app as it is after its model became another.
@@ -55,10 +56,14 @@ fn filled(db: &Db) -> (App<'_>, ObjectId, ObjectId) {
 #[test]
 fn a_model_is_applied_once_and_then_nothing_is_left_to_do() {
     each(|db| {
-        let first = db.read(|conn| plan(conn, &statements(&model()), now()).map_err(|e| DbError::Refused(e.to_string()))).unwrap();
+        let first =
+            db.read(|conn| plan(conn, &statements(&model()), now()).map_err(|e| DbError::Refused(e.to_string()))).unwrap();
         assert!(!first.is_empty() && first.losses.is_empty());
         assert!(
-            db.read(|conn| plan(conn, &statements(&model()), now()).map_err(|e| DbError::Refused(e.to_string()))).unwrap().steps.len()
+            db.read(|conn| plan(conn, &statements(&model()), now()).map_err(|e| DbError::Refused(e.to_string())))
+                .unwrap()
+                .steps
+                .len()
                 == first.steps.len()
         );
         let app = App::new(db);

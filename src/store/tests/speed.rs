@@ -2,9 +2,9 @@
 
 use super::fixture::{APP, App, MODULE, hr, now, path};
 use crate::access::{Authority, Query};
-use crate::db::{Conn, DbError, Purpose};
 use crate::db::sql::{Sql, fetch};
 use crate::db::testing;
+use crate::db::{Conn, DbError, Purpose};
 use crate::domain::{Kind, ObjectId};
 use crate::model::{Files, load};
 use crate::store::{Caller, Store, read};
@@ -107,7 +107,9 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 // Beginning and ending the transaction are statements too, and taking on a set's rights.
                 let before = statements();
                 let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() });
-                let nothing = |conn: &mut Conn| (0..wanted).try_for_each(|_| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(())));
+                let nothing = |conn: &mut Conn| {
+                    (0..asked).try_for_each(|_| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(())))
+                };
                 db.read(nothing).unwrap();
                 let around = statements() - before;
                 let prepared = db.prepared();

@@ -24,8 +24,8 @@ pub(in crate::store) fn create(store: &mut Store<'_>, permit: &Permit<Create>, g
     }
     references(store, permit.rights(), &compiled, given, None)?;
     kept(store, &entity, &mut all)?;
-    let id = row::insert(store, &compiled.table, &all)?;
-    row::write_links(store, &compiled.table, id, &BTreeMap::new(), &all)?;
+    let id = row::insert(store, permit.rights(), &compiled.table, &all)?;
+    row::write_links(store, permit.rights(), &compiled.table, id, &BTreeMap::new(), &all)?;
     let mut rules = granting(&compiled, given);
     rules.push(compiled.any(permit.rules()));
     settle(store, permit.rights(), &compiled, id, rules)?;
