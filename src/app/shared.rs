@@ -14,6 +14,7 @@ use crate::domain::{Kind, QName, Value};
 use crate::flow::Effects;
 use crate::store;
 use std::collections::BTreeMap;
+use std::sync::MutexGuard;
 
 /// The root of the log nodes, as it is stored: an empty text would be no text.
 const ROOT: &str = "*";
@@ -26,8 +27,14 @@ impl App {
         Params::new(None, now, now.date())
     }
 
+    /// While this is kept, [`App::follow`] waits.
+    pub fn hold_still(&self) -> MutexGuard<'_, ()> {
+        self.following.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Learns what other nodes did.
     pub fn follow(&self) -> Result<(), Refusal> {
+        let _one_at_a_time = self.hold_still();
         let live = self.live();
         let (model, levels, letters) = self.db.read(|conn| {
             let model = store::model_in_force(conn)?;
