@@ -44,7 +44,7 @@ use crate::audit::{self, AuditError, Event, Who};
 use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::db::sql::{Params, Sql, fetch};
-use crate::db::{Conn, DbError, Purpose};
+use crate::db::{Conn, Purpose};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
@@ -142,20 +142,6 @@ impl<'c> Store<'c> {
         let standing = self.statements.standing(rights, self.caller);
         let found = self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds));
         found.map_err(|error| error::granted(|| format!("a question of {}", rights.key), error))
-    }
-
-    /// Writes in the name of a set of rights, and with nothing more.
-    fn deed<T>(
-        &mut self,
-        rights: &Rights,
-        write: impl FnOnce(&mut Conn, &Params) -> Result<T, DbError>,
-    ) -> Result<T, DbError> {
-        let params = &self.params;
-        if !stands(Removable::DatabaseEngine) {
-            return write(self.conn, params);
-        }
-        let standing = self.statements.standing(rights, self.caller);
-        self.conn.within(&standing, Purpose::Write, |conn| write(conn, params))
     }
 
     /// The connection, for other work in the same transaction.

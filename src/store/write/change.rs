@@ -1,5 +1,6 @@
 //! Changing.
 
+use super::hand::Hand;
 use super::{Values, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, still, values, writable};
 use crate::access::{Change, Permit, WriteError};
 use crate::audit::EventKind;
@@ -42,14 +43,16 @@ pub(in crate::store) fn change(
         granting(compiled, &given_members).into_iter().fold(Condition::Always, Condition::and)
     })?;
     let sql = row::change(table, object, before.version, &still, &written);
-    let touched = store.deed(rights, |conn, params| execute(conn, &sql, params));
-    let touched = touched.map_err(|error| feedback::of_write(error, table, Some(object)));
-    // The row is held since it was read, so it is still the one that was tested.
-    if touched.map_err(|error| feedback::about(Err(error), object).err().unwrap_or(WriteError::Stale))? != 1 {
-        return Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into());
-    }
-    row::write_links(store, rights, &compiled.table, object, &before.values, &written)?;
-    feedback::about(settle(store, rights, &compiled, object, rules), object)?;
+    let write = |store: &mut Store<'_>, hand: Hand<'_>| {
+        let touched = store.deed(hand, |conn, params| execute(conn, &sql, params));
+        // The row is held since it was read, so it is still the one that was tested.
+        if touched.map_err(|error| feedback::of_write(error, table, Some(object)))? != 1 {
+            return Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into());
+        }
+        row::write_links(store, hand, table, object, &before.values, &written)
+    };
+    let settle = |store: &mut Store<'_>, _: &()| settle(store, rights, &compiled, object, rules.clone());
+    feedback::about(store.held(rights, write, settle), object)?;
     let old = before.values.into_iter().filter(|(name, _)| written.contains_key(name)).collect();
     note(store, EventKind::Changed, &entity.name, object, &old, &written);
     Ok(())

@@ -1,5 +1,6 @@
 //! Deleting, with what the associations that point here say about it.
 
+use super::hand::Hand;
 use super::row::{self, bound};
 use super::{Values, compiled, note, refused, refused_openly, still};
 use crate::access::{Delete, ObjectError, Permit, Rights, WriteError};
@@ -70,9 +71,9 @@ impl Removal<'_, '_> {
         let touched = match asked {
             Some(asked) => {
                 sql.raw(" AND ").append(&asked.still.sql());
-                self.store.deed(asked.rights, |conn, params| execute(conn, &sql, params))
+                self.store.deed(Hand::Set(asked.rights), |conn, params| execute(conn, &sql, params))
             }
-            None => execute(self.store.conn, &sql, &self.store.params),
+            None => self.store.deed(Hand::System, |conn, params| execute(conn, &sql, params)),
         };
         let touched = touched.map_err(|error| match error {
             DbError::ForeignKey(_) => WriteError::InUse(name.clone()),

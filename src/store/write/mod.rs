@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod delete;
 mod feedback;
+mod hand;
 mod row;
 mod values;
 

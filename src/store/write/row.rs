@@ -1,7 +1,8 @@
 //! Rows as they are written and read back.
 
+use super::hand::Hand;
 use super::{Values, feedback, key_is};
-use crate::access::{ObjectError, Rights, WriteError};
+use crate::access::{ObjectError, WriteError};
 use crate::db::sql::{Params, Sql, execute, fetch};
 use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Name, ObjectId, Value};
@@ -55,8 +56,8 @@ pub(super) fn stored(
     Ok(Some(Stored { version, values, holds }))
 }
 
-pub(super) fn insert(store: &mut Store<'_>, rights: &Rights, table: &Table, values: &Values) -> Result<ObjectId, WriteError> {
-    let found = store.deed(rights, |conn, params| inserted(conn, params, table, values));
+pub(super) fn insert(store: &mut Store<'_>, hand: Hand<'_>, table: &Table, values: &Values) -> Result<ObjectId, WriteError> {
+    let found = store.deed(hand, |conn, params| inserted(conn, params, table, values));
     let found = found.map_err(|error| feedback::of_write(error, table, None))?;
     Ok(found.ok_or_else(|| fault("a new row has no key"))?)
 }
@@ -119,7 +120,7 @@ pub(super) fn stamps(store: &Store<'_>, entity: &Entity, new: bool) -> Values {
 /// Brings many-to-many members from what they are to what they shall be.
 pub(super) fn write_links(
     store: &mut Store<'_>,
-    rights: &Rights,
+    hand: Hand<'_>,
     table: &Table,
     object: ObjectId,
     old: &Values,
@@ -136,13 +137,13 @@ pub(super) fn write_links(
             let mut sql = Sql::new();
             sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(OWNER).raw(" = ").append(&bound(object));
             sql.raw(" AND ").raw(TARGET).raw(" = ").append(&bound(*gone));
-            let touched = store.deed(rights, |conn, params| execute(conn, &sql, params)).map_err(|error| granted(about, error))?;
+            let touched = store.deed(hand, |conn, params| execute(conn, &sql, params)).map_err(|error| granted(about, error))?;
             if touched != 1 {
                 return Err(disagreement(about(), "no such link for these rights".into()).into());
             }
         }
         for come in after.iter().filter(|id| !before.contains(id)) {
-            let done = store.deed(rights, |conn, params| linked(conn, params, link, object, *come));
+            let done = store.deed(hand, |conn, params| linked(conn, params, link, object, *come));
             done.map_err(|error| granted(about, error))?;
         }
     }
