@@ -212,7 +212,8 @@ fn a_node_that_runs_another_model_than_the_one_applied_steps_down_and_comes_back
     assert_eq!(form.send(two.address(), "before").unwrap().status, 303);
     let apply = |app: &Path| {
         let model = model::load(&Files::read(app).unwrap()).0.unwrap();
-        store::apply(&one.web().app.db, &one.web().app.live().statements, &BTreeSet::new(), one.clock.now()).unwrap();
+        let statements = store::Statements::new(&std::sync::Arc::new(model)).unwrap();
+        store::apply(&one.web().app.db, &statements, &BTreeSet::new(), one.clock.now()).unwrap();
     };
     apply(new.path());
     two.web().app.follow().unwrap();
