@@ -63,7 +63,7 @@ impl Folder {
         let memory = Path::new("/dev/shm");
         let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let name: String = random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
-        let folder = base.join(format!("portcullis-attack-{name}"));
+        let folder = base.join(format!("portcullis-attack-{}-{name}", std::process::id()));
         create_private_dir(&folder)?;
         Ok(Self(folder))
     }
