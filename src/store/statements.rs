@@ -150,12 +150,6 @@ impl Statements {
         self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(grants.rights().key.clone());
     }
 
-    /// The rules about an entity as its reader meets them; `None` when there are none.
-    pub(super) fn compiled(&self, rights: &Rights, entity: &QName) -> Lowered<Option<Arc<Compiled>>> {
-        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader } else { Footing::System };
-        self.compiled_on(rights, entity, footing)
-    }
-
     /// The rules about an entity on a footing; `None` when there are none.
     pub(super) fn compiled_on(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Option<Arc<Compiled>>> {
         let heeded = footing.is_generated() || stands(Removable::EntityAccess);

@@ -20,7 +20,7 @@ mod views;
 mod writes;
 
 #[cfg(test)]
-pub(super) use prepare::{remake, strip};
+pub(super) use prepare::strip;
 pub(super) use writes::writes;
 pub(super) use prepare::{Preparation, differences, drop_objects, foreseen, is_made, lock, make_objects, plan};
 

@@ -223,15 +223,6 @@ pub(in crate::store) fn strip(conn: &mut Conn) -> Result<(), DbError> {
     run(conn, remove::all(&there).iter())
 }
 
-/// Makes what is generated for these grants, and takes all else away.
-#[cfg(test)]
-pub(in crate::store) fn remake(conn: &mut Conn, statements: &Statements, grants: &Grants) -> Result<(), SyncError> {
-    strip(conn)?;
-    let todo = plan(conn, statements, std::slice::from_ref(grants), true, &nobody())?;
-    drop_objects(conn, &todo, &nobody())?;
-    make_objects(conn, &todo, &nobody())
-}
-
 #[cfg(test)]
 fn nobody() -> Params {
     let never = chrono::NaiveDateTime::default();
