@@ -67,7 +67,8 @@ impl<'i> Raid<'i> {
     /// Signs everybody in.
     pub fn prepare(instance: &'i Instance, options: &'i Options) -> Result<Self, AttackError> {
         let model = instance.model.clone();
-        if let Some(role) = options.role.as_ref().filter(|role| !instance.people.iter().any(|one| one.who.role.as_str() == *role)) {
+        if let Some(role) = options.role.as_ref().filter(|role| !instance.people.iter().any(|one| one.who.role.as_str() == *role))
+        {
             return Err(AttackError::Crew(format!("nobody signs in with a user role {role}")));
         }
         let entities = stored(&model);
