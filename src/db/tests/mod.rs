@@ -1,6 +1,7 @@
 //! The wire, on both databases.
 
 mod guard;
+mod literal;
 mod roles;
 mod speed;
 mod standing;
