@@ -6,8 +6,8 @@ use super::{DbError, postgres, sqlite};
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use r2d2::ManageConnection;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 /// What the connections of a database count together.

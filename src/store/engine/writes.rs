@@ -68,7 +68,6 @@ impl Set {
         });
         columns.map(|(_, column, _)| column.clone()).chain([Name::new("version")]).collect()
     }
-
 }
 
 /// What the guard is told of these rights, and what of it follows from foreign keys only.

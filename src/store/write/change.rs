@@ -1,11 +1,13 @@
 //! Changing.
 
 use super::hand::Hand;
-use super::{Values, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, still, values, writable};
+use super::{
+    Values, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, still, values, writable,
+};
 use crate::access::{Change, Permit, WriteError};
 use crate::audit::EventKind;
-use crate::domain::ObjectId;
 use crate::db::sql::execute;
+use crate::domain::ObjectId;
 use crate::store::Store;
 use crate::store::error::disagreement;
 use crate::store::lower::Condition;

@@ -55,7 +55,13 @@ struct Removal<'r, 'c> {
 }
 
 impl Removal<'_, '_> {
-    fn remove(&mut self, table: &Arc<Table>, object: ObjectId, values: Values, asked: Option<&Asked<'_>>) -> Result<(), WriteError> {
+    fn remove(
+        &mut self,
+        table: &Arc<Table>,
+        object: ObjectId,
+        values: Values,
+        asked: Option<&Asked<'_>>,
+    ) -> Result<(), WriteError> {
         let name = &table.entity.name;
         if !self.seen.insert((name.clone(), object)) {
             return Ok(());
@@ -89,7 +95,8 @@ impl Removal<'_, '_> {
     /// Takes the object out of every link: no rule is asked for what goes with it.
     fn unlink(&mut self, table: &Table, object: ObjectId) -> Result<(), ObjectError> {
         let statements = self.store.statements;
-        let own = table.members.values().filter_map(|place| if let Place::Link(link) = place { Some((link, OWNER)) } else { None });
+        let own =
+            table.members.values().filter_map(|place| if let Place::Link(link) = place { Some((link, OWNER)) } else { None });
         let pointing = statements.tables.pointing_at(&table.entity.name);
         let others = pointing.filter_map(|(owner, association)| match owner.members.get(&association.name) {
             Some(Place::Link(link)) => Some((link, TARGET)),

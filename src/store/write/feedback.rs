@@ -1,9 +1,9 @@
 //! What is said at a field.
 
+use super::row;
 use crate::access::{Feedback, WriteError};
 use crate::db::DbError;
 use crate::domain::{Name, ObjectId};
-use super::row;
 use crate::store::error;
 use crate::store::tables::Table;
 

@@ -77,10 +77,11 @@ impl Store<'_> {
 
     /// Work of which nothing stays when it fails.
     fn tried<T>(&mut self, work: impl FnOnce(&mut Store<'_>) -> Result<T, WriteError>) -> Result<T, WriteError> {
-        let Self { statements, caller, params, recorder, .. } = self;
+        let Self { statements, caller, footing, params, recorder, .. } = self;
         let done = self.conn.savepoint(|conn| {
             let (params, events) = (params.clone(), Vec::new());
-            work(&mut Store { conn, statements, caller: *caller, params, recorder, events, broken: false }).map_err(Tried)
+            work(&mut Store { conn, statements, caller: *caller, footing: *footing, params, recorder, events, broken: false })
+                .map_err(Tried)
         });
         done.map_err(|Tried(error)| error)
     }
