@@ -44,8 +44,10 @@ fn the_attack_gains_nothing_from_the_apps_and_tries_every_class_that_applies() {
 fn the_same_attack_gains_nothing_on_postgresql_and_removes_the_database_that_it_made() {
     let Some(url) = crate::support::server::postgres() else { return };
     let app = project("tests/apps/library");
-    let (run, _) = portcullis(&["attack", "--app", app.to_str().unwrap(), "--database", &url, "--thin", "60", "--format", "json"]);
-    let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&run.stderr)));
+    let (run, _) =
+        portcullis(&["attack", "--app", app.to_str().unwrap(), "--database", &url, "--thin", "60", "--format", "json"]);
+    let report: Value =
+        serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&run.stderr)));
     assert!(run.status.success(), "{report:#}");
     assert_eq!((report["database"].as_str(), report["gained"].as_u64()), (Some("PostgreSQL"), Some(0)));
     // The one that was named is as empty as it was.
@@ -100,7 +102,11 @@ fn a_planted_flaw_is_found_and_its_command_finds_it_again() {
         }
     };
     let report = attack::run_altered(&options, &open).unwrap();
-    let finding = report.findings.iter().find(|finding| finding.gained.contains(".nationalId")).unwrap_or_else(|| panic!("{}", report.table()));
+    let finding = report
+        .findings
+        .iter()
+        .find(|finding| finding.gained.contains(".nationalId"))
+        .unwrap_or_else(|| panic!("{}", report.table()));
     assert!(!report.is_clean(false) && finding.again.contains("--only"));
     let only = finding.again.split("--only '").nth(1).unwrap().trim_end_matches('\'').to_owned();
     let again = attack::run_altered(&Options { class: None, only: Some(only), ..options }, &open).unwrap();

@@ -112,4 +112,3 @@ pub(super) fn look(instance: &Instance, entities: &[QName]) -> Result<(World, Pu
         Ok::<_, WorldError>((world, pulse))
     })?)
 }
-

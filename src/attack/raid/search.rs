@@ -21,7 +21,15 @@ impl Raid<'_> {
     }
 
     /// The same for an answer to a write that happened: what it made readable may be told, too.
-    pub(super) fn search_after(&mut self, class: Class, attacker: &Attacker, id: &str, request: &Request, answer: &Answer, after: &World) {
+    pub(super) fn search_after(
+        &mut self,
+        class: Class,
+        attacker: &Attacker,
+        id: &str,
+        request: &Request,
+        answer: &Answer,
+        after: &World,
+    ) {
         let knows = attacker.knowing(&self.model, after, &self.marks, self.instance.now);
         self.search(class, &knows, id, request, answer);
     }
