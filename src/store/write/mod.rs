@@ -50,7 +50,7 @@ fn refused_openly(entity: &QName, rules: Vec<usize>) -> ObjectError {
 
 // SECURITY: every member that was sent is looked at here again, whatever the permit was asked for.
 fn writable(compiled: &Compiled, members: &Values) -> Result<(), Denied> {
-    if !stands(Removable::EntityAccess) {
+    if !compiled.heeded {
         return Ok(());
     }
     let entity = &compiled.table.entity;
@@ -145,7 +145,7 @@ fn references(
     values: &Values,
     before: Option<&Values>,
 ) -> Result<(), ObjectError> {
-    if !stands(Removable::EntityAccess) {
+    if !compiled.heeded {
         return Ok(());
     }
     for (name, value) in values {
