@@ -6,7 +6,8 @@ use crate::model::{AccessRule, Model};
 use std::path::Path;
 
 fn library() -> Options {
-    Options { thin: 40, ..Options::of(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/library")) }
+    let role = Some("Reader".to_owned());
+    Options { role, thin: 10, ..Options::of(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/library")) }
 }
 
 fn q(name: &str) -> QName {
@@ -23,14 +24,18 @@ fn rules(entity: &'static str, change: fn(&mut AccessRule)) -> impl Fn(&mut Mode
 
 /// Attacks with one class, expects gains, and expects the first of them again by its id alone.
 fn found(class: Class, alter: &dyn Fn(&mut Model)) -> Report {
-    let report = run_altered(&Options { class: Some(class), ..library() }, alter).unwrap();
+    found_by(class, library().role, alter)
+}
+
+fn found_by(class: Class, role: Option<String>, alter: &dyn Fn(&mut Model)) -> Report {
+    let report = run_altered(&Options { class: Some(class), role, ..library() }, alter).unwrap();
     assert!(report.gained > 0, "{}: nothing gained of {} tried", class.id(), report.tried);
     assert!(!report.is_clean(true));
     let first = &report.findings[0];
-    let again = run_altered(&Options { only: Some(first.id.clone()), ..library() }, alter).unwrap();
+    let again = run_altered(&Options { only: Some(first.id.clone()), role: None, ..library() }, alter).unwrap();
     assert!(again.findings.iter().any(|finding| finding.id == first.id && finding.gained == first.gained), "{again:#?}");
     assert!(first.again.contains(&first.id) && first.request.starts_with("curl "), "{first:?}");
-    let clean = run_altered(&Options { only: Some(first.id.clone()), ..library() }, &|_| ()).unwrap();
+    let clean = run_altered(&Options { only: Some(first.id.clone()), role: None, ..library() }, &|_| ()).unwrap();
     assert_eq!((clean.tried > 0, clean.gained), (true, 0), "without the flaw the same attack gains nothing");
     report
 }
@@ -69,7 +74,7 @@ fn a_flow_that_everybody_may_run_is_found_by_what_it_does() {
         let everybody = QName::new("attack", "Everybody");
         model.microflows.values_mut().for_each(|flow| Arc::make_mut(flow).roles.extend([everybody.clone()]));
     };
-    found(Class::UnofferedButtons, &open);
+    found_by(Class::UnofferedButtons, None, &open);
 }
 
 #[test]

@@ -154,15 +154,14 @@ impl<'i> Raid<'i> {
         Ok(asked.then_some(id))
     }
 
-    /// Whether an attack is one of those that are tried: the first of its kind (what its id says up to the first object or
-    /// value), and of the others so many as were asked for.
+    /// Whether an attack is one of those that are tried: the first of its kind (its id without objects, values and
+    /// queries), and of the others so many as were asked for.
     fn chosen(&mut self, id: &str) -> bool {
-        let kind = id.split(['#', '?', '=']).next().unwrap_or(id);
-        let first = self.kinds.insert(kind.to_owned());
+        let first = self.kinds.insert(kind(id));
         let sum = id
             .bytes()
             .fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        first || (sum >> 32) % self.options.thin.max(1) == 0
+        first || (sum >> 32).is_multiple_of(self.options.thin.max(1))
     }
 
     /// Tries to read something.
@@ -269,5 +268,25 @@ impl<'i> Raid<'i> {
             row_classes_without_row: self.instance.canaries.missing.clone(),
             timing: self.timing,
         }
+    }
+}
+
+/// `moved-rows/Reader/lending.Loan#1000007.due=1` → `moved-rows/Reader/lending.Loan.due`.
+fn kind(id: &str) -> String {
+    let head = id.split(['?', '=']).next().unwrap_or(id);
+    let mut parts = head.split('#');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kind, part| kind + part.trim_start_matches(|sign: char| sign.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn attacks_of_one_kind_differ_in_objects_values_and_queries_only() {
+        assert_eq!(kind("moved-rows/Reader/lending.Loan#1000007.due=1"), "moved-rows/Reader/lending.Loan.due");
+        assert_eq!(kind("forced-pages/Reader/lending.Books?page=2"), "forced-pages/Reader/lending.Books");
+        assert_eq!(kind("refer+a.B.c+d.E#7"), "refer+a.B.c+d.E");
     }
 }

@@ -1,5 +1,6 @@
 //! The wire, on both databases.
 
+mod attacks;
 mod guard;
 mod literal;
 mod roles;
