@@ -51,7 +51,7 @@ impl Set {
     /// Everything that is made for the set, in this order.
     fn objects(&self, statements: &Statements, roles: Option<&Roles>) -> Lowered<Vec<Step>> {
         let mut steps = self.witness_views(statements);
-        steps.extend(self.reader_views(statements)?);
+        steps.extend(self.reader_views(statements, roles.is_some())?);
         steps.extend(self.triggers(statements, roles)?);
         if let Some(roles) = roles {
             steps.extend(self.grants(statements, roles)?);

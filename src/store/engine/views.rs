@@ -32,21 +32,22 @@ impl Set {
         steps
     }
 
-    /// The views that the set reads.
-    pub(super) fn reader_views(&self, statements: &Statements) -> Lowered<Vec<Step>> {
+    /// The views that the set reads. Where row-level security holds their owner to the same rows, they do not ask for
+    /// the rows again: the rule would be computed once more for nothing.
+    pub(super) fn reader_views(&self, statements: &Statements, secured: bool) -> Lowered<Vec<Step>> {
         let mut steps = Vec::new();
         for compiled in self.readable(statements)? {
             let entity = &compiled.table.entity.name;
             let view = names::reader(&self.id, &compiled.table.name);
             let step = format!("view {view}: what {} reads of {entity}", self.rights.key);
-            steps.push(Step::new(step, vec![self.reader_view(&view, &compiled)]));
+            steps.push(Step::new(step, vec![self.reader_view(&view, &compiled, secured)]));
             for (member, readable) in &compiled.readable {
                 let (Source::Link(link), Some(Place::Link(_))) = (&readable.value, compiled.table.members.get(member)) else {
                     continue;
                 };
                 let view = names::reader(&self.id, link);
                 let step = format!("view {view}: what {} reads of {entity}.{member}", self.rights.key);
-                steps.push(Step::new(step, vec![link_view(&view, link, &compiled, readable)]));
+                steps.push(Step::new(step, vec![link_view(&view, link, &compiled, readable, secured)]));
             }
         }
         Ok(steps)
@@ -73,7 +74,7 @@ impl Set {
         inputs.chain(self.inputs.along.get(entity).into_iter().flatten()).cloned().collect()
     }
 
-    fn reader_view(&self, view: &Name, compiled: &Compiled) -> Sql {
+    fn reader_view(&self, view: &Name, compiled: &Compiled, secured: bool) -> Sql {
         let mut sql = create(view);
         row_columns(&mut sql, &self.unmasked(&compiled.table.entity.name));
         for (member, readable) in &compiled.readable {
@@ -87,7 +88,9 @@ impl Set {
             sql.raw(" AS ").ident(&column);
         }
         sql.raw(" FROM ").ident(&compiled.table.name).raw(" AS ").ident(ROW);
-        cut(&mut sql, &compiled.visible);
+        if !secured && !matches!(compiled.visible, Condition::Always) {
+            sql.raw(" WHERE ").append(&compiled.visible.sql());
+        }
         sql
     }
 }
@@ -102,11 +105,11 @@ pub(super) fn masked_column(table: &Table, member: &str) -> Option<Name> {
 }
 
 /// Links are read where the row that owns them shows the member.
-fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable: &Readable) -> Sql {
+fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable: &Readable, secured: bool) -> Sql {
     let mut sql = create(view);
     link_columns(&mut sql, link);
     let owner = compiled.visible.clone().and(readable.shown.clone());
-    if !matches!(owner, Condition::Always) {
+    if !secured && !matches!(owner, Condition::Always) {
         sql.raw(" WHERE EXISTS (SELECT 1 FROM ").ident(&compiled.table.name).raw(" AS ").ident(ROW).raw(" WHERE ");
         sql.ident(ROW).raw(".").ident("id").raw(" = ").ident("l").raw(".").ident(OWNER);
         sql.raw(" AND ").append(&owner.sql()).raw(")");
@@ -132,10 +135,4 @@ fn link_columns(sql: &mut Sql, link: &Name) {
         sql.raw(if at == 0 { "" } else { ", " }).ident("l").raw(".").ident(column).raw(" AS ").ident(column);
     }
     sql.raw(" FROM ").ident(link).raw(" AS ").ident("l");
-}
-
-fn cut(sql: &mut Sql, rows: &Condition) {
-    if !matches!(rows, Condition::Always) {
-        sql.raw(" WHERE ").append(&rows.sql());
-    }
 }

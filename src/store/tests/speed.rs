@@ -7,6 +7,7 @@ use crate::db::testing;
 use crate::db::{Conn, DbError, Purpose};
 use crate::domain::{Kind, ObjectId};
 use crate::model::{Files, load};
+use crate::store::statements::Footing;
 use crate::store::{Caller, Store, read};
 use std::sync::Arc;
 
@@ -117,13 +118,19 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 assert_eq!(statements() - before - 2 * around, wanted, "{role}");
                 assert_eq!(db.prepared(), prepared, "the statement was prepared before");
                 if std::env::var("PORTCULLIS_MEASURE").is_ok() {
-                    let clock = crate::clock::Clock::system();
-                    let start = clock.instant();
-                    app.read(&who, |store| {
-                        let permit = who.grants.view(&hr("Employee")).unwrap();
-                        (0..200).for_each(|_| drop(crate::access::Objects::view(store, &permit, &query).unwrap()));
-                    });
-                    println!("{role}, {wanted} statement(s): {:?} per view", (clock.instant() - start) / 200);
+                    let one = Query { object: Some(rows.rows[0].id), limit: 1, total: None, ..query.clone() };
+                    for (what, query) in [("list", &query), ("record", &one)] {
+                        for footing in [Footing::System, Footing::Reader] {
+                            let clock = crate::clock::Clock::system();
+                            let start = clock.instant();
+                            app.read(&who, |store| {
+                                store.footing = footing;
+                                let rights = who.grants.rights();
+                                (0..300).for_each(|_| drop(read::view(store, rights, query).unwrap()));
+                            });
+                            println!("{role}, {what}, {footing:?}: {:?}", (clock.instant() - start) / 300);
+                        }
+                    }
                 }
             }
         }
