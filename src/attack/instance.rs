@@ -63,7 +63,7 @@ impl Folder {
         let memory = Path::new("/dev/shm");
         let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let name: String = random_bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
-        let folder = base.join(format!("portcullis-attack-{name}"));
+        let folder = base.join(format!("portcullis-attack-{}-{name}", std::process::id()));
         create_private_dir(&folder)?;
         Ok(Self(folder))
     }
@@ -78,12 +78,15 @@ impl Drop for Folder {
 }
 
 impl Instance {
-    /// Starts one for an app, on SQLite or in a new database beside the one that an address names.
-    pub fn start(app: &Path, database: Option<&Secret>, seed: u64) -> Result<Self, AttackError> {
+    /// Starts one for an app, on SQLite or in a new database beside the one that an address names. The server runs the
+    /// model as `alter` leaves it; the attack knows it as it is written.
+    pub fn start(app: &Path, database: Option<&Secret>, seed: u64, alter: &dyn Fn(&mut Model)) -> Result<Self, AttackError> {
         let (mut model, findings) = server::load(app)?;
         let people = people(&model);
         model.demo_users = people.iter().map(|(_, _, user)| user.clone()).collect();
         probe::equip(&mut model);
+        let written = Arc::new(model.clone());
+        alter(&mut model);
         let folder = Folder::make().map_err(|error| AttackError::Place(error.to_string()))?;
         let scratch = database.map(Scratch::create).transpose()?;
         let settings = settings(app, &folder.0, scratch.as_ref())?;
@@ -96,8 +99,7 @@ impl Instance {
         let web = server::assemble_with(settings, Mode::Demo, Clock::fixed(now), Logs::detached(), (model, findings), &mut fill)?;
         let running = server::start(web, false)?;
         let (people, canaries) = grown.ok_or_else(|| AttackError::Place("there is no data to attack".into()))?;
-        let model = running.web.app.live().model.clone();
-        Ok(Self { running, _scratch: scratch, _folder: folder, model, people, canaries, now })
+        Ok(Self { running, _scratch: scratch, _folder: folder, model: written, people, canaries, now })
     }
 
     /// Where it listens.

@@ -17,6 +17,8 @@ pub mod oracle;
 mod probe;
 mod raid;
 mod report;
+#[cfg(test)]
+mod tests;
 pub mod world;
 
 pub use class::Class;
@@ -24,6 +26,7 @@ pub use report::{Finding, Report, Tally};
 
 use crate::config::Secret;
 use crate::db::DbError;
+use crate::model::Model;
 use crate::server::StartError;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,7 +86,13 @@ pub enum AttackError {
 
 /// Attacks an app.
 pub fn run(options: &Options) -> Result<Report, AttackError> {
-    let instance = instance::Instance::start(&options.app, options.database.as_ref(), options.seed)?;
+    run_altered(options, &|_| ())
+}
+
+/// Attacks a server that runs the app's model as `alter` leaves it, while the oracle knows it as it is written: how it is
+/// shown that a rule which does not do what it says is found.
+pub fn run_altered(options: &Options, alter: &dyn Fn(&mut Model)) -> Result<Report, AttackError> {
+    let instance = instance::Instance::start(&options.app, options.database.as_ref(), options.seed, alter)?;
     let mut raid = raid::Raid::prepare(&instance, options)?;
     class::run(&mut raid)?;
     Ok(raid.report())

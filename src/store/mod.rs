@@ -140,7 +140,8 @@ impl<'c> Store<'c> {
             return fetch(self.conn, sql, params, kinds).map_err(error::wire);
         }
         let standing = self.statements.standing(rights, self.caller);
-        self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds)).map_err(error::wire)
+        let found = self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds));
+        found.map_err(|error| error::granted(|| format!("a question of {}", rights.key), error))
     }
 
     /// The connection, for other work in the same transaction.

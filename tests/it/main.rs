@@ -3,6 +3,7 @@
 
 mod admin;
 mod advisories;
+mod attack;
 mod browser;
 mod closure;
 mod commands;

@@ -219,8 +219,8 @@ mod tests {
             ),
             ..Answer::default()
         };
-        assert_eq!(stable(&answer("a", "b", "c")), stable(&answer("x", "y", "z")));
-        let (a, b) = (answer("a", "b", "c"), Answer { body: "other".into(), ..answer("a", "b", "c") });
+        assert_eq!(stable(&answer("a", "b", "0192-c")), stable(&answer("x", "y", "0192-z")));
+        let (a, b) = (answer("a", "b", "0192-c"), Answer { body: "other".into(), ..answer("a", "b", "0192-c") });
         assert!(difference(&a, &stable(&a), &b, &stable(&b)).is_some());
     }
 }

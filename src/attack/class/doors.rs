@@ -25,23 +25,13 @@ const OTHERS: [&str; 8] =
 /// Every page by its address, with objects in reach and out of it; the administration; what other servers would answer.
 pub(super) fn forced(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     for attacker in crew(raid) {
-        for page in own_pages(&raid.model) {
+        for (at, page) in own_pages(&raid.model).into_iter().enumerate() {
             for (subject, target) in addresses(raid, &attacker, &page) {
                 raid.look(Class::ForcedPages, &attacker, &subject, &Request::get(target))?;
             }
-            if let Some((subject, target)) =
-                addresses(raid, &attacker, &page).into_iter().nth(1).or(Some((page.to_string(), format!("/p/{page}"))))
-            {
-                // The overlay of reasons, which this instance shows to everybody as a demo does.
-                let cookies = format!("{}; portcullis_xray=on", attacker.client.cookies());
-                raid.look(
-                    Class::ForcedPages,
-                    &attacker,
-                    &format!("{subject}+reasons"),
-                    &Request::get(target).with("cookie", &cookies),
-                )?;
-            }
-            for other in OTHERS {
+            explained(raid, &attacker, &page)?;
+            // Each page in two of the ways, each way with several pages.
+            for other in OTHERS.iter().cycle().skip(at * 2 % OTHERS.len()).take(2) {
                 let target = other.replace('%', &page.to_string());
                 raid.look(
                     Class::ForcedPages,
@@ -65,6 +55,15 @@ pub(super) fn forced(raid: &mut Raid<'_>) -> Result<(), AttackError> {
         }
     }
     Ok(())
+}
+
+/// The overlay of reasons, which this instance shows to everybody as a demo does: it tells no value and no object.
+fn explained(raid: &mut Raid<'_>, attacker: &Attacker, page: &QName) -> Result<(), AttackError> {
+    let all = addresses(raid, attacker, page);
+    let Some((subject, target)) = all.get(1).or(all.first()).cloned() else { return Ok(()) };
+    let cookies = format!("{}; portcullis_xray=on", attacker.client.cookies());
+    let request = Request::get(target).with("cookie", &cookies);
+    raid.look(Class::ForcedPages, attacker, &format!("{subject}+reasons"), &request).map(drop)
 }
 
 fn administration(raid: &mut Raid<'_>, attacker: &Attacker) -> Result<(), AttackError> {

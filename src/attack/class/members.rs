@@ -63,8 +63,9 @@ impl Form {
     }
 }
 
-/// What is added, in front or behind.
+/// What is added, in front or behind; in the place of what the form has by that name.
 fn added(mut pairs: Vec<(String, String)>, extra: (String, String), front: bool) -> Vec<(String, String)> {
+    pairs.retain(|(name, _)| *name != extra.0);
     let at = if front { 0 } else { pairs.len() };
     pairs.insert(at, extra);
     pairs
@@ -75,7 +76,6 @@ pub(super) fn hidden(raid: &mut Raid<'_>) -> Result<(), AttackError> {
         for entity in entities(&raid.model) {
             for form in forms(raid, &attacker, &entity, ROWS) {
                 not_offered(raid, &attacker, &entity, &form)?;
-                unknown(raid, Class::HiddenMembers, &attacker, &entity, &form)?;
             }
         }
     }

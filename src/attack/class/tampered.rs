@@ -71,7 +71,6 @@ pub(super) fn parameters(raid: &mut Raid<'_>) -> Result<(), AttackError> {
             raid.write(Class::Tampered, &attacker, &format!("{page}+{kind}"), &request, &Expect::Nothing)?;
         }
         for entity in entities(&raid.model) {
-            lists(raid, Class::Tampered, &attacker, &entity)?;
             values(raid, &attacker, &entity)?;
         }
         let long = "x".repeat(200_000);

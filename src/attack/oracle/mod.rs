@@ -3,6 +3,8 @@
 //! Deliberately naive, and deliberately not the code that the server asks: no grants, no SQL, no evaluator of
 //! `expr`. It knows the model's rules and the rows that the attack made itself; nothing else.
 
+#[cfg(test)]
+mod tests;
 mod value;
 
 use super::world::{Difference, Turn, World};

@@ -1,6 +1,7 @@
 //! The store, on both databases.
 
 mod agree;
+mod alone;
 mod apps;
 mod explain;
 mod fixture;

@@ -30,6 +30,11 @@ pub enum Kind {
     Postgres,
 }
 
+/// The address of a new, empty database; `None` when there is no PostgreSQL (which is told and counted).
+pub fn postgres() -> Option<String> {
+    Some(cluster::shared()?.database())
+}
+
 /// How to start a server.
 pub struct Setup {
     pub app: PathBuf,

@@ -1,5 +1,8 @@
 //! Carrying out attacks: each is counted, its answer searched, what it changed judged and put back.
 
+mod judge;
+mod search;
+
 use super::canary::{Marks, Random};
 use super::class::Class;
 use super::crew::{Attacker, Page};
@@ -11,9 +14,8 @@ use super::world::{World, stored};
 use super::{AttackError, Options};
 use crate::db::Dialect;
 use crate::domain::{ObjectId, QName};
-use crate::identity::{self, AccountId};
 use crate::model::Model;
-use crate::store::{Bulk, Pulse};
+use crate::store::Pulse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -65,8 +67,12 @@ impl<'i> Raid<'i> {
     /// Signs everybody in.
     pub fn prepare(instance: &'i Instance, options: &'i Options) -> Result<Self, AttackError> {
         let model = instance.model.clone();
+        if let Some(role) = options.role.as_ref().filter(|role| !instance.people.iter().any(|one| one.who.role.as_str() == *role))
+        {
+            return Err(AttackError::Crew(format!("nobody signs in with a user role {role}")));
+        }
         let entities = stored(&model);
-        let (world, pulse) = look(instance, &entities)?;
+        let (world, pulse) = judge::look(instance, &entities)?;
         let marks = Marks::of(&model, &world, instance.now);
         let wanted = |person: &&Person| options.role.as_ref().is_none_or(|role| person.who.role.as_str() == role);
         let enter = |person: &Person| Attacker::enter(instance, person, &world, &marks).map(Rc::new);
@@ -148,15 +154,14 @@ impl<'i> Raid<'i> {
         Ok(asked.then_some(id))
     }
 
-    /// Whether an attack is one of those that are tried: the first of its kind (what its id says up to the first object or
-    /// value), and of the others so many as were asked for.
+    /// Whether an attack is one of those that are tried: the first of its kind (its id without objects, values and
+    /// queries), and of the others so many as were asked for.
     fn chosen(&mut self, id: &str) -> bool {
-        let kind = id.split(['#', '?', '=']).next().unwrap_or(id);
-        let first = self.kinds.insert(kind.to_owned());
+        let first = self.kinds.insert(kind(id));
         let sum = id
             .bytes()
             .fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        first || (sum >> 32) % self.options.thin.max(1) == 0
+        first || (sum >> 32).is_multiple_of(self.options.thin.max(1))
     }
 
     /// Tries to read something.
@@ -222,153 +227,6 @@ impl<'i> Raid<'i> {
         Ok(())
     }
 
-    /// Looks for what the attacker may not know.
-    fn search(&mut self, class: Class, attacker: &Attacker, id: &str, request: &Request, answer: &Answer) {
-        if answer.status >= 500 && answer.status != 503 {
-            self.faults.push(format!("{id}: {}", answer.status));
-        }
-        if let Some(told) = self.tells(attacker, request, answer) {
-            self.gain(class, attacker, id, request, told);
-        }
-    }
-
-    /// The same for an answer to a write that happened: what it made readable may be told, too.
-    fn search_after(&mut self, class: Class, attacker: &Attacker, id: &str, request: &Request, answer: &Answer, after: &World) {
-        let knows = attacker.knowing(&self.model, after, &self.marks, self.instance.now);
-        self.search(class, &knows, id, request, answer);
-    }
-
-    /// What an answer tells that its reader may not know.
-    pub fn tells(&mut self, attacker: &Attacker, request: &Request, answer: &Answer) -> Option<String> {
-        let heard = answer.heard();
-        let said = request.said();
-        let found: Vec<usize> = self.marks.find(&heard).difference(&attacker.allowed).copied().collect();
-        if !found.is_empty() {
-            let echoed = self.marks.find(&said);
-            if let Some(mark) = found.into_iter().find(|mark| !echoed.contains(mark)) {
-                return Some(format!("the answer tells {}", self.marks.found(mark).what));
-            }
-        }
-        let met: BTreeSet<&str> = words(&heard).collect();
-        for word in met {
-            if let Some((entity, object)) = self.object(word)
-                && !attacker.known.contains(&(entity.clone(), object))
-                && !said.contains(word)
-            {
-                return Some(format!("the answer names {entity}#{}, which is out of reach", object.0));
-            }
-        }
-        None
-    }
-
-    /// The object of a handle, of whatever entity.
-    fn object(&mut self, word: &str) -> Option<(QName, ObjectId)> {
-        if let Some(known) = self.handles.get(word) {
-            return known.clone();
-        }
-        let keys = &self.instance.app().keys;
-        let found = self.entities.iter().find_map(|entity| Some((entity.clone(), keys.object(entity, word)?)));
-        self.handles.insert(word.to_owned(), found.clone());
-        found
-    }
-
-    /// Objects of an entity whose handles stand in an answer.
-    pub fn objects(&mut self, entity: &QName, answer: &Answer) -> BTreeSet<ObjectId> {
-        let met: BTreeSet<&str> = words(&answer.body).collect();
-        let found: Vec<Option<(QName, ObjectId)>> = met.into_iter().map(|word| self.object(word)).collect();
-        found.into_iter().flatten().filter(|(of, _)| of == entity).map(|(_, id)| id).collect()
-    }
-
-    /// Compares the stored data with what was allowed, and puts it back.
-    fn judge(
-        &mut self,
-        class: Class,
-        attacker: &Attacker,
-        id: &str,
-        request: &Request,
-        expect: &Expect<'_>,
-        after: Option<World>,
-    ) -> Result<(), AttackError> {
-        if self.roles_now()? != self.roles {
-            self.gain(class, attacker, id, request, "the user roles of an account were changed".to_owned());
-            self.roles = self.roles_now()?;
-        }
-        let Some(after) = after else { return Ok(()) };
-        let all = self.world.differences(&after);
-        let wrong = match expect {
-            _ if all.is_empty() => None,
-            Expect::Nothing => {
-                all.first().map(|one| format!("{}#{}: {:?}, where nothing may happen", one.entity, one.id.0, one.what))
-            }
-            Expect::Rules => self.oracle().forbids(&after, &all, &attacker.who, None),
-            Expect::Flow(extra) => self.oracle().forbids(&after, &all, &attacker.who, Some(extra)),
-        };
-        if let Some(wrong) = wrong {
-            self.gain(class, attacker, id, request, wrong);
-        }
-        self.put_back(&after)
-    }
-
-    /// Judges what several requests did together, without putting it back.
-    pub fn forbidden(&self, attacker: &Attacker, before: &World, after: &World) -> Option<String> {
-        let oracle = Oracle { world: before, ..self.oracle() };
-        oracle.forbids(after, &before.differences(after), &attacker.who, None)
-    }
-
-    /// The data as it is now, if anything is other than in the beginning.
-    pub fn changed(&self) -> Result<Option<World>, AttackError> {
-        let (model, now, entities) = (&*self.model, self.instance.now, &self.entities);
-        let pulse = self.instance.app().db.read(|conn| {
-            let mut bulk = Bulk::new(conn, model, now).map_err(super::WorldError::from)?;
-            bulk.pulse(entities).map_err(super::WorldError::from)
-        })?;
-        if pulse == self.pulse {
-            return Ok(None);
-        }
-        Ok(Some(look(self.instance, &self.entities)?.0))
-    }
-
-    /// The data as it is now.
-    pub fn world_now(&self) -> Result<World, AttackError> {
-        Ok(look(self.instance, &self.entities)?.0)
-    }
-
-    /// Makes the database hold a world.
-    pub fn make(&self, wanted: &World, is: &World) -> Result<(), AttackError> {
-        let (model, now) = (&*self.model, self.instance.now);
-        Ok(self.instance.app().db.write(|conn| wanted.put_back(conn, model, now, is))?)
-    }
-
-    /// Puts the data back as it was in the beginning.
-    pub fn restore(&mut self) -> Result<(), AttackError> {
-        match self.changed()? {
-            Some(after) => self.put_back(&after),
-            None => Ok(()),
-        }
-    }
-
-    fn put_back(&mut self, after: &World) -> Result<(), AttackError> {
-        // An account that came into being has a trail and sessions; it stays, and is no longer news.
-        self.make(&self.world, after).or_else(|error| match error {
-            AttackError::World(super::WorldError::Stuck(_)) => {
-                let (world, pulse) = look(self.instance, &self.entities)?;
-                self.world = world;
-                self.pulse = pulse;
-                Ok(())
-            }
-            other => Err(other),
-        })
-    }
-
-    fn roles_now(&self) -> Result<BTreeMap<ObjectId, BTreeSet<String>>, AttackError> {
-        let people: Vec<AccountId> =
-            self.instance.people.iter().filter_map(|person| Some(AccountId(person.who.user?.0))).collect();
-        let all = self.instance.app().db.read(|conn| identity::roles_of(conn, &people))?;
-        let words = |held: BTreeSet<crate::domain::Name>| held.iter().map(ToString::to_string).collect();
-        let all = all.into_iter().map(|(id, held)| (ObjectId(id.0), words(held))).collect();
-        Ok(all)
-    }
-
     fn gain(&mut self, class: Class, attacker: &Attacker, id: &str, request: &Request, gained: String) {
         if !self.gained.insert(id.to_owned()) {
             return;
@@ -413,17 +271,22 @@ impl<'i> Raid<'i> {
     }
 }
 
-fn look(instance: &Instance, entities: &[QName]) -> Result<(World, Pulse), AttackError> {
-    let (model, now) = (&*instance.model, instance.now);
-    Ok(instance.app().db.read(|conn| {
-        let world = World::read(conn, model, now)?;
-        let pulse = Bulk::new(conn, model, now).map_err(super::WorldError::from)?.pulse(entities)?;
-        Ok::<_, super::WorldError>((world, pulse))
-    })?)
+/// `moved-rows/Reader/lending.Loan#1000007.due=1` → `moved-rows/Reader/lending.Loan.due`.
+fn kind(id: &str) -> String {
+    let head = id.split(['?', '=']).next().unwrap_or(id);
+    let mut parts = head.split('#');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kind, part| kind + part.trim_start_matches(|sign: char| sign.is_ascii_digit()))
 }
 
-/// Words of a text that could be handles.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let part = |sign: char| sign.is_ascii_alphanumeric() || sign == '-' || sign == '_';
-    text.split(move |sign| !part(sign)).filter(|word| word.len() == 22)
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn attacks_of_one_kind_differ_in_objects_values_and_queries_only() {
+        assert_eq!(kind("moved-rows/Reader/lending.Loan#1000007.due=1"), "moved-rows/Reader/lending.Loan.due");
+        assert_eq!(kind("forced-pages/Reader/lending.Books?page=2"), "forced-pages/Reader/lending.Books");
+        assert_eq!(kind("refer+a.B.c+d.E#7"), "refer+a.B.c+d.E");
+    }
 }
