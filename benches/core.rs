@@ -178,7 +178,7 @@ fn in_turns(what: &str, act: impl Fn()) {
     let all: Vec<(f64, f64)> = (0..400).map(pair).collect();
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
+        values.get(values.len() / 2).copied().unwrap_or_default()
     };
     let with = median(all.iter().map(|(with, _)| *with).collect());
     let without = median(all.iter().map(|(_, without)| *without).collect());
