@@ -9,6 +9,12 @@ impl Random {
     pub fn new(seed: u64) -> Self {
         Self(seed ^ 0x5EED_0F_CA_4A_41_E5)
     }
+    /// Begins for something that has a name, whatever was chosen before.
+    pub fn about(seed: u64, name: &str) -> Self {
+        let sum =
+            name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Self::new(seed ^ sum)
+    }
     /// The next number.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
