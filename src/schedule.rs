@@ -1,7 +1,8 @@
 //! The server's clockwork: what other nodes did, scheduled events, waiting mail and refusals, upkeep,
 //! the agreement check of the layers, and in demo mode the model's files.
 //!
-//! One thread; a turn that fails is logged and tried again. It decides nothing: the use cases do.
+//! Two threads, so that nothing that concerns all nodes waits for a long job; a turn that fails is
+//! logged and tried again. It decides nothing: the use cases do.
 
 use crate::app::{App, Live, Refusal, Runs};
 use crate::audit::{Event, EventKind};
@@ -13,7 +14,7 @@ use crate::workspace::Snapshots;
 use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -24,24 +25,71 @@ const AT_START_SECONDS: i64 = 60;
 
 /// The running clockwork; stops when dropped.
 pub struct Schedule {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    stop: Vec<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Schedule {
     /// Starts it.
     pub fn start(web: Arc<Web>) -> std::io::Result<Self> {
-        let (stop, stopped) = channel();
-        let thread = std::thread::Builder::new().name("schedule".into()).spawn(move || Clockwork::new(web).run(&stopped))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        let mut all = Self { stop: Vec::new(), threads: Vec::new() };
+        let (watched, ending, mut clockwork) = (web.clone(), web.clone(), Clockwork::new(web));
+        let mut troubles = Troubles::default();
+        // What waits at the end is recorded before the process is gone.
+        all.spawn("watch", move || watch(&watched.app, &mut troubles), move || ending.app.record_waiting())?;
+        all.spawn("schedule", move || clockwork.turn(), || ())?;
+        Ok(all)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        mut turn: impl FnMut() + Send + 'static,
+        end: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (stop, stopped) = channel::<()>();
+        let run = move || {
+            turn();
+            while matches!(stopped.recv_timeout(TICK), Err(RecvTimeoutError::Timeout)) {
+                turn();
+            }
+            end();
+        };
+        self.threads.push(std::thread::Builder::new().name(name.into()).spawn(run)?);
+        self.stop.push(stop);
+        Ok(())
     }
 }
 
 impl Drop for Schedule {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        self.stop.clear();
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
+        }
+    }
+}
+
+/// What must not wait for a long job: what other nodes did, and the refusals that wait to be recorded.
+fn watch(app: &App, troubles: &mut Troubles) {
+    let looked = app.follow();
+    troubles.tell(app, "what other nodes did is not known", looked);
+    app.record_waiting();
+}
+
+/// A trouble that lasts is told once.
+#[derive(Default)]
+struct Troubles(BTreeMap<&'static str, String>);
+
+impl Troubles {
+    fn tell(&mut self, app: &App, what: &'static str, done: Result<(), Refusal>) {
+        let Err(refusal) = done else {
+            self.0.remove(what);
+            return;
+        };
+        let text = format!("{what}: {refusal}");
+        if self.0.insert(what, text.clone()).is_none_or(|before| before != text) {
+            app.logs.write("portcullis.schedule", Level::Warning, &text, None);
         }
     }
 }
@@ -49,7 +97,7 @@ impl Drop for Schedule {
 struct Clockwork {
     web: Arc<Web>,
     started: bool,
-    told: BTreeMap<&'static str, String>,
+    troubles: Troubles,
     upkeep: Option<NaiveDateTime>,
     layers: Option<NaiveDateTime>,
     files: Option<SystemTime>,
@@ -58,34 +106,21 @@ struct Clockwork {
 impl Clockwork {
     fn new(web: Arc<Web>) -> Self {
         let files = newest(&web.app.settings.app);
-        Self { web, started: false, told: BTreeMap::new(), upkeep: None, layers: None, files }
+        Self { web, started: false, troubles: Troubles::default(), upkeep: None, layers: None, files }
     }
 
     fn app(&self) -> &App {
         &self.web.app
     }
 
-    fn run(&mut self, stopped: &Receiver<()>) {
-        loop {
-            self.turn();
-            match stopped.recv_timeout(TICK) {
-                Err(RecvTimeoutError::Timeout) => {}
-                _ => return self.app().record_waiting(),
-            }
-        }
-    }
-
     fn turn(&mut self) {
-        let looked = self.app().follow();
-        self.tell("what other nodes did is not known", looked);
         // A node that leaves, or runs a model that is no longer in force, leaves the work to others.
         if self.app().may_work().is_ok() {
             let done = self.events();
-            self.tell("scheduled events wait", done);
+            self.troubles.tell(&self.web.app, "scheduled events wait", done);
             let delivered = self.app().deliver().map(drop);
-            self.tell("mail waits", delivered);
+            self.troubles.tell(&self.web.app, "mail waits", delivered);
         }
-        self.app().record_waiting();
         let now = self.app().clock.now();
         if self.upkeep.is_none_or(|at| (now - at).num_seconds() >= UPKEEP_SECONDS) && self.app().upkeep().is_ok() {
             self.upkeep = Some(now);
@@ -111,18 +146,6 @@ impl Clockwork {
             Err(refusal) => (Level::Error, format!("the layers could not be compared: {refusal}")),
         };
         self.app().logs.write("portcullis.layers", level, &text, None);
-    }
-
-    /// A trouble that lasts is told once.
-    fn tell(&mut self, what: &'static str, done: Result<(), Refusal>) {
-        let Err(refusal) = done else {
-            self.told.remove(what);
-            return;
-        };
-        let text = format!("{what}: {refusal}");
-        if self.told.insert(what, text.clone()).is_none_or(|before| before != text) {
-            self.app().logs.write("portcullis.schedule", Level::Warning, &text, None);
-        }
     }
 
     fn events(&mut self) -> Result<(), Refusal> {
@@ -174,11 +197,14 @@ impl Clockwork {
             Ok(live) => live,
             Err(error) => return self.log(&error.to_string()),
         };
+        // Between the note of the new model and its taking effect here, this node is not one that runs an old one.
+        let still = app.hold_still();
         if let Err(error) = store::apply(&app.db, &live.statements, &BTreeSet::new(), app.clock.now()) {
             self.log(&format!("the database cannot follow the changed model: {error}"));
             return;
         }
         app.replace(live);
+        drop(still);
         if let Err(refusal) = app.follow() {
             self.log(&refusal.to_string());
         }

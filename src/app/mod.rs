@@ -73,6 +73,8 @@ pub struct App {
     registrations: meter::Meter,
     waiting: recording::Waiting,
     post: duty::Post,
+    /// Held while it is looked what other nodes did.
+    following: Mutex<()>,
     /// Held while the trail is walked.
     verifying: Mutex<()>,
 }
@@ -106,6 +108,7 @@ impl App {
             registrations: meter::Meter::default(),
             waiting: recording::Waiting::default(),
             post: duty::Post::new(hold),
+            following: Mutex::new(()),
             verifying: Mutex::new(()),
         }
     }

@@ -12,7 +12,7 @@ use crate::db::Conn;
 use crate::domain::{Name, ObjectId, Value};
 use crate::flow::{self, Budget, Effects, FlowContext, RegistrationRequest};
 use crate::identity::password::{ChoiceError, Password, PasswordProblem};
-use crate::identity::{AccountId, Actor, Attempt, Device, Identity, LinkError, Purpose, Registration, SessionToken};
+use crate::identity::{AccountId, Actor, Attempt, Device, Identity, LinkError, Purpose, Registration, SessionToken, SignInError};
 use crate::mail::{Letter, MailError, Mailer};
 use crate::store::{Caller, Store};
 use crate::workspace::{Exported, Workspace};
@@ -134,6 +134,16 @@ impl From<Refusal> for LinkRefusal {
     }
 }
 
+/// The password is chosen already, so it would not be true that nothing was changed.
+fn not_signed_in(error: SignInError) -> LinkRefusal {
+    LinkRefusal::Other(match error {
+        SignInError::Db(error) if error.is_passing() => Refusal::Unsettled(error.to_string()),
+        SignInError::Busy => Refusal::TooFast(Duration::from_secs(5)),
+        SignInError::Throttled { retry_after } => Refusal::TooFast(retry_after),
+        other => Refusal::Fault(other.to_string()),
+    })
+}
+
 impl App {
     pub(super) fn front_door<'a>(&'a self, live: &'a Live, ask: &'a Ask) -> FrontDoor<'a> {
         FrontDoor {
@@ -203,11 +213,9 @@ impl App {
         })?;
         let attempt =
             Attempt { email: &email, password: &chosen.password, address: ask.address, request_id: Some(&ask.request_id) };
-        let proof =
-            self.identity.sign_in(&self.db, attempt).map_err(|error| LinkRefusal::Other(Refusal::Fault(error.to_string())))?;
+        let proof = self.identity.sign_in(&self.db, attempt).map_err(not_signed_in)?;
         let device = Device { address: ask.address, agent: &ask.agent };
-        let token = self.db.write(|conn| self.identity.start_session(conn, proof, device));
-        token.map_err(|error| LinkRefusal::Other(Refusal::Fault(error.to_string())))
+        self.db.write(|conn| self.identity.start_session(conn, proof, device)).map_err(not_signed_in)
     }
 
     /// The app's own flow for a new account, as a job with exactly the flow's elevation, in the same transaction.

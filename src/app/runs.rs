@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub type Runs = BTreeMap<QName, Option<NaiveDateTime>>;
 
 fn name(event: &QName) -> Value {
-    Value::text(&event.to_string())
+    Value::text(event.to_string())
 }
 
 fn moment(at: Option<NaiveDateTime>) -> Value {

@@ -14,6 +14,7 @@ use crate::domain::{Kind, QName, Value};
 use crate::flow::Effects;
 use crate::store;
 use std::collections::BTreeMap;
+use std::sync::MutexGuard;
 
 /// The root of the log nodes, as it is stored: an empty text would be no text.
 const ROOT: &str = "*";
@@ -26,8 +27,14 @@ impl App {
         Params::new(None, now, now.date())
     }
 
+    /// While this is kept, [`App::follow`] waits.
+    pub fn hold_still(&self) -> MutexGuard<'_, ()> {
+        self.following.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
     /// Learns what other nodes did.
     pub fn follow(&self) -> Result<(), Refusal> {
+        let _one_at_a_time = self.hold_still();
         let live = self.live();
         let (model, levels, letters) = self.db.read(|conn| {
             let model = store::model_in_force(conn)?;
@@ -70,7 +77,7 @@ impl App {
             let copy = copy.map_err(|error| Refusal::Fault(error.to_string()))?;
             let mut sql = Sql::new();
             sql.raw("INSERT INTO node_snapshot (name, number, content) VALUES (");
-            sql.bind(&Value::text(&published.snapshot.to_string()), &Kind::Text).raw(", 1, ");
+            sql.bind(&Value::text(published.snapshot.to_string()), &Kind::Text).raw(", 1, ");
             sql.bind(&Value::text(copy.text()), &Kind::Text);
             sql.raw(") ON CONFLICT (name) DO UPDATE SET number = node_snapshot.number + 1, content = excluded.content");
             execute(conn, &sql, &self.params())?;
@@ -101,7 +108,7 @@ impl App {
             let [Value::Text(name), Value::Integer(number)] = row.as_slice() else { continue };
             let Some(name) = QName::parse(name).filter(|name| live.snapshots.is_newer(name, *number)) else { continue };
             let mut sql = Sql::new();
-            sql.raw("SELECT content FROM node_snapshot WHERE name = ").bind(&Value::text(&name.to_string()), &Kind::Text);
+            sql.raw("SELECT content FROM node_snapshot WHERE name = ").bind(&Value::text(name.to_string()), &Kind::Text);
             let found = fetch(conn, &sql, &self.params(), &[Kind::Text])?;
             let text = found.first().and_then(|row| row.first()).and_then(Value::as_text).unwrap_or_default();
             if let Err(problem) = live.snapshots.take(&name, *number, text) {
@@ -136,7 +143,7 @@ impl App {
                 let mut sql = Sql::new();
                 sql.raw("INSERT INTO node_letter (process, address, at) VALUES (");
                 sql.bind(&Value::text(self.registrations.process()), &Kind::Text).raw(", ");
-                sql.bind(&Value::text(&address.to_string()), &Kind::Text).raw(", ");
+                sql.bind(&Value::text(address.to_string()), &Kind::Text).raw(", ");
                 sql.bind(&Value::DateTime(*at), &Kind::DateTime).raw(")");
                 execute(conn, &sql, &self.params())?;
             }

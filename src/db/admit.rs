@@ -180,5 +180,5 @@ pub(super) fn is_generated(name: &str) -> bool {
 
 /// Whether fixed text speaks of something that only the owner names, which statements name by identifiers only.
 pub(super) fn speaks_of_generated(text: &str) -> bool {
-    text.match_indices('_').filter_map(|(at, _)| text.get(at.checked_sub(1)?..)).any(|rest| is_generated(rest))
+    text.match_indices('_').filter_map(|(at, _)| text.get(at.checked_sub(1)?..)).any(is_generated)
 }

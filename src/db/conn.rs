@@ -5,7 +5,7 @@
 
 use super::admit::{Authority, Scope};
 use super::guard::Guard;
-use super::line::{Lender, Lent};
+use super::line::{Counts, Lender, Lent};
 use super::postgres::{self, PgConn};
 use super::roles::Roles;
 use super::{DbError, Purpose, Standing, sqlite};
@@ -13,7 +13,7 @@ use crate::domain::knockout::{Removable, stands};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
 use diesel::result::QueryResult;
 use diesel::sqlite::SqliteConnection;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Which SQL is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +32,8 @@ pub struct Conn {
     /// Where a reading connection gets the one that users' statements run on (SQLite).
     lender: Option<Lender>,
     lent: Option<Box<Lent>>,
+    /// What SQLite's connections of one database share.
+    counts: Option<Arc<Counts>>,
     /// Whether a transaction was begun only by half.
     stuck: bool,
 }
@@ -65,7 +67,11 @@ pub(super) enum Mode {
 
 impl Conn {
     pub(super) fn new(wire: Wire) -> Self {
-        Self { wire, authority: Authority::Owner, mode: Mode::Read, lender: None, lent: None, stuck: false }
+        Self { wire, authority: Authority::Owner, mode: Mode::Read, lender: None, lent: None, counts: None, stuck: false }
+    }
+
+    pub(super) fn counting(self, counts: Arc<Counts>) -> Self {
+        Self { counts: Some(counts), ..self }
     }
 
     /// Which SQL this connection speaks.
@@ -97,8 +103,8 @@ impl Conn {
 
     /// Runs `f` with the rights of a set and nothing more. In a read transaction only [`Purpose::Read`].
     ///
-    /// On SQLite a read transaction reads for users on a connection of their own, whose view of the data
-    /// is from the first such read on; like the system's, it does not move until the transaction ends.
+    /// On SQLite a read transaction reads for users on a connection of their own. From the first such read on
+    /// both connections see the same state of the data until the transaction ends.
     pub fn within<T, E: From<DbError>>(
         &mut self,
         standing: &Standing,
@@ -156,13 +162,27 @@ impl Conn {
         Ok(())
     }
 
+    /// Begins a read transaction on SQLite whose state of the data is that of this moment, not of its first read.
+    fn begin_now(&mut self, authority: Authority) -> Result<(), DbError> {
+        (self.mode, self.authority) = (Mode::Read, authority);
+        self.stuck = true;
+        if let Wire::Sqlite(c, guard) = &mut self.wire {
+            guard.set(Authority::Owner);
+            let begun = sqlite::begin_now(c);
+            guard.set(self.authority.clone());
+            begun?;
+        }
+        self.stuck = false;
+        Ok(())
+    }
+
     fn settle<T, E: From<DbError>>(
         &mut self,
         f: impl FnOnce(&mut Self) -> Result<T, E>,
         told: fn(DbError) -> DbError,
     ) -> Result<T, E> {
         match f(self) {
-            Ok(value) => match self.control(|conn| on!(conn, |c| commit(c))) {
+            Ok(value) => match self.commit() {
                 Ok(()) => Ok(value),
                 Err(error) => {
                     // A commit that failed for a reason that leaves the transaction open is undone;
@@ -178,6 +198,13 @@ impl Conn {
                 Err(error)
             }
         }
+    }
+
+    /// Keeps what was done. On SQLite nobody begins a pair of connections meanwhile.
+    fn commit(&mut self) -> Result<(), DbError> {
+        let counts = self.counts.clone().filter(|_| self.mode == Mode::Write);
+        let _alone = counts.as_ref().map(|counts| counts.commits.write().unwrap_or_else(PoisonError::into_inner));
+        self.control(|conn| on!(conn, |c| commit(c)))
     }
 
     /// Moves the transaction on, which no set of rights may.
@@ -233,10 +260,16 @@ impl Conn {
 
     /// The connection for users' reads that belongs to this read transaction; `None` where this one serves.
     fn user_line(&mut self) -> Result<Option<&mut Self>, DbError> {
-        let Some(lender) = &self.lender else { return Ok(None) };
+        let Some(lender) = self.lender.clone() else { return Ok(None) };
         if self.lent.is_none() {
             let mut line = lender.lend()?;
-            line.conn().begin(Mode::Read, Authority::Nobody)?;
+            let counts = self.counts.clone();
+            // INVARIANT: both see one state of the data, because what the system reads is compared with what users
+            // read. What this transaction read before was to prove who asks; it goes on from here.
+            let _still = counts.as_ref().map(|counts| counts.commits.read().unwrap_or_else(PoisonError::into_inner));
+            self.control(|conn| on!(conn, |c| rollback(c)))?;
+            self.begin_now(self.authority.clone())?;
+            line.conn().begin_now(Authority::Nobody)?;
             self.lent = Some(Box::new(line));
         }
         Ok(self.lent.as_mut().map(|line| line.conn()))

@@ -31,7 +31,7 @@ enum Held {
     /// The open file has the lock.
     File(#[allow(dead_code, reason = "kept open, never read")] File),
     /// The session has the lock. Nobody uses it; a connection is not for several threads.
-    Session(#[allow(dead_code, reason = "kept open, never used")] Mutex<PgConn>, Arc<AtomicBool>),
+    Session(#[allow(dead_code, reason = "kept open, never used")] Box<Mutex<PgConn>>, Arc<AtomicBool>),
 }
 
 impl Hold {
@@ -67,7 +67,7 @@ impl Db {
         let (mut conn, _, gone) = Target::parse(url)?.connect()?;
         conn.batch_execute(KEEPALIVE)?;
         let taken: bool = diesel::select(pg_try_advisory_lock(key(name))).get_result(&mut conn)?;
-        Ok(taken.then(|| Hold(Held::Session(Mutex::new(conn), gone))))
+        Ok(taken.then(|| Hold(Held::Session(Box::new(Mutex::new(conn)), gone))))
     }
 }
 

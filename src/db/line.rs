@@ -6,8 +6,8 @@ use super::{DbError, postgres, sqlite};
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use r2d2::ManageConnection;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 /// What the connections of a database count together.
@@ -16,6 +16,8 @@ pub(super) struct Counts {
     pub statements: AtomicU64,
     pub cached: AtomicU64,
     pub generation: AtomicU64,
+    /// Held while a writer of this process commits to SQLite, and shared while two connections begin at one state.
+    pub commits: RwLock<()>,
 }
 
 /// Where connections lead, and as whom.
@@ -48,7 +50,7 @@ impl Maker {
         Ok(match &self.source {
             Source::Sqlite(path, mode, rest) => {
                 let (wire, guard) = sqlite::open(path, *mode, counter)?;
-                let mut conn = Conn::new(Wire::Sqlite(wire, guard));
+                let mut conn = Conn::new(Wire::Sqlite(wire, guard)).counting(self.counts.clone());
                 conn.rest(rest.clone());
                 Line { conn, gone: Arc::default(), generation }
             }

@@ -111,14 +111,16 @@ impl Db {
 
     /// Whether the system tables and the roles are as this program needs them.
     pub fn is_ready(&self) -> Result<bool, DbError> {
-        let able = {
-            let conn = &mut line::take(&self.pools()?.read)?.conn;
-            match conn.roles().cloned() {
-                Some(roles) => roles::are_ready(conn, &roles)?,
-                None => true,
-            }
-        };
-        Ok(able && self.pending_migrations()?.is_empty())
+        Ok(self.has_roles()? && self.pending_migrations()?.is_empty())
+    }
+
+    /// Whether transactions can begin: PostgreSQL has the roles for them once `migrate` made them.
+    fn has_roles(&self) -> Result<bool, DbError> {
+        let conn = &mut line::take(&self.pools()?.read)?.conn;
+        match conn.roles().cloned() {
+            Some(roles) => roles::are_ready(conn, &roles),
+            None => Ok(true),
+        }
     }
 
     /// Why whom the server logs in as is mightier than a server may be, each with the cure; empty when all is well.
@@ -132,7 +134,11 @@ impl Db {
 
     /// The migrations of the system tables that have not run yet.
     pub fn pending_migrations(&self) -> Result<Vec<String>, DbError> {
-        self.read(migrate::pending)
+        if self.has_roles()? {
+            return self.read(migrate::pending);
+        }
+        // An empty database, or one of before there were roles, which only its owner reads.
+        migrate::pending(&mut line::take(&self.pools()?.read)?.conn)
     }
 
     /// What was opened.

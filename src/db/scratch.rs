@@ -91,7 +91,7 @@ mod tests {
         let url = Secret::new(cluster.database());
         let scratch = Scratch::create(&url).unwrap();
         let target = DbTarget::Postgres(scratch.url().clone());
-        assert!(!Db::open(&target, 1).unwrap().pending_migrations().unwrap().is_empty());
+        assert!(!Db::open(&target, 1).unwrap().is_ready().unwrap());
         drop(scratch);
         assert!(Db::open(&target, 1).is_err());
         assert!(Db::open(&DbTarget::Postgres(url), 1).is_ok());

@@ -52,6 +52,11 @@ pub(super) fn begin(conn: &mut SqliteConnection, mode: Mode) -> QueryResult<()> 
     AnsiTransactionManager::begin_transaction_sql(conn, sql)
 }
 
+/// Begins reading at once: without a first read the state of the data would be that of a later moment.
+pub(super) fn begin_now(conn: &mut SqliteConnection) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN; SELECT 1 FROM sqlite_master LIMIT 1")
+}
+
 /// Creates the file readable by its owner only; SQLite gives its side files the same mode.
 fn create_private(path: &Path) -> Result<(), DbError> {
     let mut options = std::fs::OpenOptions::new();

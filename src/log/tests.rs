@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::LogFormat;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tracing::subscriber::with_default;
 
@@ -247,4 +248,18 @@ fn started_twice_it_logs_panics_as_one_line() {
     assert_eq!((line["node"].as_str(), line["level"].as_str()), (Some("portcullis.panic"), Some("critical")));
     assert!(line["fields"]["place"].as_str().unwrap().contains("tests.rs"));
     assert_eq!(errors.lines().count(), 1, "{errors}");
+}
+
+#[test]
+fn levels_that_another_process_set_win_over_the_settings_and_go_with_it() {
+    let settings = config::Log { nodes: BTreeMap::from([("hr".to_owned(), Level::Error)]), ..config::Log::default() };
+    let logs = Logs::to(&settings, Clock::system(), Box::new(std::io::sink()));
+    let set = |levels: &[(&str, Option<Level>)]| {
+        logs.share(&levels.iter().map(|(node, level)| ((*node).to_owned(), *level)).collect());
+    };
+    set(&[("hr", None), ("hr.Leave", Some(Level::Trace)), ("", Some(Level::Critical)), ("not a name", Some(Level::Trace))]);
+    assert!(logs.admits("hr.Leave", Level::Trace) && !logs.admits("hr", Level::Error) && !logs.admits("x", Level::Error));
+    assert!(logs.levels().iter().all(|level| level.node != "not a name"));
+    set(&[]);
+    assert!(logs.admits("hr", Level::Error) && !logs.admits("hr.Leave", Level::Info) && logs.admits("x", Level::Info));
 }

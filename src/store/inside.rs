@@ -9,7 +9,6 @@ use super::tables::Hop;
 use crate::access::{ObjectError, Query, Rights};
 use crate::db::set_id;
 use crate::db::sql::Sql;
-use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 
 /// The object, the association and the constraint of a query, over the row `t`.
@@ -24,7 +23,7 @@ pub(super) fn condition(store: &Store<'_>, rights: &Rights, query: &Query) -> Re
         all = all.and(along(store, rights, query, entity, *object, name)?);
     }
     if let Some(inside) = &query.inside {
-        let set = stands(Removable::DatabaseEngine).then(|| set_id(&rights.key));
+        let set = (store.footing == Footing::Reader).then(|| set_id(&rights.key));
         let lower = Lower::new(&store.statements.tables, rights, &inside.variables).through(set.as_deref());
         all = all.and(lower.condition_at(&inside.condition, ROW).map_err(lowering)?);
     }
@@ -59,7 +58,7 @@ fn along(
         Some(inverse) if !owned => (inverse.owner.clone(), inverse.association.clone()),
         _ => (entity.clone(), name.clone()),
     };
-    let compiled = store.statements.compiled(rights, &owner).map_err(lowering)?.ok_or_else(refused)?;
+    let compiled = store.statements.compiled_on(rights, &owner, store.footing).map_err(lowering)?.ok_or_else(refused)?;
     let readable = compiled.readable.get(&member).ok_or_else(refused)?;
     let shows = compiled.shows(&member);
     let mut out = Sql::new();

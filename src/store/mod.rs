@@ -31,7 +31,7 @@ pub use data::SystemData;
 pub use explain::explain;
 pub use release::Compared;
 pub use statements::Statements;
-pub use sync::{Loss, Plan, Step, SyncError, apply, drift, model_in_force, plan, prepare};
+pub use sync::{Loss, Plan, Step, SyncError, apply, can_prepare, drift, model_in_force, plan, prepare};
 pub use tables::Collision;
 pub use whole::{Pulse, StoredRow};
 
@@ -50,6 +50,7 @@ use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
 use crate::model::Model;
 use chrono::NaiveDateTime;
+use statements::Footing;
 use std::collections::BTreeMap;
 use tables::Hop;
 
@@ -83,6 +84,8 @@ pub struct Store<'c> {
     conn: &'c mut Conn,
     statements: &'c Statements,
     caller: Caller,
+    /// Where questions look: at the views of the set, or only at the tables.
+    footing: Footing,
     params: Params,
     recorder: &'c Recorder,
     events: Vec<Event>,
@@ -93,7 +96,8 @@ impl<'c> Store<'c> {
     /// The objects as this caller meets them, in the transaction that the connection is in.
     pub fn new(conn: &'c mut Conn, statements: &'c Statements, caller: Caller, recorder: &'c Recorder) -> Self {
         let params = Params::new(caller.user, caller.now, caller.now.date());
-        Self { conn, statements, caller, params, recorder, events: Vec::new(), broken: false }
+        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader } else { Footing::System };
+        Self { conn, statements, caller, footing, params, recorder, events: Vec::new(), broken: false }
     }
 
     /// Records the deeds. Call it last, and commit only when it succeeded: it refuses after a write
@@ -132,11 +136,12 @@ impl<'c> Store<'c> {
     /// Asks in the name of a set of rights: through its views, and with nothing more.
     fn asked(&mut self, rights: &Rights, sql: &Sql, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, ObjectError> {
         let params = &self.params;
-        if !stands(Removable::DatabaseEngine) {
+        if self.footing != Footing::Reader {
             return fetch(self.conn, sql, params, kinds).map_err(error::wire);
         }
         let standing = self.statements.standing(rights, self.caller);
-        self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds)).map_err(error::wire)
+        let found = self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds));
+        found.map_err(|error| error::granted(|| format!("a question of {}", rights.key), error))
     }
 
     /// The connection, for other work in the same transaction.

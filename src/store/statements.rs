@@ -7,7 +7,7 @@ use super::tables::{Collision, Place, Table, Tables};
 use super::{Caller, SyncError, engine};
 use crate::access::{Authority, EntityRights, Grants, Rights};
 use crate::db::sql::{Params, Sql};
-use crate::db::{Conn, Standing, set_id};
+use crate::db::{Conn, Standing, Writes, set_id};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, QName};
 use crate::expr::{Node, Typed};
@@ -21,6 +21,8 @@ pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
     compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
+    /// What each set of rights may write, by its key.
+    writes: RwLock<HashMap<Arc<str>, Arc<Writes>>>,
     /// The keys of rights whose families are known to be prepared.
     prepared: RwLock<HashSet<Arc<str>>>,
     /// What the rules of each set of rights compare.
@@ -72,7 +74,7 @@ pub(super) struct Compiled {
     /// The members that may be read in some row.
     pub readable: BTreeMap<Name, Readable>,
     /// Whether rules count at all.
-    heeded: bool,
+    pub heeded: bool,
 }
 
 /// A member that may be read in some row.
@@ -98,8 +100,14 @@ pub(super) enum Source {
 impl Statements {
     /// Lays out the tables of a model.
     pub fn new(model: &Arc<Model>) -> Result<Self, Collision> {
-        let (compiled, prepared, known) = (RwLock::default(), RwLock::default(), Known::default());
-        Ok(Self { model: model.clone(), tables: Tables::of(model)?, compiled, prepared, known })
+        Ok(Self {
+            model: model.clone(),
+            tables: Tables::of(model)?,
+            compiled: RwLock::default(),
+            writes: RwLock::default(),
+            prepared: RwLock::default(),
+            known: Known::default(),
+        })
     }
 
     /// The model.
@@ -122,17 +130,36 @@ impl Statements {
 
     /// These rights, in the name of somebody.
     pub(super) fn standing(&self, rights: &Rights, caller: Caller) -> Standing {
-        Standing { set: set_id(&rights.key), user: caller.user, now: caller.now, writes: Arc::default() }
+        Standing { set: set_id(&rights.key), user: caller.user, now: caller.now, writes: self.writes(rights) }
+    }
+
+    fn writes(&self, rights: &Rights) -> Arc<Writes> {
+        if let Some(found) = self.writes.read().unwrap_or_else(PoisonError::into_inner).get(&rights.key) {
+            return found.clone();
+        }
+        let made = Arc::new(engine::writes(&self.tables, rights).0);
+        let mut all = self.writes.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.insert(rights.key.clone(), made.clone());
+        made
     }
 
     pub(super) fn know_prepared(&self, grants: &Grants) {
         self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(grants.rights().key.clone());
     }
 
-    /// The rules about an entity as its reader meets them; `None` when there are none.
-    pub(super) fn compiled(&self, rights: &Rights, entity: &QName) -> Lowered<Option<Arc<Compiled>>> {
-        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader } else { Footing::System };
-        self.compiled_on(rights, entity, footing)
+    /// From now on the statements of these rights are as if there were no rules: only the database knows them.
+    #[cfg(test)]
+    pub(super) fn unheed(&self, rights: &Rights) {
+        for (entity, rules) in rights.entities.iter().filter(|(entity, _)| self.tables.get(entity).is_some()) {
+            for footing in [Footing::System, Footing::Reader] {
+                let made = Compiled::new(&self.tables, rights, rules, footing).unwrap().unheeded();
+                let key = (rights.key.clone(), entity.clone(), footing, true);
+                self.compiled.write().unwrap().insert(key, Arc::new(made));
+            }
+        }
     }
 
     /// The rules about an entity on a footing; `None` when there are none.
@@ -171,7 +198,7 @@ impl Compiled {
         let table = tables.get(&of.entity.name).ok_or_else(|| LowerError::Unstored(of.entity.name.to_string()))?.clone();
         let none = BTreeMap::new();
         let set = (footing != Footing::System).then(|| set_id(&rights.key));
-        let lower = || Lower::new(tables, rights, &none).through(set.as_deref());
+        let lower = || Lower::new(tables, rights, &none).through(set.as_deref()).generated(footing.is_generated());
         let mut rules = Vec::with_capacity(of.rules.len());
         for rule in &of.rules {
             rules.push(match &rule.condition {
@@ -224,7 +251,8 @@ impl Compiled {
 
     /// The same as if there were no rules: every row, every member.
     fn unheeded(self) -> Self {
-        let all = |(name, readable)| (name, Readable { shown: Condition::Always, ..readable });
+        // What the views withhold is empty here, even where a column never is.
+        let all = |(name, readable)| (name, Readable { shown: Condition::Always, required: false, ..readable });
         Self { visible: Condition::Always, readable: self.readable.into_iter().map(all).collect(), heeded: false, ..self }
     }
 
@@ -264,7 +292,7 @@ fn readable(table: &Table, name: &Name, place: &Place, shown: Condition, value: 
     let (kind, required) = match place {
         Place::Column { kind, required, .. } => (kind.clone(), *required),
         // The value is written with the digits of the expression, so it is read with them.
-        Place::Calculated { expression, kind } if matches!(kind, Kind::Number(_)) => (expression.kind.clone(), false),
+        Place::Calculated { expression, kind: Kind::Number(_) } => (expression.kind.clone(), false),
         Place::Calculated { kind, .. } => (kind.clone(), false),
         Place::Link(_) => (table.entity.member_kind(name).unwrap_or(Kind::Empty), false),
     };

@@ -43,11 +43,14 @@ impl PublicCopy {
     }
 }
 
+/// The number of a publication, and its list.
+type Publication = (i64, Arc<Vec<Held>>);
+
 /// The published lists, each with the number of its publication.
 #[derive(Debug)]
 pub struct Snapshots {
     model: Arc<Model>,
-    lists: RwLock<BTreeMap<QName, (i64, Arc<Vec<Held>>)>>,
+    lists: RwLock<BTreeMap<QName, Publication>>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]

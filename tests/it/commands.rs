@@ -175,6 +175,31 @@ fn the_strict_server_has_no_default_account_and_makes_the_first_administrator_by
 }
 
 #[test]
+fn an_sqlite_file_is_for_one_process_at_a_time_and_may_be_looked_at_beside_it() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    assert!(portcullis(&["secret", "create", "--data", folder]).status.success());
+    let mail = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Strict::start(data.path(), mail.local_addr().unwrap().port());
+    let account = ["account", "create", "--email", "bo@people.example", "--name", "Bo", "--role", "Employee", "--data", folder];
+    let changing: [&[&str]; 3] =
+        [&["demo", "--listen", "127.0.0.1:0", "--data", folder], &["migrate", "--apply", "--data", folder], &account];
+    for command in changing {
+        let refused = portcullis(command);
+        assert!(!refused.status.success() && err(&refused).contains("another process uses"), "{command:?}: {}", err(&refused));
+    }
+    for command in [["audit", "verify"], ["migrate", "--plan"]] {
+        let looked = portcullis(&[command[0], command[1], "--data", folder]);
+        assert!(looked.status.success(), "{command:?}: {}", err(&looked));
+    }
+    assert_eq!(Actor::new(server.address).open("/sign-in").status, 200, "the one that was there is not disturbed");
+    // Killed, not stopped: the lock goes with the process.
+    drop(server);
+    let made = portcullis(&account);
+    assert!(made.status.success(), "{}", err(&made));
+}
+
+#[test]
 fn an_account_made_on_the_command_line_is_opened_by_its_link_and_unknown_roles_are_refused() {
     let data = tempfile::tempdir().unwrap();
     let folder = data.path().to_str().unwrap();

@@ -165,7 +165,7 @@ fn a_database_killed_under_load_is_told_as_503_and_service_resumes_by_itself() {
     let address = server.address();
     let forms: Vec<Form> = (0..3).map(|_| Form::open(&notes::sign_in(address, "ada"))).collect();
     let (told, stop, at) = (Told::default(), AtomicBool::new(false), Mutex::new(Some(address)));
-    let reader = notes::sign_in(address, "ada");
+    let (reader, boss) = (notes::sign_in(address, "ada"), notes::sign_in(address, "bo"));
     std::thread::scope(|scope| {
         let _stops = Stops(&stop);
         for (name, form) in forms.iter().enumerate() {
@@ -175,9 +175,17 @@ fn a_database_killed_under_load_is_told_as_503_and_service_resumes_by_itself() {
         scope.spawn(|| {
             let visitor = server.visitor();
             while !stop.load(Ordering::SeqCst) {
-                let answer = reader.get("/p/notes.All");
-                let whole = answer.status == 200 && answer.body.contains("All notes") && answer.body.contains("</html>");
-                assert!(whole || answer.status == 503, "{}: {}", answer.status, answer.body);
+                for (actor, path, shows) in [
+                    (&reader, "/p/notes.All", "All notes"),
+                    (&reader, "/account", "Ada Moss"),
+                    (&boss, "/admin/users", "Ada Moss"),
+                ] {
+                    let answer = actor.get(path);
+                    let whole = answer.status == 200 && answer.body.contains(shows) && answer.body.contains("</html>");
+                    assert!(whole || answer.status == 503, "{path} {}: {}", answer.status, answer.body);
+                }
+                let (_, status) = server.password_sign_in("ada@notes.example", "not the password");
+                assert!(matches!(status, 422 | 429 | 503), "{status}");
                 assert_eq!(visitor.get("/p/notes.Board").status, 200, "visitors notice nothing");
             }
         });

@@ -1,6 +1,8 @@
 //! The wire, on both databases.
 
+mod attacks;
 mod guard;
+mod literal;
 mod roles;
 mod speed;
 mod standing;

@@ -200,7 +200,8 @@ impl Checks<'_> {
         let none = BTreeMap::new();
         match default.flatten() {
             Some(expression) => {
-                let lower = Lower::new(&self.statements.tables, &self.set.rights, &none).through(Some(&self.set.id));
+                let lower =
+                    Lower::new(&self.statements.tables, &self.set.rights, &none).through(Some(&self.set.id)).generated(true);
                 match lower.value_as(expression, kind, NEW) {
                     Ok(value) => Ok(Some(value)),
                     Err(LowerError::Beyond(_)) => Ok(None),

@@ -34,17 +34,19 @@ struct Script {
 /// What has to be done about generated objects.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Preparation {
+    /// Whether all that was generated before goes.
+    anew: bool,
     drops: Vec<Step>,
     makes: Vec<Script>,
 }
 
 impl Preparation {
     pub(in crate::store) fn is_empty(&self) -> bool {
-        self.drops.is_empty() && self.makes.is_empty()
+        !self.anew && self.makes.is_empty()
     }
     /// Whether sets are missing only, and none is of another model.
     pub(in crate::store) fn only_adds(&self) -> bool {
-        self.drops.is_empty()
+        !self.anew
     }
     /// What goes, before tables change.
     pub(in crate::store) fn before(&self) -> impl Iterator<Item = &Step> {
@@ -122,7 +124,7 @@ pub(in crate::store) fn plan(
     let anew = stale || (tables_change && !notes.is_empty()) || !drift(&notes, &there).is_empty();
     let drops = if anew { remove::all(&there) } else { Vec::new() };
     let makes = wanted.into_values().filter(|script| anew || !notes.contains_key(&*script.id)).collect();
-    Ok(Preparation { drops, makes })
+    Ok(Preparation { anew, drops, makes })
 }
 
 /// How what is there differs from what was noted when it was made.
@@ -153,7 +155,7 @@ fn drift(notes: &BTreeMap<String, Note>, there: &BTreeMap<String, Made>) -> Vec<
 
 /// Drops what goes. Call it before tables change.
 pub(in crate::store) fn drop_objects(conn: &mut Conn, done: &Preparation, params: &Params) -> Result<(), DbError> {
-    if done.drops.is_empty() {
+    if !done.anew {
         return Ok(());
     }
     run(conn, done.before())?;
@@ -217,8 +219,12 @@ fn noted(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Note>, Syn
 /// Takes everything away that was generated, as other hands could.
 #[cfg(test)]
 pub(in crate::store) fn strip(conn: &mut Conn) -> Result<(), DbError> {
-    let never = chrono::NaiveDateTime::default();
-    let params = Params::new(None, never, never.date());
-    let there = catalogue::there(conn, &params)?;
+    let there = catalogue::there(conn, &nobody())?;
     run(conn, remove::all(&there).iter())
+}
+
+#[cfg(test)]
+fn nobody() -> Params {
+    let never = chrono::NaiveDateTime::default();
+    Params::new(None, never, never.date())
 }

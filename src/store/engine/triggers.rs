@@ -2,6 +2,7 @@
 
 use super::Set;
 use super::checks::{Check, Checks, When, of_links};
+use super::writes::writes;
 use crate::db::Roles;
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, Value};
@@ -18,7 +19,7 @@ impl Set {
         let mut steps = Vec::new();
         let mut all = self.checks(statements)?;
         if roles.is_none() {
-            self.writes(statements).1.refuse(&mut all);
+            writes(&statements.tables, &self.rights).1.refuse(&mut all);
         }
         for (table, checks) in all {
             let mut by_moment: BTreeMap<When, Vec<Check>> = BTreeMap::new();

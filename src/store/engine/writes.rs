@@ -6,13 +6,12 @@
 
 use super::Set;
 use super::checks::{Check, When};
-use crate::access::EntityRights;
+use crate::access::{EntityRights, Rights};
 use crate::db::sql::Sql;
 use crate::db::{TableWrites, Writes};
 use crate::domain::{Name, QName};
 use crate::model::OnDelete;
-use crate::store::statements::Statements;
-use crate::store::tables::{OWNER, Place, TARGET, Table};
+use crate::store::tables::{OWNER, Place, TARGET, Table, Tables};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a set may do with rows of an entity at all.
@@ -69,21 +68,21 @@ impl Set {
         });
         columns.map(|(_, column, _)| column.clone()).chain([Name::new("version")]).collect()
     }
+}
 
-    /// What the guard is told, and what of it follows from foreign keys only.
-    pub(in crate::store) fn writes(&self, statements: &Statements) -> (Writes, Implied) {
-        let mut reach = Reach { statements, writes: BTreeMap::new(), deleted: BTreeSet::new(), implied: Implied::default() };
-        for (entity, of) in &self.rights.entities {
-            let Some(table) = statements.tables.get(entity).filter(|table| !table.entity.system) else { continue };
+/// What the guard is told of these rights, and what of it follows from foreign keys only.
+pub(in crate::store) fn writes(tables: &Tables, rights: &Rights) -> (Writes, Implied) {
+    let mut reach = Reach { tables, writes: BTreeMap::new(), deleted: BTreeSet::new(), implied: Implied::default() };
+    let stored = |entity: &QName| tables.get(entity).filter(|table| !table.entity.system);
+    for (entity, of) in &rights.entities {
+        if let Some(table) = stored(entity) {
             reach.direct(of, table);
         }
-        for (entity, of) in &self.rights.entities {
-            if Self::deeds(of).delete && statements.tables.get(entity).is_some_and(|table| !table.entity.system) {
-                reach.follow(entity);
-            }
-        }
-        reach.finish()
     }
+    for (entity, _) in rights.entities.iter().filter(|(entity, of)| Set::deeds(of).delete && stored(entity).is_some()) {
+        reach.follow(entity);
+    }
+    (Writes(reach.writes), reach.implied)
 }
 
 fn is_stamp(table: &Table, member: &Name) -> bool {
@@ -92,7 +91,7 @@ fn is_stamp(table: &Table, member: &Name) -> bool {
 }
 
 struct Reach<'a> {
-    statements: &'a Statements,
+    tables: &'a Tables,
     writes: BTreeMap<String, TableWrites>,
     deleted: BTreeSet<QName>,
     implied: Implied,
@@ -127,9 +126,9 @@ impl Reach<'_> {
 
     /// What SQLite compares when a row of the table comes or goes: keys of both ends of each reference.
     fn look_around(&mut self, table: &Table) {
-        let statements = self.statements;
+        let tables = self.tables;
         for association in table.entity.associations.values() {
-            if let Some(target) = statements.tables.get(&association.target) {
+            if let Some(target) = tables.get(&association.target) {
                 self.table(&target.name);
             }
             if let Some(Place::Column { column, .. }) = table.members.get(&association.name) {
@@ -137,7 +136,7 @@ impl Reach<'_> {
                 self.table(&table.name).keys.insert(column);
             }
         }
-        for (owner, association) in statements.tables.pointing_at(&table.entity.name) {
+        for (owner, association) in tables.pointing_at(&table.entity.name) {
             match owner.members.get(&association.name) {
                 Some(Place::Column { column, .. }) => {
                     let column = column.to_string();
@@ -154,15 +153,15 @@ impl Reach<'_> {
         if !self.deleted.insert(entity.clone()) {
             return;
         }
-        let statements = self.statements;
-        let Some(table) = statements.tables.get(entity) else { return };
+        let tables = self.tables;
+        let Some(table) = tables.get(entity) else { return };
         self.look_around(table);
         for place in table.members.values() {
             if let Place::Link(link) = place {
                 self.goes(&link.table);
             }
         }
-        for (owner, association) in statements.tables.pointing_at(entity) {
+        for (owner, association) in tables.pointing_at(entity) {
             match (owner.members.get(&association.name), association.on_delete) {
                 (Some(Place::Link(link)), _) => self.goes(&link.table),
                 (Some(Place::Column { .. }), OnDelete::Cascade) => {
@@ -184,9 +183,5 @@ impl Reach<'_> {
         if !std::mem::replace(&mut self.table(table).delete, true) {
             self.implied.deletes.insert(table.clone());
         }
-    }
-
-    fn finish(self) -> (Writes, Implied) {
-        (Writes(self.writes), self.implied)
     }
 }

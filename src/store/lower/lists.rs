@@ -100,7 +100,7 @@ impl Lower<'_> {
         let Some(Place::Column { column, .. }) = table.members.get(parent) else {
             return Err(LowerError::Unstored(format!("{entity}.{parent}")));
         };
-        let (below, c) = (self.alias(), self.alias());
+        let (below, c) = (self.walk(), self.alias());
         let mut tree = Sql::new();
         tree.raw("WITH RECURSIVE ").ident(&below).raw("(id) AS (");
         if matches!(roots.kind, Kind::List(_)) {

@@ -52,6 +52,8 @@ pub(super) struct Lower<'a> {
     variables: &'a BTreeMap<Name, Value>,
     /// The set of rights whose witness views stand for the tables that paths lead to.
     set: Option<&'a str>,
+    /// Whether the text becomes an object of that set.
+    generated: bool,
     aliases: Cell<u32>,
     size: Cell<u32>,
 }
@@ -65,12 +67,27 @@ pub(super) struct Scope<'s> {
 
 impl<'a> Lower<'a> {
     pub(super) fn new(tables: &'a Tables, rights: &'a Rights, variables: &'a BTreeMap<Name, Value>) -> Self {
-        Self { tables, rights, variables, set: None, aliases: Cell::new(0), size: Cell::new(0) }
+        Self { tables, rights, variables, set: None, generated: false, aliases: Cell::new(0), size: Cell::new(0) }
     }
 
     /// The same, but whatever a path leads to is read through the witness views of a set of rights.
     pub(super) fn through(self, set: Option<&'a str>) -> Self {
         Self { set, ..self }
+    }
+
+    /// The same, for the text of an object that the owner makes.
+    pub(super) fn generated(self, generated: bool) -> Self {
+        Self { generated, ..self }
+    }
+
+    /// A name for a walk down a tree. Where other sets' triggers come along SQLite's guard is told what is read inside
+    /// a walk by the walk's own name, so in what the owner makes it bears that of the set; in a statement it never may.
+    fn walk(&self) -> Name {
+        let alias = Name::from(self.alias());
+        match self.set.filter(|_| self.generated) {
+            Some(set) => names::witness(set, &alias),
+            None => alias,
+        }
     }
 
     /// What stands after FROM for a table that a path leads to.

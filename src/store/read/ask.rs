@@ -27,7 +27,7 @@ pub(in crate::store) fn view(
 
 /// The objects a flow gets: every member that it may read; many-to-many ones only if asked for.
 pub(in crate::store) fn load(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Vec<LoadedObject>, ObjectError> {
-    let frame = Frame::new(store.statements, rights, &query.entity)?;
+    let frame = Frame::new(store, rights, &query.entity)?;
     let first = frame.sources.first().ok_or_else(|| fault("a source is missing"))?;
     let asked = |name: &Name| query.paths.iter().any(|path| path.as_slice() == std::slice::from_ref(name));
     let wanted = first.compiled.readable.iter().filter(|(name, r)| !matches!(r.value, Source::Link(_)) || asked(name));
@@ -50,7 +50,7 @@ pub(in crate::store) fn figure(
     query: &Query,
     sum: Option<&Name>,
 ) -> Result<Cell, ObjectError> {
-    let mut frame = Frame::new(store.statements, rights, &query.entity)?;
+    let mut frame = Frame::new(store, rights, &query.entity)?;
     let mut out = Sql::new();
     let kind = match sum {
         None => {
@@ -90,7 +90,7 @@ pub(in crate::store) fn compose<'a>(
     query: &Query,
     paths: &[Path],
 ) -> Result<Question<'a>, ObjectError> {
-    let mut frame = Frame::new(store.statements, rights, &query.entity)?;
+    let mut frame = Frame::new(store, rights, &query.entity)?;
     let ends = paths.iter().map(|path| frame.locate(path, true)).collect::<Result<Vec<_>, _>>()?;
     let outside = outside::conditions(&mut frame, query)?;
     let order = outside::order(&mut frame, &query.sort)?;
@@ -187,7 +187,7 @@ fn fill(
 }
 
 fn total(store: &mut Store<'_>, rights: &Rights, query: &Query, cap: u32) -> Result<Total, ObjectError> {
-    let mut frame = Frame::new(store.statements, rights, &query.entity)?;
+    let mut frame = Frame::new(store, rights, &query.entity)?;
     let outside = outside::conditions(&mut frame, query)?;
     let mut out = Sql::new();
     out.raw("SELECT count(*) FROM (SELECT 1 FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);

@@ -5,9 +5,10 @@ use crate::access::{ObjectError, Rights};
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, QName, Value};
 use crate::model::Path;
+use crate::store::Store;
 use crate::store::error::{fault, lowering};
 use crate::store::lower::Condition;
-use crate::store::statements::{Compiled, ROW, Readable, Source, Statements};
+use crate::store::statements::{Compiled, Footing, ROW, Readable, Source, Statements};
 use crate::store::tables::Hop;
 use indexmap::IndexSet;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 /// Derived tables in reach of a question; the first is that of the entity asked for.
 pub(super) struct Frame<'a> {
     pub statements: &'a Statements,
+    pub footing: Footing,
     pub rights: &'a Rights,
     pub sources: Vec<Joined>,
 }
@@ -51,10 +53,11 @@ pub(super) enum End {
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn new(statements: &'a Statements, rights: &'a Rights, entity: &QName) -> Result<Self, ObjectError> {
-        let compiled = statements.compiled(rights, entity).map_err(lowering)?;
+    pub(super) fn new(store: &Store<'a>, rights: &'a Rights, entity: &QName) -> Result<Self, ObjectError> {
+        let (statements, footing) = (store.statements, store.footing);
+        let compiled = statements.compiled_on(rights, entity, footing).map_err(lowering)?;
         let compiled = compiled.ok_or_else(|| not_there(rights, entity, "*"))?;
-        Ok(Self { statements, rights, sources: vec![Joined::new(compiled, "o".into(), None)] })
+        Ok(Self { statements, footing, rights, sources: vec![Joined::new(compiled, "o".into(), None)] })
     }
 
     fn source(&self, at: usize) -> Result<&Joined, ObjectError> {
@@ -107,7 +110,9 @@ impl<'a> Frame<'a> {
             }
             _ => return Err(not_there(self.rights, &entity, name)),
         };
-        let Some(compiled) = self.statements.compiled(self.rights, &target).map_err(lowering)? else { return Ok(None) };
+        let Some(compiled) = self.statements.compiled_on(self.rights, &target, self.footing).map_err(lowering)? else {
+            return Ok(None);
+        };
         if compiled.readable.is_empty() {
             return Ok(None);
         }

@@ -6,7 +6,7 @@
 use super::values::{At, Values};
 use crate::access::{ObjectError, Rights};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
+use crate::expr::{Data, Environment, EvalError, Typed, evaluate, settle};
 use crate::store::Caller;
 use crate::store::tables::Hop;
 use std::collections::BTreeMap;
@@ -35,6 +35,9 @@ pub(super) enum Reach {
 /// The rules that let a member be read; `None` when one of them is without a condition.
 type Granting = Option<Arc<[usize]>>;
 
+/// A condition with what does not depend on the row, and the values of its variables.
+type Settled = (Typed, BTreeMap<Name, Value>);
+
 /// Decides for one reader.
 pub(super) struct Reader<'a> {
     pub values: Values<'a>,
@@ -42,11 +45,13 @@ pub(super) struct Reader<'a> {
     caller: Caller,
     /// Member → the rules that let it be read.
     granting: Vec<(At, Name, Granting)>,
+    /// Rules as they are for this caller.
+    settled: Vec<(At, usize, Arc<Settled>)>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(values: Values<'a>, rights: &'a Rights, caller: Caller) -> Self {
-        Self { values, rights, caller, granting: Vec::new() }
+        Self { values, rights, caller, granting: Vec::new(), settled: Vec::new() }
     }
 
     pub(super) fn place(&mut self, entity: &QName) -> Decided<At> {
@@ -129,10 +134,32 @@ impl<'a> Reader<'a> {
         let Some(rule) = rule else { return Ok(false) };
         let holds = match &rule.condition {
             None => true,
-            Some(condition) => self.compute(condition, id, &BTreeMap::new())?.holds(),
+            Some(condition) => {
+                let settled = self.settled(at, number, condition)?;
+                self.compute(&settled.0, id, &settled.1)?.holds()
+            }
         };
         self.values.note(at, id, number, holds);
         Ok(holds)
+    }
+
+    /// A rule with everything settled that is the same for every row: what the caller leads to.
+    fn settled(&mut self, at: At, number: usize, condition: &Typed) -> Decided<Arc<Settled>> {
+        if let Some((_, _, known)) = self.settled.iter().find(|(of, rule, _)| *of == at && *rule == number) {
+            return Ok(known.clone());
+        }
+        let none = BTreeMap::new();
+        let environment =
+            Environment { this: None, user: self.caller.user, roles: &self.rights.roles, now: self.caller.now, variables: &none };
+        let made = match settle(condition, &mut |part| evaluate(part, &environment, &mut self.values)) {
+            Ok(made) => made,
+            Err(_) if self.values.missing => return Err(Stop::Missing),
+            // A part that cannot be computed may not be needed: it is asked for row by row.
+            Err(_) => (condition.clone(), BTreeMap::new()),
+        };
+        let made = Arc::new(made);
+        self.settled.push((at, number, made.clone()));
+        Ok(made)
     }
 
     /// Follows the steps before the last one: each reference shown, each row on the way visible.

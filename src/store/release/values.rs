@@ -4,7 +4,7 @@
 //! then all that is missing is read at once, one statement for each table, and the evaluation is
 //! tried again. So a page costs as many statements as its rules have hops, however many rows it has.
 
-use super::held::{By, Held, List, column};
+use super::held::{By, ById, Held, List, column};
 use super::inputs::Inputs;
 use super::raw::{Keys, linked, raw};
 use crate::access::{EntityRights, ObjectError, Rights};
@@ -14,7 +14,6 @@ use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::{Data, EvalError};
 use crate::store::error::fault;
 use crate::store::tables::{Hop, Table, Tables};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Everything that was read to decide one answer.
@@ -47,7 +46,7 @@ impl<'a> Values<'a> {
         let table = self.tables.get(entity)?.clone();
         let rights = self.rights.entities.get(entity).cloned();
         let columns = self.inputs.members(entity).filter_map(|name| column(&table, name)).collect();
-        self.held.push(Held { table, rights, columns, rows: HashMap::new(), lists: Vec::new(), wanted: Vec::new() });
+        self.held.push(Held { table, rights, columns, rows: ById::default(), lists: Vec::new(), wanted: Vec::new() });
         Some(self.held.len() - 1)
     }
 
@@ -122,7 +121,7 @@ impl<'a> Values<'a> {
     pub(super) fn peek(&self, at: At, id: ObjectId, name: &str) -> Option<&Value> {
         let held = self.held.get(at)?;
         let column = held.columns.iter().position(|column| column.member.as_str() == name)?;
-        held.rows.get(&id)?.as_ref()?.values.get(column)
+        held.rows.get(&id)?.as_ref()?.value(column)
     }
 
     /// The objects along an association (own or inverse name).
@@ -154,7 +153,7 @@ impl<'a> Values<'a> {
             }
             Hop::Column(_) => return Err(no_list()),
         };
-        held.lists.push(List { name: name.clone(), by, of: HashMap::new(), wanted: Vec::new() });
+        held.lists.push(List { name: name.clone(), by, of: ById::default(), wanted: Vec::new() });
         Ok(held.lists.len() - 1)
     }
 
@@ -200,8 +199,10 @@ impl<'a> Values<'a> {
             if ids.is_empty() {
                 continue;
             }
-            let pairs = match list.by.clone() {
-                By::Link(link) => linked(conn, params, &link, &ids)?,
+            let pairs: Vec<(ObjectId, ObjectId)> = match list.by.clone() {
+                By::Link(link) => {
+                    linked(conn, params, &link, &ids)?.iter().filter_map(|row| pair(row.first(), row.last())).collect()
+                }
                 By::Column { owner, member, column } => {
                     let owner = self.place(&owner).ok_or_else(|| fault("an entity is missing"))?;
                     self.want_member(owner, &member);
@@ -211,9 +212,7 @@ impl<'a> Values<'a> {
             let Some(list) = self.held.get_mut(at).and_then(|held| held.lists.get_mut(place)) else { continue };
             ids.iter().for_each(|id| drop(list.of.insert(*id, Vec::new())));
             for pair in pairs {
-                if let [Value::Object(from), Value::Object(to), ..] = pair.as_slice() {
-                    list.of.entry(*from).or_default().push(*to);
-                }
+                list.of.entry(pair.0).or_default().push(pair.1);
             }
             list.of.values_mut().for_each(|list| list.sort_unstable());
         }
@@ -228,14 +227,18 @@ impl<'a> Values<'a> {
         conn: &mut Conn,
         params: &Params,
         ids: &[ObjectId],
-    ) -> Result<Vec<Vec<Value>>, ObjectError> {
+    ) -> Result<Vec<(ObjectId, ObjectId)>, ObjectError> {
         let held = self.held.get_mut(owner).ok_or_else(|| fault("an entity is missing"))?;
         let found = raw(conn, params, &held.table, &held.columns, &Keys::Referring(column), ids)?;
-        for row in &found {
-            held.keep(row.clone());
-        }
-        Ok(found)
+        let pairs = found.iter().filter_map(|row| pair(row.last(), row.first())).collect();
+        found.into_iter().for_each(|row| held.keep(row));
+        Ok(pairs)
     }
+}
+
+/// Two keys.
+fn pair(from: Option<&Value>, to: Option<&Value>) -> Option<(ObjectId, ObjectId)> {
+    Some((from?.as_object()?, to?.as_object()?))
 }
 
 impl Data for Values<'_> {
@@ -244,7 +247,7 @@ impl Data for Values<'_> {
         let held = self.held.get_mut(at).ok_or_else(missing)?;
         if let Some(column) = held.columns.iter().position(|column| column.member == *name) {
             return match held.rows.get(&object) {
-                Some(row) => Ok(row.as_ref().and_then(|row| row.values.get(column)).cloned().unwrap_or(Value::Empty)),
+                Some(row) => Ok(row.as_ref().and_then(|row| row.value(column)).cloned().unwrap_or(Value::Empty)),
                 None => {
                     held.wanted.push(object);
                     self.missing = true;

@@ -6,6 +6,7 @@ use crate::db::Dialect;
 use crate::domain::{Kind, Name, Value};
 use crate::expr::{Scope, check_condition};
 use crate::store::lower::{Lower, LowerError};
+use crate::store::statements::Footing;
 use crate::store::tables::Tables;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,7 +85,8 @@ fn a_rule_inside_another_one_neither_widens_the_rows_nor_masks_the_members_of_th
         let model = domain(rules);
         let grants = Grants::compile(&model, &BTreeSet::from([Name::new("Employee")]), true);
         let rights = crate::access::Authority::rights(&grants).clone();
-        let made = crate::store::Statements::new(&model).unwrap().compiled(&rights, &hr("Employee")).unwrap().unwrap();
+        let statements = crate::store::Statements::new(&model).unwrap();
+        let made = statements.compiled_on(&rights, &hr("Employee"), Footing::Reader).unwrap().unwrap();
         let text = |condition: &crate::store::lower::Condition| condition.sql().text(Dialect::Sqlite);
         let members = ["name", "salary"].map(|name| made.readable.get(name).map_or("none".into(), |r| text(&r.shown)));
         (text(&made.visible), members)

@@ -1,10 +1,12 @@
 //! The store, on both databases.
 
 mod agree;
+mod alone;
 mod apps;
 mod explain;
 mod fixture;
 mod golden;
+mod prepared;
 mod reader;
 mod release;
 mod schema;

@@ -108,7 +108,7 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 let before = statements();
                 let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() });
                 let nothing = |conn: &mut Conn| {
-                    (0..wanted).try_for_each(|_| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(())))
+                    (0..asked).try_for_each(|_| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(())))
                 };
                 db.read(nothing).unwrap();
                 let around = statements() - before;

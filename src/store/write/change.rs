@@ -1,10 +1,15 @@
 //! Changing.
 
-use super::{Values, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, values, writable};
+use super::hand::Hand;
+use super::{
+    Values, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, still, values, writable,
+};
 use crate::access::{Change, Permit, WriteError};
 use crate::audit::EventKind;
+use crate::db::sql::execute;
 use crate::domain::ObjectId;
 use crate::store::Store;
+use crate::store::error::disagreement;
 use crate::store::lower::Condition;
 use crate::store::statements::Compiled;
 
@@ -20,7 +25,7 @@ pub(in crate::store) fn change(
     writable(&compiled, given)?;
     let rules = granting(&compiled, given);
     let before = before(store, &compiled, permit, object, version, &rules)?;
-    let given = values::normal(&entity, given.clone());
+    let (given_members, given) = (given.clone(), values::normal(&entity, given.clone()));
     let differing: Values = given.into_iter().filter(|(name, value)| before.values.get(name) != Some(value)).collect();
     if differing.is_empty() {
         return Ok(());
@@ -35,13 +40,21 @@ pub(in crate::store) fn change(
     let stamps = row::stamps(store, &entity, false);
     let mut written = differing;
     written.extend(stamps);
-    let still = rules.iter().cloned().fold(Condition::Always, Condition::and);
-    let done = row::update(store, &compiled.table, object, before.version, &still, &written);
-    if !done.map_err(|error| feedback::about(Err(error), object).err().unwrap_or(WriteError::Stale))? {
-        return Err(WriteError::Stale);
-    }
-    row::write_links(store, &compiled.table, object, &before.values, &written)?;
-    feedback::about(settle(store, rights, &compiled, object, rules), object)?;
+    let table = &compiled.table;
+    let still = still(store, rights, &compiled, object, |compiled| {
+        granting(compiled, &given_members).into_iter().fold(Condition::Always, Condition::and)
+    })?;
+    let sql = row::change(table, object, before.version, &still, &written);
+    let write = |store: &mut Store<'_>, hand: Hand<'_>| {
+        let touched = store.deed(hand, |conn, params| execute(conn, &sql, params));
+        // The row is held since it was read, so it is still the one that was tested.
+        if touched.map_err(|error| feedback::of_write(error, table, Some(object)))? != 1 {
+            return Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into());
+        }
+        row::write_links(store, hand, table, object, &before.values, &written)
+    };
+    let settle = |store: &mut Store<'_>, _: &()| settle(store, rights, &compiled, object, rules.clone());
+    feedback::about(store.held(rights, write, settle), object)?;
     let old = before.values.into_iter().filter(|(name, _)| written.contains_key(name)).collect();
     note(store, EventKind::Changed, &entity.name, object, &old, &written);
     Ok(())

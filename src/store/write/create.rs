@@ -1,5 +1,6 @@
 //! Creating.
 
+use super::hand::Hand;
 use super::{Values, compiled, granting, note, references, row, settle, values, writable};
 use crate::access::{Create, ObjectError, Permit, Rights, WriteError};
 use crate::audit::EventKind;
@@ -24,11 +25,15 @@ pub(in crate::store) fn create(store: &mut Store<'_>, permit: &Permit<Create>, g
     }
     references(store, permit.rights(), &compiled, given, None)?;
     kept(store, &entity, &mut all)?;
-    let id = row::insert(store, &compiled.table, &all)?;
-    row::write_links(store, &compiled.table, id, &BTreeMap::new(), &all)?;
     let mut rules = granting(&compiled, given);
     rules.push(compiled.any(permit.rules()));
-    settle(store, permit.rights(), &compiled, id, rules)?;
+    let write = |store: &mut Store<'_>, hand: Hand<'_>| {
+        let id = row::insert(store, hand, &compiled.table, &all)?;
+        row::write_links(store, hand, &compiled.table, id, &BTreeMap::new(), &all)?;
+        Ok(id)
+    };
+    let settle = |store: &mut Store<'_>, id: &ObjectId| settle(store, permit.rights(), &compiled, *id, rules.clone());
+    let id = store.held(permit.rights(), write, settle)?;
     note(store, EventKind::Created, &entity.name, id, &BTreeMap::new(), &all);
     Ok(id)
 }

@@ -1,17 +1,18 @@
 //! Deleting, with what the associations that point here say about it.
 
+use super::hand::Hand;
 use super::row::{self, bound};
-use super::{Values, compiled, note, refused, refused_openly};
-use crate::access::{Delete, ObjectError, Permit, WriteError};
+use super::{Values, compiled, note, refused, refused_openly, still};
+use crate::access::{Delete, ObjectError, Permit, Rights, WriteError};
 use crate::audit::EventKind;
 use crate::db::DbError;
 use crate::db::sql::{Sql, execute, fetch};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::model::OnDelete;
 use crate::store::Store;
-use crate::store::error::{fault, wire};
+use crate::store::error::{disagreement, fault, granted, wire};
 use crate::store::lower::Condition;
-use crate::store::tables::{Place, Table};
+use crate::store::tables::{OWNER, Place, TARGET, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -37,7 +38,15 @@ pub(in crate::store) fn delete(
     if version.is_some_and(|known| known != found.version) {
         return Err(WriteError::Stale);
     }
-    Removal { store, seen: BTreeSet::new() }.remove(&compiled.table, object, found.values, &granted)
+    let still = still(store, permit.rights(), &compiled, object, |compiled| compiled.any(permit.rules()))?;
+    let asked = Asked { rights: permit.rights(), still };
+    Removal { store, seen: BTreeSet::new() }.remove(&compiled.table, object, found.values, Some(&asked))
+}
+
+/// In whose name the object itself goes, and what must still hold of it. What goes with it, goes by the model.
+struct Asked<'a> {
+    rights: &'a Rights,
+    still: Condition,
 }
 
 struct Removal<'r, 'c> {
@@ -46,7 +55,13 @@ struct Removal<'r, 'c> {
 }
 
 impl Removal<'_, '_> {
-    fn remove(&mut self, table: &Arc<Table>, object: ObjectId, values: Values, condition: &Condition) -> Result<(), WriteError> {
+    fn remove(
+        &mut self,
+        table: &Arc<Table>,
+        object: ObjectId,
+        values: Values,
+        asked: Option<&Asked<'_>>,
+    ) -> Result<(), WriteError> {
         let name = &table.entity.name;
         if !self.seen.insert((name.clone(), object)) {
             return Ok(());
@@ -56,17 +71,42 @@ impl Removal<'_, '_> {
         }
         // The row is held since it was read, so it is still the one that was tested.
         self.loosen(name, object)?;
+        self.unlink(table, object)?;
         let mut sql = Sql::new();
-        sql.raw("DELETE FROM ").ident(&table.name).raw(" AS ").ident("t").raw(" WHERE ");
-        sql.append(&super::key_is(name, object)).raw(" AND ").append(&condition.sql());
-        let touched = execute(self.store.conn, &sql, &self.store.params).map_err(|error| match error {
+        sql.raw("DELETE FROM ").ident(&table.name).raw(" AS ").ident("t").raw(" WHERE ").append(&super::key_is(name, object));
+        let touched = match asked {
+            Some(asked) => {
+                sql.raw(" AND ").append(&asked.still.sql());
+                self.store.deed(Hand::Set(asked.rights), |conn, params| execute(conn, &sql, params))
+            }
+            None => self.store.deed(Hand::System, |conn, params| execute(conn, &sql, params)),
+        };
+        let touched = touched.map_err(|error| match error {
             DbError::ForeignKey(_) => WriteError::InUse(name.clone()),
-            other => WriteError::Object(wire(other)),
+            other => WriteError::Object(granted(|| row::told(table, Some(object)), other)),
         })?;
         if touched != 1 {
-            return Err(WriteError::Stale);
+            return Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into());
         }
         note(self.store, EventKind::Deleted, name, object, &values, &BTreeMap::new());
+        Ok(())
+    }
+
+    /// Takes the object out of every link: no rule is asked for what goes with it.
+    fn unlink(&mut self, table: &Table, object: ObjectId) -> Result<(), ObjectError> {
+        let statements = self.store.statements;
+        let own =
+            table.members.values().filter_map(|place| if let Place::Link(link) = place { Some((link, OWNER)) } else { None });
+        let pointing = statements.tables.pointing_at(&table.entity.name);
+        let others = pointing.filter_map(|(owner, association)| match owner.members.get(&association.name) {
+            Some(Place::Link(link)) => Some((link, TARGET)),
+            _ => None,
+        });
+        for (link, side) in own.chain(others) {
+            let mut sql = Sql::new();
+            sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(side).raw(" = ").append(&bound(object));
+            execute(self.store.conn, &sql, &self.store.params).map_err(wire)?;
+        }
         Ok(())
     }
 
@@ -84,7 +124,7 @@ impl Removal<'_, '_> {
                     OnDelete::Cascade if gone => self.clear(owner, &association.name, other)?,
                     OnDelete::Cascade => {
                         let found = row::stored(self.store, owner, other, &[])?.ok_or_else(|| fault("a row is missing"))?;
-                        self.remove(owner, other, found.values, &Condition::Always)?;
+                        self.remove(owner, other, found.values, None)?;
                     }
                 }
             }
@@ -106,7 +146,8 @@ impl Removal<'_, '_> {
         let found = row::stored(self.store, table, owner, &[])?.ok_or_else(|| fault("a row is missing"))?;
         let mut written = row::stamps(self.store, &table.entity, false);
         written.insert(member.clone(), Value::Empty);
-        if !row::update(self.store, table, owner, found.version, &Condition::Always, &written)? {
+        let sql = row::change(table, owner, found.version, &Condition::Always, &written);
+        if execute(self.store.conn, &sql, &self.store.params).map_err(wire)? != 1 {
             return Err(WriteError::Stale);
         }
         let old = found.values.into_iter().filter(|(name, _)| written.contains_key(name)).collect();

@@ -1,5 +1,6 @@
 //! What is said at a field.
 
+use super::row;
 use crate::access::{Feedback, WriteError};
 use crate::db::DbError;
 use crate::domain::{Name, ObjectId};
@@ -21,7 +22,7 @@ pub(super) fn about(result: Result<(), WriteError>, object: ObjectId) -> Result<
 }
 
 /// A value that another object has already is told at its member; everything else as it is.
-pub(super) fn of_write(failed: DbError, table: &Table) -> WriteError {
+pub(super) fn of_write(failed: DbError, table: &Table, object: Option<ObjectId>) -> WriteError {
     match table.told(failed) {
         DbError::Unique { constraint, columns } => {
             let members: Vec<&Name> = columns.iter().filter_map(|column| table.member_of(column)).collect();
@@ -35,6 +36,6 @@ pub(super) fn of_write(failed: DbError, table: &Table) -> WriteError {
                 None => error::write(DbError::Unique { constraint, columns }),
             }
         }
-        other => error::write(other),
+        other => error::granted(|| row::told(table, object), other).into(),
     }
 }

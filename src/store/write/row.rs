@@ -1,12 +1,13 @@
 //! Rows as they are written and read back.
 
+use super::hand::Hand;
 use super::{Values, feedback, key_is};
 use crate::access::{ObjectError, WriteError};
 use crate::db::sql::{Params, Sql, execute, fetch};
 use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::model::{Entity, Model};
-use crate::store::error::{fault, wire};
+use crate::store::error::{disagreement, fault, granted, wire};
 use crate::store::lower::Condition;
 use crate::store::statements::ROW;
 use crate::store::tables::{Link, OWNER, Place, TARGET, Table};
@@ -55,8 +56,9 @@ pub(super) fn stored(
     Ok(Some(Stored { version, values, holds }))
 }
 
-pub(super) fn insert(store: &mut Store<'_>, table: &Table, values: &Values) -> Result<ObjectId, WriteError> {
-    let found = inserted(store.conn, &store.params, table, values).map_err(|error| feedback::of_write(error, table))?;
+pub(super) fn insert(store: &mut Store<'_>, hand: Hand<'_>, table: &Table, values: &Values) -> Result<ObjectId, WriteError> {
+    let found = store.deed(hand, |conn, params| inserted(conn, params, table, values));
+    let found = found.map_err(|error| feedback::of_write(error, table, None))?;
     Ok(found.ok_or_else(|| fault("a new row has no key"))?)
 }
 
@@ -83,15 +85,8 @@ pub(in crate::store) fn inserted(
     Ok(found.first().and_then(|row| row.first()).and_then(Value::as_object))
 }
 
-/// Changes a row of this version if the conditions still hold; tells whether it was there.
-pub(super) fn update(
-    store: &mut Store<'_>,
-    table: &Table,
-    object: ObjectId,
-    version: i64,
-    condition: &Condition,
-    values: &Values,
-) -> Result<bool, WriteError> {
+/// A change of a row of this version, if the condition still holds.
+pub(super) fn change(table: &Table, object: ObjectId, version: i64, condition: &Condition, values: &Values) -> Sql {
     let mut sql = Sql::new();
     sql.raw("UPDATE ").ident(&table.name).raw(" AS ").ident(ROW).raw(" SET ").ident("version").raw(" = ");
     sql.ident(ROW).raw(".").ident("version").raw(" + 1");
@@ -102,8 +97,13 @@ pub(super) fn update(
     }
     sql.raw(" WHERE ").append(&key_is(&table.entity.name, object)).raw(" AND ").ident(ROW).raw(".").ident("version");
     sql.raw(" = ").bind(&Value::Integer(version), &Kind::INTEGER).raw(" AND ").append(&condition.sql());
-    let touched = execute(store.conn, &sql, &store.params).map_err(|error| feedback::of_write(error, table))?;
-    Ok(touched == 1)
+    sql
+}
+
+/// The row in words, for incidents.
+pub(super) fn told(table: &Table, object: Option<ObjectId>) -> String {
+    let name = &table.entity.name;
+    object.map_or_else(|| format!("a new {name}"), |object| format!("{name}#{}", object.0))
 }
 
 /// When and by whom; `owner` and `created` only for a new row.
@@ -120,6 +120,7 @@ pub(super) fn stamps(store: &Store<'_>, entity: &Entity, new: bool) -> Values {
 /// Brings many-to-many members from what they are to what they shall be.
 pub(super) fn write_links(
     store: &mut Store<'_>,
+    hand: Hand<'_>,
     table: &Table,
     object: ObjectId,
     old: &Values,
@@ -127,6 +128,7 @@ pub(super) fn write_links(
 ) -> Result<(), WriteError> {
     for (name, place) in &table.members {
         let (Place::Link(link), Some(value)) = (place, new.get(name)) else { continue };
+        let about = || format!("{}#{}.{name}", table.entity.name, object.0);
         let ids = |value: Option<&Value>| if let Some(Value::List(ids)) = value { ids.clone() } else { Vec::new() };
         let (before, mut after) = (ids(old.get(name)), ids(Some(value)));
         after.sort_unstable();
@@ -135,17 +137,17 @@ pub(super) fn write_links(
             let mut sql = Sql::new();
             sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(OWNER).raw(" = ").append(&bound(object));
             sql.raw(" AND ").raw(TARGET).raw(" = ").append(&bound(*gone));
-            execute(store.conn, &sql, &store.params).map_err(wire)?;
+            let touched = store.deed(hand, |conn, params| execute(conn, &sql, params)).map_err(|error| granted(about, error))?;
+            if touched != 1 {
+                return Err(disagreement(about(), "no such link for these rights".into()).into());
+            }
         }
         for come in after.iter().filter(|id| !before.contains(id)) {
-            add_link(store, link, object, *come)?;
+            let done = store.deed(hand, |conn, params| linked(conn, params, link, object, *come));
+            done.map_err(|error| granted(about, error))?;
         }
     }
     Ok(())
-}
-
-fn add_link(store: &mut Store<'_>, link: &Link, owner: ObjectId, target: ObjectId) -> Result<(), WriteError> {
-    linked(store.conn, &store.params, link, owner, target).map_err(|error| WriteError::Object(wire(error)))
 }
 
 /// Inserts a link as it is.

@@ -12,6 +12,7 @@ use portcullis::server::{Mode, StartError};
 use portcullis::store;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Two nodes of an app; `None` without PostgreSQL, which is told.
@@ -25,11 +26,11 @@ fn library() -> Option<(Server, Server)> {
     pair(project("tests/apps/library"))
 }
 
-/// Waits for what happens by itself within a second.
-fn within_a_second(what: &str, mut happened: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(1);
+/// Waits for what happens by itself: within a second, on a machine that is not busy with other tests.
+fn soon(what: &str, mut happened: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
     while !happened() {
-        assert!(Instant::now() < end, "{what} did not happen within a second");
+        assert!(Instant::now() < end, "{what} did not happen");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -127,14 +128,14 @@ fn a_log_level_set_on_one_node_is_in_force_on_the_other_and_on_one_that_starts_l
     assert!(!admits(&second, Level::Trace));
     set("lending", "trace");
     assert!(admits(&first, Level::Trace), "at once where it was set");
-    within_a_second("the level", || admits(&second, Level::Trace));
+    soon("the level", || admits(&second, Level::Trace));
     set("", "critical");
-    within_a_second("the level of the root", || !second.logs.admits("portcullis.web", Level::Error));
+    soon("the level of the root", || !second.logs.admits("portcullis.web", Level::Error));
     assert!(admits(&second, Level::Trace), "a node's own level stands");
     let third = app().beside(&first, "three").unwrap();
     assert!(admits(&third, Level::Trace) && !third.logs.admits("portcullis.web", Level::Error));
     set("lending", "");
-    within_a_second("following the root again", || !admits(&second, Level::Error));
+    soon("following the root again", || !admits(&second, Level::Error));
 }
 
 #[test]
@@ -144,16 +145,16 @@ fn a_scheduled_flow_runs_once_and_what_it_publishes_is_shown_on_both() {
     let two = Setup::of(app.path()).scheduled().beside(&one, "two").unwrap();
     let beats = || notes::texts(&one.web().app.db, "SELECT CAST(number AS TEXT) FROM notes_beat").len();
     for round in 1..=4 {
-        within_a_second("the run", || beats() == round);
+        soon("the run", || beats() == round);
         for server in [&one, &two] {
-            within_a_second("the board", || {
+            soon("the board", || {
                 let page = server.visitor().look("/p/notes.Board");
                 page.status == 200 && page.shows(&format!("beat {round}"))
             });
         }
         one.clock.advance(Duration::from_secs(10));
     }
-    within_a_second("the last run", || beats() == 5);
+    soon("the last run", || beats() == 5);
     // Two more turns of both clocks: nothing is due, so nothing runs.
     std::thread::sleep(Duration::from_millis(1_200));
     assert_eq!(beats(), 5);
@@ -212,7 +213,7 @@ fn a_node_that_runs_another_model_than_the_one_applied_steps_down_and_comes_back
     assert_eq!(form.send(two.address(), "before").unwrap().status, 303);
     let apply = |app: &Path| {
         let model = model::load(&Files::read(app).unwrap()).0.unwrap();
-        let statements = store::Statements::new(&std::sync::Arc::new(model)).unwrap();
+        let statements = store::Statements::new(&Arc::new(model)).unwrap();
         store::apply(&one.web().app.db, &statements, &BTreeSet::new(), one.clock.now()).unwrap();
     };
     apply(new.path());

@@ -48,7 +48,7 @@ fn a_person_looks_through_a_page_and_an_administrator_finds_the_reason_of_a_refu
     nadia.sees("1–");
     nadia.sees("320 rows exist, 306 released to you; 14 withheld");
     nadia.open("/p/hr.Employees");
-    nadia.open_row("Kenji Aguilar");
+    nadia.click_at("//tr[contains(., 'Kenji Aguilar')]//a[@class='row-link']");
     nadia.sees("Why this object is shown");
     nadia.click_at("(//div[contains(@class, 'xray-mark')]/a[contains(@class, 'xray-badge')])[3]");
     nadia.sees("shown, not to be changed here");
@@ -56,7 +56,8 @@ fn a_person_looks_through_a_page_and_an_administrator_finds_the_reason_of_a_refu
     nadia.sees("withheld: no rule of yours that reads it holds here");
     let open =
         "return document.activeElement.id === location.hash.slice(1) && document.activeElement.querySelector('details').open";
-    assert_eq!(nadia.script(open), true, "a number leads the keyboard to its reason");
+    let followed = (0..200).any(|_| nadia.script(open) == true);
+    assert!(followed, "a number leads the keyboard to its reason");
     picture(&nadia, "xray-detail");
     nadia.is_content();
     nadia.open("/p/hr.PayOverview");
