@@ -31,7 +31,7 @@ pub use data::SystemData;
 pub use explain::explain;
 pub use release::Compared;
 pub use statements::Statements;
-pub use sync::{Loss, Plan, Step, SyncError, apply, drift, model_in_force, plan, prepare};
+pub use sync::{Loss, Plan, Step, SyncError, apply, can_prepare, drift, model_in_force, plan, prepare};
 pub use tables::Collision;
 pub use whole::{Pulse, StoredRow};
 

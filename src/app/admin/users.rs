@@ -5,6 +5,7 @@ use crate::app::{Refusal, registration};
 use crate::audit::{self, Record};
 use crate::db::Conn;
 use crate::domain::Name;
+use crate::store;
 use crate::identity::{self, Account, AccountFilter, AccountId, AccountState, NewAccount, SessionInfo};
 use std::collections::BTreeSet;
 
@@ -120,6 +121,7 @@ impl Administrator<'_> {
     /// Makes an account for somebody, and the link by which they choose their password.
     pub fn invite(&self, conn: &mut Conn, email: &str, name: &str, roles: &[&str]) -> Result<MailedLink, Refusal> {
         let roles = self.given(roles)?;
+        self.usable(conn, &roles)?;
         let new = NewAccount { email, name, roles: &roles };
         let (id, token) = self.app.identity.invite(conn, &self.asker.actor(self.ask), &new).map_err(registration::said)?;
         let account = identity::find(conn, id)?.ok_or(Refusal::Gone)?;
@@ -158,6 +160,7 @@ impl Administrator<'_> {
         let assignable = self.assignable();
         let held = identity::roles(conn, id)?;
         let roles: BTreeSet<Name> = held.into_iter().filter(|role| !assignable.contains(role)).chain(wanted).collect();
+        self.usable(conn, &roles)?;
         Ok(self.app.identity.replace_roles(conn, &self.asker.actor(self.ask), id, version, &roles)?)
     }
 
@@ -184,6 +187,20 @@ impl Administrator<'_> {
             self.somebody_else(conn, id)?;
         }
         Ok(self.app.identity.end_sessions(conn, &by, id, own)?)
+    }
+
+    /// Refuses a combination of roles that the database was not told of, where the server cannot tell it.
+    fn usable(&self, conn: &mut Conn, roles: &BTreeSet<Name>) -> Result<(), Refusal> {
+        let (app, grants) = (self.app, self.live.grants_of(roles));
+        let known = self.live.statements.is_prepared(conn, &grants, app.clock.now());
+        if known.map_err(|error| Refusal::Unavailable(error.to_string()))? || store::can_prepare(&app.db)? {
+            return Ok(());
+        }
+        Err(Refusal::Said(
+            "Nobody holds these roles together yet, and the server may not prepare the database for them. \
+             The operator can, with the setting database_owner."
+                .into(),
+        ))
     }
 
     fn is_own(&self, id: AccountId) -> bool {

@@ -84,6 +84,11 @@ pub fn drift(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<String>, SyncErr
     engine::differences(conn, &Params::new(None, now, now.date()))
 }
 
+/// Whether the server may make what is generated while it runs: with a connection of the owner, or as one who may.
+pub fn can_prepare(db: &Db) -> Result<bool, DbError> {
+    Ok(db.dialect() == Dialect::Sqlite || db.has_owner() || !db.too_mighty()?.is_empty())
+}
+
 /// Makes what is generated for these grants, and for every elevation that work for them can reach. What is there is
 /// left alone; what was changed by other hands is not mended here.
 pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDateTime) -> Result<(), SyncError> {

@@ -13,7 +13,7 @@ mod indexes;
 mod layout;
 mod state;
 
-pub use apply::{apply, drift, model_in_force, plan, prepare};
+pub use apply::{apply, can_prepare, drift, model_in_force, plan, prepare};
 
 use super::engine::Preparation;
 use crate::db::sql::Sql;

@@ -6,6 +6,7 @@ mod apps;
 mod explain;
 mod fixture;
 mod golden;
+mod prepared;
 mod reader;
 mod release;
 mod schema;
