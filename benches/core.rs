@@ -154,7 +154,7 @@ impl Desk {
     }
 }
 
-/// What the second decision costs: with it and without it in turns, so that whatever else the machine
+/// What each layer costs: all of them and all but one in turns, so that whatever else the machine
 /// does falls on both (`--features knockout`). Tells the medians, and the median of the ratios.
 #[cfg(feature = "knockout")]
 fn in_turns(what: &str, act: impl Fn()) {
@@ -169,21 +169,23 @@ fn in_turns(what: &str, act: impl Fn()) {
         remove(&[]);
         start.elapsed().as_secs_f64() * 1e6 / 20.0
     };
-    let pair = |n: usize| {
-        // Which goes first changes, too.
-        let first = if n.is_multiple_of(2) { None } else { Some(timed(&[])) };
-        let without = timed(&[Removable::Release]);
-        (first.unwrap_or_else(|| timed(&[])), without)
-    };
-    let all: Vec<(f64, f64)> = (0..400).map(pair).collect();
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
+        values.get(values.len() / 2).copied().unwrap_or_default()
     };
-    let with = median(all.iter().map(|(with, _)| *with).collect());
-    let without = median(all.iter().map(|(_, without)| *without).collect());
-    let ratio = median(all.iter().map(|(with, without)| with / without).collect());
-    println!("{what}: {with:.1} µs, without release {without:.1} µs, ratio {ratio:.3}");
+    for layer in Removable::ALL {
+        let pair = |n: usize| {
+            // Which goes first changes, too.
+            let first = if n.is_multiple_of(2) { None } else { Some(timed(&[])) };
+            let without = timed(&[layer]);
+            (first.unwrap_or_else(|| timed(&[])), without)
+        };
+        let all: Vec<(f64, f64)> = (0..200).map(pair).collect();
+        let with = median(all.iter().map(|(with, _)| *with).collect());
+        let without = median(all.iter().map(|(_, without)| *without).collect());
+        let ratio = median(all.iter().map(|(with, without)| with / without).collect());
+        println!("{what}: {with:.1} µs, without {} {without:.1} µs, ratio {ratio:.3}", layer.id());
+    }
 }
 
 #[cfg(not(feature = "knockout"))]

@@ -18,7 +18,7 @@ use Removable::{ActionAccess, DatabaseEngine, EntityAccess, PageAccess, Release}
 /// What is taken away in each round. After nothing and each layer alone: those that between them decide the same thing.
 /// Reading rows and members takes three to fall (statement, release, engine), writing them two, running what is not
 /// one's own two.
-pub const ROUNDS: [&[Removable]; 10] = [
+pub const ROUNDS: [&[Removable]; 11] = [
     &[],
     &[PageAccess],
     &[ActionAccess],
@@ -28,6 +28,7 @@ pub const ROUNDS: [&[Removable]; 10] = [
     &[PageAccess, Release],
     &[ActionAccess, Release],
     &[EntityAccess, DatabaseEngine],
+    &[ActionAccess, EntityAccess, Release],
     &[EntityAccess, Release, DatabaseEngine],
 ];
 
@@ -95,7 +96,7 @@ impl Table {
     /// Why the proof fails; empty when it holds: nothing is gained with at most one layer away, and something with several.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        let mut pairs = 0;
+        let mut gained = BTreeMap::from([(2, 0), (3, 0)]);
         for (layers, reports) in &self.rounds {
             for report in reports {
                 if layers.len() <= 1 && report.gained > 0 {
@@ -109,13 +110,13 @@ impl Table {
                         report.gained
                     ));
                 }
-                if layers.len() > 1 {
-                    pairs += report.gained;
+                if let Some(sum) = gained.get_mut(&layers.len()) {
+                    *sum += report.gained;
                 }
             }
         }
-        if pairs == 0 {
-            faults.push("with several layers away nothing was gained: the attack proves nothing".to_owned());
+        for (layers, _) in gained.iter().filter(|(_, gained)| **gained == 0) {
+            faults.push(format!("with {layers} layers away nothing was gained: the attack proves nothing"));
         }
         faults
     }

@@ -292,7 +292,7 @@ fn readable(table: &Table, name: &Name, place: &Place, shown: Condition, value: 
     let (kind, required) = match place {
         Place::Column { kind, required, .. } => (kind.clone(), *required),
         // The value is written with the digits of the expression, so it is read with them.
-        Place::Calculated { expression, kind } if matches!(kind, Kind::Number(_)) => (expression.kind.clone(), false),
+        Place::Calculated { expression, kind: Kind::Number(_) } => (expression.kind.clone(), false),
         Place::Calculated { kind, .. } => (kind.clone(), false),
         Place::Link(_) => (table.entity.member_kind(name).unwrap_or(Kind::Empty), false),
     };

@@ -124,7 +124,7 @@ struct Nursery<'m> {
 impl Nursery<'_> {
     /// For each person the objects that rules reach from the account: their record, what they head, and so on.
     fn homes(&mut self) {
-        for who in self.people.to_vec() {
+        for who in self.people {
             let Some(user) = who.user else { continue };
             for path in paths_of_the_user(self.model, &who.role) {
                 let mut at = (Model::user_entity(), user);

@@ -14,6 +14,7 @@ mod visitors;
 mod writes;
 
 use super::AttackError;
+use super::canary::Random;
 use super::crew::{Attacker, Page};
 use super::oracle::{Extra, Oracle, Who};
 use super::probe::{self, MODULE, OBJECT};
@@ -261,7 +262,7 @@ fn crew(raid: &Raid<'_>) -> Vec<Rc<Attacker>> {
 }
 
 /// Another value for a field, as a browser sends it.
-fn another(raid: &mut Raid<'_>, entity: &Entity, member: &Name, is: &Value) -> Vec<String> {
+fn another(raid: &Raid<'_>, entity: &Entity, member: &Name, is: &Value) -> Vec<String> {
     let model = raid.model.clone();
     let Some(kind) = entity.member_kind(member) else { return Vec::new() };
     let now = raid.instance.now.date();
@@ -286,8 +287,10 @@ fn another(raid: &mut Raid<'_>, entity: &Entity, member: &Name, is: &Value) -> V
         }
         Kind::Object(target) => {
             let ids = raid.world.ids(target);
+            // The same ones whatever else is tried: an attack that is run alone again must be the same.
+            let mut random = Random::about(raid.seed(), &format!("{}.{member}", entity.name));
             let mut chosen: BTreeSet<ObjectId> = BTreeSet::new();
-            (0..4).for_each(|_| chosen.extend(raid.random.pick(&ids)));
+            (0..4).for_each(|_| chosen.extend(random.pick(&ids)));
             chosen.into_iter().map(|id| raid.handle(target, id)).collect()
         }
         _ => Vec::new(),

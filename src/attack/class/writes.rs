@@ -59,7 +59,11 @@ fn each_value(
             pairs.retain(|(name, _)| *name != field);
             pairs.extend((!value.is_empty()).then(|| (field.clone(), value.clone())));
             let what = row.map_or_else(|| format!("new+{}", entity.name), |id| format!("{}#{}", entity.name, id.0));
-            let subject = format!("{what}.{member}={value}");
+            let told = match entity.member_kind(&member) {
+                Some(Kind::Object(target)) => raid.named(&target, &value),
+                _ => value,
+            };
+            let subject = format!("{what}.{member}={told}");
             let request = Request::post(target, &pairs);
             let expect = if extra.is_empty() { Expect::Rules } else { Expect::Flow(&extra) };
             raid.write(Class::MovedRows, attacker, &subject, &request, &expect)?;

@@ -3,7 +3,7 @@
 mod judge;
 mod search;
 
-use super::canary::{Marks, Random};
+use super::canary::Marks;
 use super::class::Class;
 use super::crew::{Attacker, Page};
 use super::http::{Answer, Request};
@@ -47,8 +47,6 @@ pub struct Raid<'i> {
     pub twins: Vec<Rc<Attacker>>,
     /// Nobody.
     pub visitor: Rc<Attacker>,
-    /// Choices.
-    pub random: Random,
     options: &'i Options,
     entities: Vec<QName>,
     pulse: Pulse,
@@ -87,7 +85,6 @@ impl<'i> Raid<'i> {
             crew: crew?,
             twins: twins?,
             visitor,
-            random: Random::new(options.seed.wrapping_add(1)),
             options,
             entities,
             pulse,
@@ -113,6 +110,17 @@ impl<'i> Raid<'i> {
     /// The handle of an object: the same for everybody, so as good as copied from the page of somebody who sees it.
     pub fn handle(&self, entity: &QName, id: ObjectId) -> String {
         self.instance.app().keys.handle(entity, id)
+    }
+
+    /// What choices follow from.
+    pub fn seed(&self) -> u64 {
+        self.options.seed
+    }
+
+    /// The name of an object that a handle stands for, for ids: a handle is another in each instance.
+    pub fn named(&self, target: &QName, handle: &str) -> String {
+        let id = self.instance.app().keys.object(target, handle);
+        id.map_or_else(|| handle.to_owned(), |id| format!("{target}#{}", id.0))
     }
 
     /// Whether a class is asked for.
@@ -233,7 +241,9 @@ impl<'i> Raid<'i> {
         }
         self.tallies.entry(class).or_default().1 += 1;
         let app = self.options.app.display();
-        let again = format!("portcullis attack --app {app} --seed {} --only '{id}'", self.options.seed);
+        // The address may hold a password.
+        let database = self.options.database.as_ref().map_or("", |_| " --database \"$DATABASE\"");
+        let again = format!("portcullis attack --app {app}{database} --seed {} --only '{id}'", self.options.seed);
         let request = request.curl(&attacker.client.base(), &attacker.client.cookies());
         let (id, role) = (id.to_owned(), attacker.role.clone());
         self.findings.push(Finding { id, class: class.id(), role, gained, again, request });

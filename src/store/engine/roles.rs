@@ -40,7 +40,7 @@ impl Set {
         let (reader, writer, holder) = (roles.reader(&self.id), roles.writer(&self.id), roles.holder(&self.id));
         let mut steps = vec![self.made(roles)];
         let mut views = Vec::new();
-        for (entity, _) in &self.inputs.columns {
+        for entity in self.inputs.columns.keys() {
             let Some(table) = statements.tables.get(entity) else { continue };
             views.push(select(&names::witness(&self.id, &table.name), &[&reader, &writer, &holder, &roles.system()]));
         }

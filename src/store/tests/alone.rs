@@ -106,7 +106,8 @@ fn question(dice: &mut Dice, who: &Person, entity: &QName) -> Query {
     let rights = &who.grants.rights().entities[entity];
     let names: Vec<Name> = rights.readable.keys().cloned().collect();
     let mut paths: Vec<Vec<Name>> = names.iter().map(|name| vec![name.clone()]).collect();
-    let onward = ["department.name", "department.parent.name", "boss.name", "boss.salary", "main.name", "head.name", "parent.name"];
+    let onward =
+        ["department.name", "department.parent.name", "boss.name", "boss.salary", "main.name", "head.name", "parent.name"];
     paths.extend(onward.iter().map(|text| path(text)).filter(|path| names.contains(&path[0])));
     let mut query = Query { total: Some(100), ..Query::of(entity, paths) };
     let plain: Vec<&Name> =
@@ -123,7 +124,11 @@ fn question(dice: &mut Dice, who: &Person, entity: &QName) -> Query {
         };
         if let Some(value) = value.filter(|_| dice.roll(2) == 0) {
             let text = matches!(value, Value::Text(_));
-            let op = if text && dice.roll(2) == 0 { FilterOp::Contains } else { [FilterOp::Equal, FilterOp::From][dice.roll(2) as usize] };
+            let op = if text && dice.roll(2) == 0 {
+                FilterOp::Contains
+            } else {
+                [FilterOp::Equal, FilterOp::From][dice.roll(2) as usize]
+            };
             query.filters = vec![Filter { path: vec![name.clone()], op, value }];
         }
     }
