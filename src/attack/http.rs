@@ -1,10 +1,11 @@
 //! One attacker's end of the wire: a connection that is kept, and the cookies of one browser.
 
+use crate::clock::Clock;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use ureq::http;
 
 /// A request, ready to be sent and to be told again as a command.
@@ -147,7 +148,7 @@ impl Client {
 
     /// Sends a request; keeps the cookies, follows nothing.
     pub fn send(&self, request: &Request) -> Answer {
-        let begun = Instant::now();
+        let begun = Clock::system().instant();
         let (head, body) = match self.exchange(request) {
             Ok(mut answer) => {
                 let body = answer.body_mut().with_config().limit(64 << 20).lossy_utf8(true).read_to_string().unwrap_or_default();
