@@ -5,8 +5,8 @@ use crate::app::{Refusal, registration};
 use crate::audit::{self, Record};
 use crate::db::Conn;
 use crate::domain::Name;
-use crate::store;
 use crate::identity::{self, Account, AccountFilter, AccountId, AccountState, NewAccount, SessionInfo};
+use crate::store;
 use std::collections::BTreeSet;
 
 /// Accounts on one page.

@@ -26,7 +26,9 @@ fn a_combination_of_roles_is_prepared_when_it_is_met_and_by_two_nodes_at_once_on
     each(|db| {
         let app = App::new(db);
         let grants = both(&app);
-        let known = |statements: &Statements| db.read(|conn| statements.is_prepared(conn, &grants, now()).map_err(|_| DbError::Refused("".into())));
+        let known = |statements: &Statements| {
+            db.read(|conn| statements.is_prepared(conn, &grants, now()).map_err(|_| DbError::Refused("".into())))
+        };
         assert!(!known(&app.statements).unwrap());
         let who = super::fixture::Person { id: None, grants: std::sync::Arc::new(grants.clone()) };
         let asked = app.view(&who, &Query::of(&hr("Employee"), vec![path("name")]));
