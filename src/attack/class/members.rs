@@ -7,6 +7,7 @@ use super::super::probe;
 use super::super::raid::{Expect, Raid};
 use super::{Class, Page, act_of, another, crew, entities, fields, forged, form_of, offered, saves, telling};
 use crate::domain::{Name, ObjectId, QName, Value};
+use crate::expr::Node;
 use crate::model::Entity;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -88,7 +89,7 @@ fn not_offered(raid: &mut Raid<'_>, attacker: &Rc<Attacker>, entity: &Arc<Entity
         if form.offers(&field) && may(raid, attacker, entity, form.row, &member) {
             continue;
         }
-        let is = form.row.map_or(Value::Empty, |id| raid.world.value(&entity.name, id, &member));
+        let is = form.row.map_or_else(|| first(entity, &member), |id| raid.world.value(&entity.name, id, &member));
         let value = another(raid, entity, &member, &is).into_iter().next().unwrap_or_else(|| "1".into());
         let pairs = added(form.payload(raid, attacker, entity), (field, value.clone()), at % 2 == 0);
         let subject = format!("{}.{member}", form.name(&entity.name));
@@ -99,6 +100,15 @@ fn not_offered(raid: &mut Raid<'_>, attacker: &Rc<Attacker>, entity: &Arc<Entity
         raid.write(Class::HiddenMembers, attacker, &format!("{subject}+name"), &request, &Expect::Nothing)?;
     }
     Ok(())
+}
+
+/// What a member of a new object is by itself: to send that is to change nothing.
+fn first(entity: &Entity, member: &Name) -> Value {
+    let default = entity.attributes.get(member).and_then(|attribute| attribute.default.as_ref());
+    match default.map(|expression| &expression.node) {
+        Some(Node::Literal(value)) => value.clone(),
+        _ => Value::Empty,
+    }
 }
 
 fn may(raid: &Raid<'_>, attacker: &Attacker, entity: &Entity, row: Option<ObjectId>, member: &Name) -> bool {
@@ -140,14 +150,14 @@ pub(super) fn after_the_first(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     for attacker in crew(raid) {
         for entity in entities(&raid.model) {
             for form in forms(raid, &attacker, &entity, ROWS).into_iter().filter(|form| form.row.is_some()) {
-                first(raid, &attacker, &entity, &form)?;
+                the_others(raid, &attacker, &entity, &form)?;
             }
         }
     }
     Ok(())
 }
 
-fn first(raid: &mut Raid<'_>, attacker: &Rc<Attacker>, entity: &Arc<Entity>, form: &Form) -> Result<(), AttackError> {
+fn the_others(raid: &mut Raid<'_>, attacker: &Rc<Attacker>, entity: &Arc<Entity>, form: &Form) -> Result<(), AttackError> {
     let Some(id) = form.row else { return Ok(()) };
     let all = fields(&raid.model, &form.page);
     let writable = |(member, field): &(&Name, &String)| form.offers(field) && may(raid, attacker, entity, form.row, member);
