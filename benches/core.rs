@@ -173,7 +173,13 @@ fn in_turns(what: &str, act: impl Fn()) {
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or_default()
     };
+    // As criterion does: an argument without a dash is a part of the name.
+    let sought: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for layer in Removable::ALL {
+        let named = format!("{what} without {}", layer.id());
+        if !sought.iter().all(|part| named.contains(part)) {
+            continue;
+        }
         let pair = |n: usize| {
             // Which goes first changes, too.
             let first = if n.is_multiple_of(2) { None } else { Some(timed(&[])) };

@@ -34,6 +34,16 @@ impl From<&str> for Name {
         Self::new(text)
     }
 }
+impl From<&Name> for Name {
+    fn from(name: &Name) -> Self {
+        name.clone()
+    }
+}
+impl From<&String> for Name {
+    fn from(text: &String) -> Self {
+        Self::new(text)
+    }
+}
 impl From<String> for Name {
     fn from(text: String) -> Self {
         Self::new(text)

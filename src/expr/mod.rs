@@ -22,7 +22,7 @@ pub use check::{MemberType, Schema, Scope, check, check_condition};
 pub use evaluate::{Data, Environment, EvalError, add_values, compare_values, evaluate, holds};
 pub use lex::Span;
 pub use parse::{Fault, Syntax, parse};
-pub use settle::settle;
+pub use settle::{Split, settle, split};
 pub use sql_gap::sql_gap;
 pub use template::{Part, Template, check_template};
 pub use trace::{Logic, Read, Side, Trace, trace};

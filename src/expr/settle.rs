@@ -3,6 +3,7 @@
 use super::typed::{Node, Root, Typed};
 use crate::domain::{Kind, Name, Value};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 /// Replaces each part of a condition that is the same for every row by a variable with its value.
 ///
@@ -13,14 +14,36 @@ pub fn settle<E>(
     condition: &Typed,
     evaluate: &mut dyn FnMut(&Typed) -> Result<Value, E>,
 ) -> Result<(Typed, BTreeMap<Name, Value>), E> {
-    let mut settling = Settling { evaluate, variables: BTreeMap::new() };
-    let settled = settling.part(condition)?;
-    Ok((settled, settling.variables))
+    let mut variables = BTreeMap::new();
+    let mut take = |name: Name, part: &Typed| evaluate(part).map(|value| drop(variables.insert(name, value)));
+    let settled = Settling { take: &mut take, taken: 0 }.part(condition)?;
+    Ok((settled, variables))
 }
 
-struct Settling<'e, E> {
-    evaluate: &'e mut dyn FnMut(&Typed) -> Result<Value, E>,
-    variables: BTreeMap<Name, Value>,
+/// A condition divided into what depends on the row, and what does not and is still to be evaluated.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// The condition with a variable in the place of each part that is the same for every row.
+    pub left: Typed,
+    /// Those variables, and what gives their values.
+    pub fixed: Vec<(Name, Typed)>,
+}
+
+/// Divides a condition as [`settle`] does, once for all callers: only the values are theirs.
+pub fn split(condition: &Typed) -> Split {
+    let mut fixed = Vec::new();
+    let mut take = |name: Name, part: &Typed| {
+        fixed.push((name, part.clone()));
+        Ok::<_, Infallible>(())
+    };
+    let settled = Settling { take: &mut take, taken: 0 }.part(condition);
+    let left = settled.unwrap_or_else(|never| match never {});
+    Split { left, fixed }
+}
+
+struct Settling<'t, E> {
+    take: &'t mut dyn FnMut(Name, &Typed) -> Result<(), E>,
+    taken: usize,
 }
 
 impl<E> Settling<'_, E> {
@@ -38,9 +61,9 @@ impl<E> Settling<'_, E> {
             return Ok(e.clone());
         }
         if !matches!(e.kind, Kind::List(_)) && !varies(e, false) {
-            let name = Name::new((self.variables.len() + 1).to_string());
-            let value = (self.evaluate)(e)?;
-            self.variables.insert(name.clone(), value);
+            self.taken += 1;
+            let name = Name::new(self.taken.to_string());
+            (self.take)(name.clone(), e)?;
             return Ok(Typed { node: Node::Root(Root::Variable(name)), kind: e.kind.clone(), span: e.span });
         }
         Ok(Typed { node: self.inside(&e.node)?, kind: e.kind.clone(), span: e.span })
@@ -55,8 +78,7 @@ impl<E> Settling<'_, E> {
             Node::Literal(_) | Node::Now | Node::Today | Node::HasRole(_) | Node::SignedIn => node.clone(),
             Node::Root(Root::Variable(name)) => {
                 let kept = Typed { node: node.clone(), kind: Kind::Empty, span: Default::default() };
-                let value = (self.evaluate)(&kept)?;
-                self.variables.insert(name.clone(), value);
+                (self.take)(name.clone(), &kept)?;
                 node.clone()
             }
             Node::Root(_) => node.clone(),

@@ -92,7 +92,7 @@ impl Bulk<'_> {
         let mut sql = Sql::new();
         sql.raw("INSERT INTO ").ident(&table.name).raw(" (").ident("id").raw(", ").ident("version");
         for (_, column, _) in &columns {
-            sql.raw(", ").ident(column);
+            sql.raw(", ").ident(*column);
         }
         sql.raw(") VALUES (").append(&key(id)).raw(", ").bind(&Value::Integer(row.version), &Kind::INTEGER);
         for (name, _, kind) in &columns {
@@ -100,7 +100,7 @@ impl Bulk<'_> {
         }
         sql.raw(") ON CONFLICT (").ident("id").raw(") DO UPDATE SET ").ident("version").raw(" = excluded.").ident("version");
         for (_, column, _) in &columns {
-            sql.raw(", ").ident(column).raw(" = excluded.").ident(column);
+            sql.raw(", ").ident(*column).raw(" = excluded.").ident(*column);
         }
         execute(self.conn, &sql, &self.params)?;
         for (name, link) in links(&table) {

@@ -16,7 +16,7 @@ use bound::Bound;
 use chrono::{NaiveDate, NaiveDateTime};
 use std::sync::Arc;
 
-pub use statement::{execute, fetch};
+pub use statement::{execute, fetch, fetch_flat};
 
 use super::Dialect;
 
@@ -89,8 +89,8 @@ impl Sql {
         self.push(Piece::RawBy { sqlite, pg })
     }
     /// Adds a name, quoted. It is a name of the model, never one from a request.
-    pub fn ident(&mut self, name: &str) -> &mut Self {
-        self.push(Piece::Ident(Name::new(name)))
+    pub fn ident(&mut self, name: impl Into<Name>) -> &mut Self {
+        self.push(Piece::Ident(name.into()))
     }
     /// Adds a whole number as text: for limits, which must not be bound if SQLite is to keep its plan.
     pub fn int(&mut self, number: i64) -> &mut Self {

@@ -18,9 +18,28 @@ use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 
 /// Runs a query and reads each row as values of `kinds`, column by column.
 pub fn fetch(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, DbError> {
-    let scope = conn.tag();
-    let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
-    conn.asking(|conn| on!(conn, |c| load(c, statement, kinds))).map_err(DbError::from)
+    let mut read = Vec::new();
+    each(conn, sql, params, kinds, |row| {
+        let mut values = Vec::with_capacity(kinds.len());
+        for value in row {
+            values.push(value?);
+        }
+        read.push(values);
+        Ok(())
+    })?;
+    Ok(read)
+}
+
+/// Runs a query and reads the values of one row after the other, of each row as many as there are `kinds`.
+pub fn fetch_flat(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind]) -> Result<Vec<Value>, DbError> {
+    let mut read = Vec::new();
+    each(conn, sql, params, kinds, |row| {
+        for value in row {
+            read.push(value?);
+        }
+        Ok(())
+    })?;
+    Ok(read)
 }
 
 /// Runs a statement and tells how many rows it touched.
@@ -104,22 +123,40 @@ impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
     }
 }
 
-fn load<C>(conn: &mut C, statement: Statement<'_>, kinds: &[Kind]) -> QueryResult<Vec<Vec<Value>>>
+/// The values of one row, column by column.
+type Cells<'r> = &'r mut dyn Iterator<Item = deserialize::Result<Value>>;
+
+fn each(
+    conn: &mut Conn,
+    sql: &Sql,
+    params: &Params,
+    kinds: &[Kind],
+    mut take: impl FnMut(Cells<'_>) -> deserialize::Result<()>,
+) -> Result<(), DbError> {
+    let scope = conn.tag();
+    let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
+    conn.asking(|conn| on!(conn, |c| load(c, statement, kinds, &mut take))).map_err(DbError::from)
+}
+
+fn load<C>(
+    conn: &mut C,
+    statement: Statement<'_>,
+    kinds: &[Kind],
+    take: &mut dyn FnMut(Cells<'_>) -> deserialize::Result<()>,
+) -> QueryResult<()>
 where
     C: LoadConnection,
     C::Backend: DynBackend + QueryMetadata<Untyped>,
 {
-    let rows = LoadConnection::load(conn, statement)?;
-    let mut read = Vec::new();
-    for row in rows {
+    for row in LoadConnection::load(conn, statement)? {
         let row = row?;
         if row.field_count() != kinds.len() {
             return Err(Error::DeserializationError("a row has not as many columns as were asked for".into()));
         }
-        let cells = kinds.iter().enumerate().map(|(at, kind)| cell::<C::Backend, _>(&row, at, kind));
-        read.push(cells.collect::<deserialize::Result<Vec<_>>>().map_err(Error::DeserializationError)?);
+        let mut cells = kinds.iter().enumerate().map(|(at, kind)| cell::<C::Backend, _>(&row, at, kind));
+        take(&mut cells).map_err(Error::DeserializationError)?;
     }
-    Ok(read)
+    Ok(())
 }
 
 fn cell<'a, DB: DynBackend, R: Row<'a, DB>>(row: &R, at: usize, kind: &Kind) -> deserialize::Result<Value> {

@@ -3,12 +3,11 @@
 //! Deliberately coarse in one way: a part of a rule that these roles fold away still counts.
 
 use crate::access::Rights;
-use crate::domain::{Name, QName, Value};
-use crate::expr::{Node, Root, Typed, settle};
+use crate::domain::{Name, QName};
+use crate::expr::{Node, Root, Typed, split};
 use crate::model::Multiplicity;
 use crate::store::tables::{Hop, Place, Tables};
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 
 /// Columns by entity, and link tables, that stand unmasked in the views of a set.
 #[derive(Debug, Default)]
@@ -123,8 +122,5 @@ fn settled(condition: &Typed) -> Typed {
     if !reads {
         return condition.clone();
     }
-    match settle(condition, &mut |_| Ok::<_, Infallible>(Value::Empty)) {
-        Ok((settled, _)) => settled,
-        Err(never) => match never {},
-    }
+    split(condition).left
 }

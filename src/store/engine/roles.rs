@@ -261,7 +261,7 @@ fn select(view: &Name, roles: &[&String]) -> Sql {
     let mut sql = Sql::new();
     sql.raw("GRANT SELECT ON ").ident(view).raw(" TO ");
     for (at, role) in roles.iter().enumerate() {
-        sql.raw(if at == 0 { "" } else { ", " }).ident(role);
+        sql.raw(if at == 0 { "" } else { ", " }).ident(*role);
     }
     sql
 }

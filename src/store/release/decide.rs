@@ -1,7 +1,7 @@
 //! Each row, each cell, and their order.
 
 use super::differ;
-use super::question::Question;
+use super::question::{End, Question};
 use super::reader::{Decided, Reader, Stop};
 use crate::access::{Cell, Disagreement, ObjectError, Rows};
 use crate::domain::{Name, ObjectId};
@@ -37,6 +37,9 @@ pub(super) fn rows(
     answer: &Rows,
     found: &mut Findings,
 ) -> Result<(), ObjectError> {
+    let plan = reader.values.plan(question.at)?.clone();
+    let own = question.query.paths.iter().map(|path| if let [member] = path.as_slice() { Some(member) } else { None });
+    let ends: Vec<_> = own.map(|own| own.map(|member| End::of(reader, question.at, &plan, member))).collect();
     for row in &answer.rows {
         let about = || about(question, row.id);
         let refused = question.refuses(reader, row.id, Some(row));
@@ -44,9 +47,12 @@ pub(super) fn rows(
         if row.cells.len() != question.query.paths.len() {
             found.take(Ok(Some(differ(about(), "released", "not the cells that were asked for"))))?;
         }
-        for (path, cell) in question.query.paths.iter().zip(&row.cells) {
+        for ((path, end), cell) in question.query.paths.iter().zip(&ends).zip(&row.cells) {
+            let instead = match end {
+                Some(end) => end.differs(reader, row.id, cell),
+                None => question.differs(reader, row, path, cell),
+            };
             let told = if matches!(cell, Cell::Shown(_)) { "shown" } else { "withheld" };
-            let instead = question.differs(reader, row, path, cell);
             let difference = |instead| differ(format!("{}.{}", about(), text(path)), told, instead);
             found.take(instead.map(|instead| instead.map(difference)))?;
         }

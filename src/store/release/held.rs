@@ -1,27 +1,36 @@
 //! What is known of the rows of one entity.
 
+use super::plan::Plan;
 use super::raw::Column;
-use crate::access::EntityRights;
-use crate::domain::{Name, ObjectId, QName, Value};
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::model::Model;
 use crate::store::tables::{Link, Place, Table};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-/// What is known of one entity.
-pub(super) struct Held {
-    pub(super) table: Arc<Table>,
-    pub(super) rights: Option<Arc<EntityRights>>,
+/// What is read of each row.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
     pub(super) columns: Vec<Column>,
-    pub(super) rows: ById<Option<Line>>,
-    pub(super) lists: Vec<List>,
-    pub(super) wanted: Vec<ObjectId>,
+    /// The kinds of the key and of the columns, as they are read.
+    pub(super) kinds: Vec<Kind>,
 }
 
-/// A row: its key and the values of the columns, and how each rule came out.
-pub(super) struct Line {
+/// What is known of one entity.
+pub(super) struct Held {
+    pub(super) plan: Arc<Plan>,
+    pub(super) layout: Arc<Layout>,
+    /// Where each row is; `None` for one that is not there.
+    rows: ById<Option<usize>>,
+    /// The key and the columns of one row after the other.
     values: Vec<Value>,
-    pub(super) holds: Vec<Option<bool>>,
+    /// How each rule came out for one row after the other, as far as it was asked.
+    holds: Vec<Option<bool>>,
+    /// The row that was found last: the next question is mostly about the same.
+    last: Option<(ObjectId, Option<usize>)>,
+    pub(super) lists: Vec<List>,
+    pub(super) wanted: Vec<ObjectId>,
 }
 
 /// An association that is followed to any number of objects (or back to one).
@@ -37,26 +46,105 @@ pub(super) enum By {
     /// This column of the other entity's rows.
     Column {
         owner: QName,
-        member: Name,
         column: Name,
     },
     Link(Link),
 }
 
-impl Held {
-    /// Takes over a row as it was read: its own key, then the columns.
-    pub(super) fn keep(&mut self, row: Vec<Value>) {
-        if let Some(Value::Object(id)) = row.first() {
-            let rules = self.rights.as_ref().map_or(0, |rights| rights.rules.len());
-            self.rows.insert(*id, Some(Line { values: row, holds: vec![None; rules] }));
-        }
+impl Layout {
+    /// The columns of these members, as far as they have any.
+    pub(super) fn of<'m>(table: &Table, members: impl Iterator<Item = &'m Name>) -> Self {
+        let mut made = Self { columns: Vec::new(), kinds: vec![Kind::Object(Model::user_entity())] };
+        members.filter_map(|name| column(table, name)).for_each(|column| made.push(column));
+        made
+    }
+
+    pub(super) fn push(&mut self, column: Column) {
+        self.kinds.push(column.kind.clone());
+        self.columns.push(column);
+    }
+
+    /// The number of a member's column.
+    pub(super) fn find(&self, member: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.member.as_str() == member)
     }
 }
 
-impl Line {
-    /// The value of the column with this number.
-    pub(super) fn value(&self, column: usize) -> Option<&Value> {
-        self.values.get(column + 1)
+impl Held {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            layout: plan.layout.clone(),
+            plan,
+            rows: ById::default(),
+            values: Vec::new(),
+            holds: Vec::new(),
+            last: None,
+            lists: Vec::new(),
+            wanted: Vec::new(),
+        }
+    }
+
+    /// This member is read too from now on.
+    pub(super) fn widen(&mut self, column: Column) {
+        Arc::make_mut(&mut self.layout).push(column);
+        // What was read before lacks it, so it is read again when it is needed.
+        self.rows.clear();
+        self.values.clear();
+        self.holds.clear();
+        self.last = None;
+    }
+
+    /// Takes over rows as they were read: the key, then the columns.
+    pub(super) fn keep(&mut self, rows: Vec<Value>) {
+        let width = self.layout.kinds.len();
+        let first = self.values.len() / width.max(1);
+        self.rows.reserve(rows.len() / width.max(1));
+        let keys = rows.iter().step_by(width.max(1)).map(Value::as_object);
+        self.rows.extend(keys.enumerate().filter_map(|(n, id)| Some((id?, Some(first + n)))));
+        if self.values.is_empty() {
+            self.values = rows;
+        } else {
+            self.values.extend(rows);
+        }
+        self.holds.resize(self.plan.rules() * (self.values.len() / width.max(1)), None);
+        self.last = None;
+    }
+
+    /// These rows were asked for; which were not found are not there.
+    pub(super) fn close(&mut self, asked: &[ObjectId]) {
+        for id in asked {
+            self.rows.entry(*id).or_insert(None);
+        }
+        self.last = None;
+    }
+
+    /// Whether it was asked for.
+    pub(super) fn knows(&self, id: ObjectId) -> bool {
+        self.rows.contains_key(&id)
+    }
+
+    /// Where the row is, `Some(None)` when it is not there, and `None` when it was not read.
+    pub(super) fn find(&mut self, id: ObjectId) -> Option<Option<usize>> {
+        if let Some((last, row)) = self.last
+            && last == id
+        {
+            return Some(row);
+        }
+        let row = *self.rows.get(&id)?;
+        self.last = Some((id, row));
+        Some(row)
+    }
+
+    /// The value of a column of a row.
+    pub(super) fn value(&self, row: usize, column: usize) -> Option<&Value> {
+        let width = self.layout.kinds.len();
+        (column + 1 < width).then(|| self.values.get(row * width + column + 1)).flatten()
+    }
+
+    /// How a rule came out for a row, if it was asked.
+    pub(super) fn verdict(&mut self, row: usize, rule: usize) -> Option<&mut Option<bool>> {
+        let rules = self.plan.rules();
+        if rule < rules { self.holds.get_mut(row * rules + rule) } else { None }
     }
 }
 

@@ -1,16 +1,19 @@
 //! What the rules of a set of rights compare: found once, so that it can be read in few statements.
 
-use crate::access::Rights;
+use super::plan::Plan;
+use crate::access::{EntityRights, Rights};
 use crate::domain::{Name, QName};
 use crate::expr::{Node, Root, Typed};
 use crate::model::Model;
-use crate::store::tables::{Hop, Tables};
+use crate::store::tables::{Table, Tables};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The members that decide about reading, by the entity that owns them.
+/// The members that decide about reading, by the entity that owns them, and the rules of each.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
+    /// What the rights say of each entity that they speak of.
+    plans: HashMap<QName, Arc<Plan>>,
     /// Stored members with a column.
     members: BTreeMap<QName, BTreeSet<Name>>,
     /// Entities whose tree is climbed.
@@ -27,9 +30,11 @@ pub(in crate::store) struct Known(RwLock<HashMap<Arc<str>, Arc<Inputs>>>);
 const MOST: usize = 10_000;
 
 impl Known {
-    /// The inputs of these rights.
-    pub(super) fn of(&self, tables: &Tables, rights: &Rights) -> Arc<Inputs> {
-        if let Some(found) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&rights.key) {
+    /// The inputs of these rights, for a question about this entity.
+    pub(super) fn of(&self, tables: &Tables, rights: &Rights, entity: &QName) -> Arc<Inputs> {
+        if let Some(found) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&rights.key)
+            && found.plans.get(entity).is_some_and(|plan| plan.is_of(rights.entities.get(entity)))
+        {
             return found.clone();
         }
         let made = Arc::new(Inputs::of(tables, rights));
@@ -49,7 +54,19 @@ impl Inputs {
         for condition in rules.filter_map(|rule| rule.condition.as_ref()) {
             found.collect(tables, condition, 0);
         }
+        for (name, rights) in &rights.entities {
+            if let Some(table) = tables.get(name) {
+                let plan = Plan::of(table, Some(rights), &found);
+                found.plans.insert(name.clone(), Arc::new(plan));
+            }
+        }
         found
+    }
+
+    /// What these rights say of an entity. They are compared: a name alone proves nothing.
+    pub(super) fn plan(&self, table: &Arc<Table>, rights: Option<&Arc<EntityRights>>) -> Arc<Plan> {
+        let known = self.plans.get(&table.entity.name).filter(|plan| plan.is_of(rights));
+        known.cloned().unwrap_or_else(|| Arc::new(Plan::of(table, rights, self)))
     }
 
     /// The members of an entity that decide.
@@ -87,17 +104,11 @@ impl Inputs {
         e.children(&mut |child| self.collect(tables, child, depth + 1));
     }
 
-    /// Notes the column that a step is read from, on the side that has it.
+    /// Notes the column that a step is read from.
     fn note(&mut self, tables: &Tables, entity: &QName, name: &Name) {
-        let own = tables.get(entity).is_some_and(|table| table.entity.has_member(name));
-        let (owner, member) = match (own, tables.hop(entity, name)) {
-            (false, Some((Hop::Back { .. }, owner))) => {
-                let inverse = tables.get(entity).and_then(|table| table.entity.inverses.get(name));
-                let Some(inverse) = inverse else { return };
-                (owner, inverse.association.clone())
-            }
-            _ => (entity.clone(), name.clone()),
-        };
-        self.members.entry(owner).or_default().insert(member);
+        // What points back is read with the key that it points at.
+        if tables.get(entity).is_some_and(|table| table.entity.has_member(name)) {
+            self.members.entry(entity.clone()).or_default().insert(name.clone());
+        }
     }
 }

@@ -14,6 +14,7 @@ mod decide;
 mod figures;
 mod held;
 mod inputs;
+mod plan;
 mod question;
 mod raw;
 mod reader;
@@ -28,7 +29,7 @@ use super::error::fault;
 use crate::access::{Disagreement, Layer, ObjectError, Query, Rights, Rows};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{ObjectId, QName};
-use crate::model::Model;
+use crate::model::{Model, Path};
 use decide::Findings;
 use question::Question;
 use reader::Reader;
@@ -89,16 +90,23 @@ fn expect(reader: &mut Reader<'_>, question: &Question<'_>, answer: &Rows, next:
         let released = path.len() == 1 && query.paths.contains(path);
         reader.prepare(question.at, path, !released);
     }
-    let plain = query.paths.iter().all(|path| path.len() == 1) && query.inside.is_none() && query.along.is_none();
-    if !plain || !reader.everywhere(question.at, query.paths.iter().flatten()) {
+    if !everywhere(reader, question) {
         reader.values.want(question.at, answer.rows.iter().map(|row| row.id).chain(next));
     }
+}
+
+/// Whether what is asked for is shown in every row, so that none need be read to decide about it.
+fn everywhere(reader: &Reader<'_>, question: &Question<'_>) -> bool {
+    let query = question.query;
+    let Ok(plan) = reader.values.plan(question.at) else { return false };
+    let shown = |path: &Path| matches!(path.as_slice(), [member] if plan.granting(member).is_none());
+    query.inside.is_none() && query.along.is_none() && query.paths.iter().all(shown)
 }
 
 /// A reader who knows nothing yet, and the place of the entity.
 fn reader<'a>(store: &Store<'a>, rights: &'a Rights, entity: &QName) -> Result<(Reader<'a>, At), ObjectError> {
     let statements = store.statements;
-    let inputs = statements.known.of(&statements.tables, rights);
+    let inputs = statements.known.of(&statements.tables, rights, entity);
     let mut reader = Reader::new(Values::new(&statements.tables, rights, inputs), rights, store.caller);
     let at = reader.values.place(entity).ok_or_else(|| fault("this entity is not stored"))?;
     if let Some(user) = store.caller.user {

@@ -1,6 +1,7 @@
 //! Whether a row answers the question: what the model asks, and what the client asks of the reader's
 //! own values.
 
+use super::plan::{Granting, Plan};
 use super::reader::{Decided, Reach, Reader, Stop};
 use super::values::At;
 use crate::access::{Cell, Filter, FilterOp, Query, Row};
@@ -144,22 +145,44 @@ impl Question<'_> {
             Reach::Shut => return Ok((*cell != Cell::Withheld).then_some("withheld: the way to it is shut")),
             Reach::Nowhere => return Ok((*cell != Cell::Shown(Value::Empty)).then_some("empty: the way to it ends")),
         };
-        let shown = reader.shown(at, id, last)?;
-        let Cell::Shown(value) = cell else { return Ok(shown.then_some("shown")) };
-        if !shown {
-            return Ok(Some("withheld: no rule that lets it be read holds"));
+        let plan = reader.plan(at)?;
+        End::of(reader, at, &plan, last).differs(reader, id, cell)
+    }
+}
+
+/// Where a path ends: a member, and what is said of it.
+pub(super) struct End<'p> {
+    at: At,
+    member: &'p Name,
+    plan: &'p Plan,
+    granting: Granting<'p>,
+    /// The number of its column, if it is read again.
+    column: Option<usize>,
+}
+
+impl<'p> End<'p> {
+    pub(super) fn of(reader: &Reader<'_>, at: At, plan: &'p Plan, member: &'p Name) -> Self {
+        Self { at, member, plan, granting: plan.granting(member), column: reader.values.column(at, member) }
+    }
+
+    /// What the cell of this object must be; `None` when it is as it is.
+    pub(super) fn differs(&self, reader: &mut Reader<'_>, id: ObjectId, cell: &Cell) -> Decided<Option<&'static str>> {
+        let shown = reader.holds(self.at, id, self.plan, self.granting)?;
+        match cell {
+            Cell::Withheld => Ok(shown.then_some("shown")),
+            Cell::Shown(_) if !shown => Ok(Some("withheld: no rule that lets it be read holds")),
+            Cell::Shown(value) => Ok((!self.same(reader, id, value)?).then_some("another value")),
         }
-        Ok((!self.same(reader, at, id, last, value)?).then_some("another value"))
     }
 
     /// Values that were read anyway are compared: references and lists always, others where rules need them.
-    fn same(&self, reader: &mut Reader<'_>, at: At, id: ObjectId, member: &Name, value: &Value) -> Decided<bool> {
+    fn same(&self, reader: &mut Reader<'_>, id: ObjectId, value: &Value) -> Decided<bool> {
         if let Value::List(ids) = value {
-            let entity = reader.values.table(at).map_err(Stop::Failed)?.entity.name.clone();
-            let linked = reader.values.many(&entity, id, member);
+            let linked = reader.values.many(&self.plan.table.entity.name, id, self.member);
             return Ok(reader.told(linked)? == *ids);
         }
-        Ok(reader.values.peek(at, id, member).is_none_or(|known| alike(known, value)))
+        let known = self.column.and_then(|column| reader.values.peek(self.at, id, column));
+        Ok(known.is_none_or(|known| alike(known, value)))
     }
 }
 

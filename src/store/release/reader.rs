@@ -3,10 +3,11 @@
 //! Guarantees: only the rules of the rights and values re-read by key decide; neither the SQL
 //! conditions nor what was compiled for them is looked at.
 
+use super::plan::{Condition, Granting, Plan};
 use super::values::{At, Values};
 use crate::access::{ObjectError, Rights};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::{Data, Environment, EvalError, Typed, evaluate, settle};
+use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
 use crate::store::Caller;
 use crate::store::tables::Hop;
 use std::collections::BTreeMap;
@@ -32,26 +33,22 @@ pub(super) enum Reach {
     Row(At, ObjectId),
 }
 
-/// The rules that let a member be read; `None` when one of them is without a condition.
-type Granting = Option<Arc<[usize]>>;
-
-/// A condition with what does not depend on the row, and the values of its variables.
-type Settled = (Typed, BTreeMap<Name, Value>);
+/// What the parts of a condition that are the same for every row come to; `None` where one of them cannot be computed.
+type Fixed = Option<Arc<BTreeMap<Name, Value>>>;
 
 /// Decides for one reader.
 pub(super) struct Reader<'a> {
     pub values: Values<'a>,
     rights: &'a Rights,
     caller: Caller,
-    /// Member → the rules that let it be read.
-    granting: Vec<(At, Name, Granting)>,
+    none: BTreeMap<Name, Value>,
     /// Rules as they are for this caller.
-    settled: Vec<(At, usize, Arc<Settled>)>,
+    fixed: Vec<(At, usize, Fixed)>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(values: Values<'a>, rights: &'a Rights, caller: Caller) -> Self {
-        Self { values, rights, caller, granting: Vec::new(), settled: Vec::new() }
+        Self { values, rights, caller, none: BTreeMap::new(), fixed: Vec::new() }
     }
 
     pub(super) fn place(&mut self, entity: &QName) -> Decided<At> {
@@ -70,52 +67,35 @@ impl<'a> Reader<'a> {
         self.told(result)
     }
 
+    /// What is said of an entity.
+    pub(super) fn plan(&self, at: At) -> Decided<Arc<Plan>> {
+        self.values.plan(at).cloned().map_err(Stop::Failed)
+    }
+
     /// Any rule that gives something to read holds for the row.
     pub(super) fn visible(&mut self, at: At, id: ObjectId) -> Decided<bool> {
-        let Some(rights) = self.values.rules(at).cloned() else { return Ok(false) };
-        let giving = || rights.rules.iter().enumerate().filter(|(_, rule)| !rule.read.is_empty());
-        // Without a condition it does not depend on the row, which need not be read then.
-        if giving().any(|(_, rule)| rule.condition.is_none()) {
-            return Ok(true);
-        }
-        self.any(at, id, giving().map(|(n, _)| n))
+        let plan = self.plan(at)?;
+        self.holds(at, id, &plan, plan.giving())
     }
 
     /// Any rule that lets the member be read holds for the row.
     pub(super) fn shown(&mut self, at: At, id: ObjectId, member: &Name) -> Decided<bool> {
-        match self.granting(at, member) {
-            Some(rules) => self.any(at, id, rules.iter().copied()),
-            None => Ok(true),
-        }
+        let plan = self.plan(at)?;
+        self.holds(at, id, &plan, plan.granting(member))
     }
 
-    fn granting(&mut self, at: At, member: &Name) -> Granting {
-        if let Some((_, _, known)) = self.granting.iter().find(|(of, name, _)| *of == at && name == member) {
-            return known.clone();
-        }
-        let rules = self.values.rules(at).map(|rights| rights.rules.as_slice()).unwrap_or_default();
-        let giving = || rules.iter().enumerate().filter(|(_, rule)| rule.read.contains(member));
-        let made: Granting = match giving().any(|(_, rule)| rule.condition.is_none()) {
-            true => None,
-            false => Some(giving().map(|(n, _)| n).collect()),
-        };
-        self.granting.push((at, member.clone(), made.clone()));
-        made
-    }
-
-    /// Whether these members are shown in every row, so that none need be read to decide about them.
-    pub(super) fn everywhere<'m>(&mut self, at: At, members: impl IntoIterator<Item = &'m Name>) -> bool {
-        members.into_iter().all(|member| self.granting(at, member).is_none())
-    }
-
-    fn any(&mut self, at: At, id: ObjectId, rules: impl Iterator<Item = usize>) -> Decided<bool> {
-        let there = self.values.exists(at, id);
-        if !self.told(there)? {
+    /// Any of these rules holds for the row.
+    pub(super) fn holds(&mut self, at: At, id: ObjectId, plan: &Plan, rules: Granting<'_>) -> Decided<bool> {
+        // Without a condition it does not depend on the row, which need not be read then.
+        let Some(rules) = rules else { return Ok(true) };
+        if rules.is_empty() {
             return Ok(false);
         }
+        let found = self.values.find(at, id);
+        let Some(row) = self.told(found)? else { return Ok(false) };
         let mut missing = false;
         for rule in rules {
-            match self.holds(at, id, rule) {
+            match self.one(at, id, row, plan, *rule) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
                 // The others may tell what else is missing, or that it does not matter.
@@ -126,39 +106,50 @@ impl<'a> Reader<'a> {
         if missing { Err(Stop::Missing) } else { Ok(false) }
     }
 
-    fn holds(&mut self, at: At, id: ObjectId, number: usize) -> Decided<bool> {
-        if let Some(known) = self.values.verdict(at, id, number) {
-            return Ok(known);
+    fn one(&mut self, at: At, id: ObjectId, row: usize, plan: &Plan, number: usize) -> Decided<bool> {
+        if let Some(Some(known)) = self.values.verdict(at, row, number) {
+            return Ok(*known);
         }
-        let rule = self.values.rules(at).and_then(|rights| rights.rules.get(number)).cloned();
-        let Some(rule) = rule else { return Ok(false) };
-        let holds = match &rule.condition {
-            None => true,
-            Some(condition) => {
-                let settled = self.settled(at, number, condition)?;
-                self.compute(&settled.0, id, &settled.1)?.holds()
-            }
+        let holds = match plan.rule(number) {
+            None => false,
+            Some(None) => true,
+            Some(Some(condition)) => match self.fixed(at, number, condition)? {
+                Some(fixed) => self.compute(&condition.split.left, id, &fixed)?.holds(),
+                None => self.compute(&condition.written, id, &BTreeMap::new())?.holds(),
+            },
         };
-        self.values.note(at, id, number, holds);
+        if let Some(place) = self.values.verdict(at, row, number) {
+            *place = Some(holds);
+        }
         Ok(holds)
     }
 
-    /// A rule with everything settled that is the same for every row: what the caller leads to.
-    fn settled(&mut self, at: At, number: usize, condition: &Typed) -> Decided<Arc<Settled>> {
-        if let Some((_, _, known)) = self.settled.iter().find(|(of, rule, _)| *of == at && *rule == number) {
+    /// What is the same for every row: what the caller leads to.
+    fn fixed(&mut self, at: At, number: usize, condition: &Condition) -> Decided<Fixed> {
+        if let Some((_, _, known)) = self.fixed.iter().find(|(of, rule, _)| *of == at && *rule == number) {
             return Ok(known.clone());
         }
-        let none = BTreeMap::new();
-        let environment =
-            Environment { this: None, user: self.caller.user, roles: &self.rights.roles, now: self.caller.now, variables: &none };
-        let made = match settle(condition, &mut |part| evaluate(part, &environment, &mut self.values)) {
-            Ok(made) => made,
-            Err(_) if self.values.missing => return Err(Stop::Missing),
-            // A part that cannot be computed may not be needed: it is asked for row by row.
-            Err(_) => (condition.clone(), BTreeMap::new()),
+        let environment = Environment {
+            this: None,
+            user: self.caller.user,
+            roles: &self.rights.roles,
+            now: self.caller.now,
+            variables: &self.none,
         };
-        let made = Arc::new(made);
-        self.settled.push((at, number, made.clone()));
+        let mut made = BTreeMap::new();
+        for (name, part) in &condition.split.fixed {
+            match evaluate(part, &environment, &mut self.values) {
+                Ok(value) => drop(made.insert(name.clone(), value)),
+                Err(_) if self.values.missing => return Err(Stop::Missing),
+                // A part that cannot be computed may not be needed: it is asked for row by row.
+                Err(_) => {
+                    self.fixed.push((at, number, None));
+                    return Ok(None);
+                }
+            }
+        }
+        let made = Some(Arc::new(made));
+        self.fixed.push((at, number, made.clone()));
         Ok(made)
     }
 

@@ -6,8 +6,9 @@
 
 use super::held::{By, ById, Held, List, column};
 use super::inputs::Inputs;
+use super::plan::Plan;
 use super::raw::{Keys, linked, raw};
-use crate::access::{EntityRights, ObjectError, Rights};
+use crate::access::{ObjectError, Rights};
 use crate::db::Conn;
 use crate::db::sql::Params;
 use crate::domain::{Name, ObjectId, QName, Value};
@@ -40,13 +41,11 @@ impl<'a> Values<'a> {
 
     /// The place of an entity; `None` when it is not stored.
     pub(super) fn place(&mut self, entity: &QName) -> Option<At> {
-        if let Some(at) = self.held.iter().position(|held| held.table.entity.name == *entity) {
+        if let Some(at) = self.held.iter().position(|held| held.plan.table.entity.name == *entity) {
             return Some(at);
         }
-        let table = self.tables.get(entity)?.clone();
-        let rights = self.rights.entities.get(entity).cloned();
-        let columns = self.inputs.members(entity).filter_map(|name| column(&table, name)).collect();
-        self.held.push(Held { table, rights, columns, rows: ById::default(), lists: Vec::new(), wanted: Vec::new() });
+        let plan = self.inputs.plan(self.tables.get(entity)?, self.rights.entities.get(entity));
+        self.held.push(Held::new(plan));
         Some(self.held.len() - 1)
     }
 
@@ -58,11 +57,12 @@ impl<'a> Values<'a> {
     pub(super) fn hop(&self, entity: &QName, name: &Name) -> Option<Hop> {
         self.tables.hop(entity, name).map(|(hop, _)| hop)
     }
-    pub(super) fn table(&self, at: At) -> Result<&Arc<Table>, ObjectError> {
-        self.held.get(at).map(|held| &held.table).ok_or_else(|| fault("an entity is missing"))
+    /// The table and the rules of an entity.
+    pub(super) fn plan(&self, at: At) -> Result<&Arc<Plan>, ObjectError> {
+        self.held.get(at).map(|held| &held.plan).ok_or_else(|| fault("an entity is missing"))
     }
-    pub(super) fn rules(&self, at: At) -> Option<&Arc<EntityRights>> {
-        self.held.get(at).and_then(|held| held.rights.as_ref())
+    pub(super) fn table(&self, at: At) -> Result<&Arc<Table>, ObjectError> {
+        self.plan(at).map(|plan| &plan.table)
     }
 
     /// These rows will be needed.
@@ -74,13 +74,11 @@ impl<'a> Values<'a> {
     /// This member will be needed of each row.
     pub(super) fn want_member(&mut self, at: At, name: &Name) {
         let Some(held) = self.held.get_mut(at) else { return };
-        if held.columns.iter().any(|known| known.member == *name) {
+        if held.layout.find(name).is_some() {
             return;
         }
-        if let Some(column) = column(&held.table, name) {
-            held.columns.push(column);
-            // What was read before lacks it, so it is read again when it is needed.
-            held.rows.clear();
+        if let Some(column) = column(&held.plan.table, name) {
+            held.widen(column);
         }
     }
     /// Where the rules go on from the caller's account.
@@ -93,35 +91,31 @@ impl<'a> Values<'a> {
         self.missing = false;
     }
 
-    /// Whether the row is there.
-    pub(super) fn exists(&mut self, at: At, id: ObjectId) -> Result<bool, EvalError> {
-        let Some(held) = self.held.get_mut(at) else { return Ok(false) };
-        match held.rows.get(&id) {
-            Some(row) => Ok(row.is_some()),
-            None => {
-                held.wanted.push(id);
-                self.missing = true;
-                Err(missing())
-            }
-        }
+    /// Where the row is; `None` when it is not there.
+    pub(super) fn find(&mut self, at: At, id: ObjectId) -> Result<Option<usize>, EvalError> {
+        let Some(held) = self.held.get_mut(at) else { return Ok(None) };
+        held.find(id).ok_or_else(|| {
+            held.wanted.push(id);
+            self.missing = true;
+            missing()
+        })
     }
 
     /// How a rule came out for a row, if it was asked before.
-    pub(super) fn verdict(&self, at: At, id: ObjectId, rule: usize) -> Option<bool> {
-        *self.held.get(at)?.rows.get(&id)?.as_ref()?.holds.get(rule)?
+    pub(super) fn verdict(&mut self, at: At, row: usize, rule: usize) -> Option<&mut Option<bool>> {
+        self.held.get_mut(at)?.verdict(row, rule)
     }
-    pub(super) fn note(&mut self, at: At, id: ObjectId, rule: usize, holds: bool) {
-        let row = self.held.get_mut(at).and_then(|held| held.rows.get_mut(&id)).and_then(Option::as_mut);
-        if let Some(place) = row.and_then(|row| row.holds.get_mut(rule)) {
-            *place = Some(holds);
-        }
+
+    /// The number of a member's column, if it is read.
+    pub(super) fn column(&self, at: At, member: &str) -> Option<usize> {
+        self.held.get(at)?.layout.find(member)
     }
 
     /// A stored value that was read already.
-    pub(super) fn peek(&self, at: At, id: ObjectId, name: &str) -> Option<&Value> {
-        let held = self.held.get(at)?;
-        let column = held.columns.iter().position(|column| column.member.as_str() == name)?;
-        held.rows.get(&id)?.as_ref()?.value(column)
+    pub(super) fn peek(&mut self, at: At, id: ObjectId, column: usize) -> Option<&Value> {
+        let held = self.held.get_mut(at)?;
+        let row = held.find(id)??;
+        held.value(row, column)
     }
 
     /// The objects along an association (own or inverse name).
@@ -147,10 +141,7 @@ impl<'a> Values<'a> {
         let (hop, owner) = self.tables.hop(entity, name).ok_or_else(no_list)?;
         let by = match hop {
             Hop::Link(link) => By::Link(link),
-            Hop::Back { column, .. } => {
-                let member = held.table.entity.inverses.get(name).ok_or_else(no_list)?.association.clone();
-                By::Column { owner, member, column }
-            }
+            Hop::Back { column, .. } => By::Column { owner, column },
             Hop::Column(_) => return Err(no_list()),
         };
         held.lists.push(List { name: name.clone(), by, of: ById::default(), wanted: Vec::new() });
@@ -172,20 +163,19 @@ impl<'a> Values<'a> {
     fn read_rows(&mut self, at: At, conn: &mut Conn, params: &Params) -> Result<(), ObjectError> {
         let Some(held) = self.held.get_mut(at) else { return Ok(()) };
         let mut ids = std::mem::take(&mut held.wanted);
-        ids.retain(|id| !held.rows.contains_key(id));
+        ids.retain(|id| !held.knows(*id));
         ids.sort_unstable();
         ids.dedup();
         if ids.is_empty() {
             return Ok(());
         }
-        let entity = &held.table.entity;
-        let parent = entity.tree.as_ref().filter(|_| self.inputs.climbs(&entity.name)).and_then(|tree| column(&held.table, tree));
+        let table = &held.plan.table;
+        let tree = table.entity.tree.as_ref().filter(|_| self.inputs.climbs(&table.entity.name));
+        let parent = tree.and_then(|tree| column(table, tree));
         let keys = parent.as_ref().map_or(Keys::Own, |parent| Keys::Climbing(&parent.column));
-        let found = raw(conn, params, &held.table, &held.columns, &keys, &ids)?;
-        found.into_iter().for_each(|row| held.keep(row));
-        for id in ids {
-            held.rows.entry(id).or_insert(None);
-        }
+        let found = raw(conn, params, table, &held.layout, &keys, &ids)?;
+        held.keep(found);
+        held.close(&ids);
         Ok(())
     }
 
@@ -201,11 +191,10 @@ impl<'a> Values<'a> {
             }
             let pairs: Vec<(ObjectId, ObjectId)> = match list.by.clone() {
                 By::Link(link) => {
-                    linked(conn, params, &link, &ids)?.iter().filter_map(|row| pair(row.first(), row.last())).collect()
+                    linked(conn, params, &link, &ids)?.chunks(2).filter_map(|row| pair(row.first(), row.last())).collect()
                 }
-                By::Column { owner, member, column } => {
+                By::Column { owner, column } => {
                     let owner = self.place(&owner).ok_or_else(|| fault("an entity is missing"))?;
-                    self.want_member(owner, &member);
                     self.referring(owner, &column, conn, params, &ids)?
                 }
             };
@@ -229,9 +218,15 @@ impl<'a> Values<'a> {
         ids: &[ObjectId],
     ) -> Result<Vec<(ObjectId, ObjectId)>, ObjectError> {
         let held = self.held.get_mut(owner).ok_or_else(|| fault("an entity is missing"))?;
-        let found = raw(conn, params, &held.table, &held.columns, &Keys::Referring(column), ids)?;
-        let pairs = found.iter().filter_map(|row| pair(row.last(), row.first())).collect();
-        found.into_iter().for_each(|row| held.keep(row));
+        let mut found = raw(conn, params, &held.plan.table, &held.layout, &Keys::Referring(column), ids)?;
+        let width = held.layout.kinds.len() + 1;
+        let pairs = found.chunks(width).filter_map(|row| pair(row.last(), row.first())).collect();
+        let mut at = 0;
+        found.retain(|_| {
+            at += 1;
+            at % width != 0
+        });
+        held.keep(found);
         Ok(pairs)
     }
 }
@@ -244,18 +239,12 @@ fn pair(from: Option<&Value>, to: Option<&Value>) -> Option<(ObjectId, ObjectId)
 impl Data for Values<'_> {
     fn member(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Value, EvalError> {
         let at = self.at(entity)?;
-        let held = self.held.get_mut(at).ok_or_else(missing)?;
-        if let Some(column) = held.columns.iter().position(|column| column.member == *name) {
-            return match held.rows.get(&object) {
-                Some(row) => Ok(row.as_ref().and_then(|row| row.value(column)).cloned().unwrap_or(Value::Empty)),
-                None => {
-                    held.wanted.push(object);
-                    self.missing = true;
-                    Err(missing())
-                }
-            };
+        if let Some(column) = self.column(at, name) {
+            let row = self.find(at, object)?;
+            let value = row.and_then(|row| self.held.get(at)?.value(row, column));
+            return Ok(value.cloned().unwrap_or(Value::Empty));
         }
-        if column(&held.table, name).is_some() {
+        if self.held.get(at).is_some_and(|held| column(&held.plan.table, name).is_some()) {
             self.want_member(at, name);
             self.want(at, [object]);
             self.missing = true;

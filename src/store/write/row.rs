@@ -73,7 +73,7 @@ pub(in crate::store) fn inserted(
     sql.raw("INSERT INTO ").ident(&table.name).raw(" (").ident("version");
     let columns: Vec<_> = table.columns().collect();
     for (_, column, _) in &columns {
-        sql.raw(", ").ident(column);
+        sql.raw(", ").ident(*column);
     }
     sql.raw(") VALUES (1");
     for (name, _, kind) in &columns {
