@@ -4,6 +4,7 @@ use super::typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Type
 use crate::domain::{Decimal, Kind, Name, ObjectId, QName, Value};
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime};
 use rust_decimal::RoundingStrategy;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,14 +77,14 @@ pub fn compare_values(a: &Value, b: &Value) -> Option<Ordering> {
 const DEEPEST: usize = 32;
 
 struct Run<'r, 'e> {
-    environment: &'r Environment<'e>,
+    environment: &'e Environment<'e>,
     data: &'r mut dyn Data,
     depth: usize,
 }
 
 type Object = Option<ObjectId>;
 
-impl Run<'_, '_> {
+impl<'e> Run<'_, 'e> {
     fn value(&mut self, e: &Typed, this: Object, item: Object) -> Result<Value, EvalError> {
         Ok(match &e.node {
             Node::Literal(value) => value.clone(),
@@ -91,7 +92,7 @@ impl Run<'_, '_> {
             Node::Today => Value::Date(self.environment.now.date()),
             Node::Root(root) => self.root(root, this, item),
             Node::Member { of, entity, name, calculated } => {
-                let Value::Object(object) = self.value(of, this, item)? else { return Ok(Value::Empty) };
+                let Value::Object(object) = *self.near(of, this, item)? else { return Ok(Value::Empty) };
                 match calculated {
                     None => self.data.member(entity, object, name)?,
                     Some(expression) => match self.data.calculated(entity, object, name) {
@@ -110,7 +111,7 @@ impl Run<'_, '_> {
                 self.value(chosen, this, item)?
             }
             Node::Compare(op, a, b) => {
-                let (a, b) = (self.value(a, this, item)?, self.value(b, this, item)?);
+                let (a, b) = (self.near(a, this, item)?, self.near(b, this, item)?);
                 Value::Boolean(compare_values(&a, &b).is_some_and(|order| op.accepts(order)))
             }
             Node::IsEmpty(a) => Value::Boolean(self.value(a, this, item)?.is_empty()),
@@ -142,6 +143,21 @@ impl Run<'_, '_> {
                 call(*function, &values)?
             }
         })
+    }
+
+    /// The same, without copying what is at hand: most comparisons are of a member with something fixed.
+    fn near<'v>(&mut self, e: &'v Typed, this: Object, item: Object) -> Result<Cow<'v, Value>, EvalError>
+    where
+        'e: 'v,
+    {
+        match &e.node {
+            Node::Literal(value) => Ok(Cow::Borrowed(value)),
+            Node::Root(Root::Variable(name)) => {
+                Ok(self.environment.variables.get(name).map_or(Cow::Owned(Value::Empty), Cow::Borrowed))
+            }
+            Node::Root(root) => Ok(Cow::Owned(self.root(root, this, item))),
+            _ => self.value(e, this, item).map(Cow::Owned),
+        }
     }
 
     fn root(&self, root: &Root, this: Object, item: Object) -> Value {

@@ -16,6 +16,8 @@ use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 /// A backend that dynamic statements run on.
 pub(super) trait DynBackend: Backend {
     const DIALECT: Dialect;
+    /// What stands around a name.
+    const QUOTE: &'static str;
     fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bound) -> QueryResult<()>;
     fn read(raw: Self::RawValue<'_>, kind: &Kind) -> deserialize::Result<Value>;
 }
@@ -52,6 +54,7 @@ macro_rules! bind_any {
 
 impl DynBackend for Sqlite {
     const DIALECT: Dialect = Dialect::Sqlite;
+    const QUOTE: &'static str = "`";
 
     fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bound) -> QueryResult<()> {
         bind_any!(out, value, |number| bind!(out, BigInt, i64, number.as_ref().map(|(scaled, _)| scaled)))
@@ -92,6 +95,7 @@ mod oid {
 
 impl DynBackend for Pg {
     const DIALECT: Dialect = Dialect::Postgres;
+    const QUOTE: &'static str = "\"";
 
     fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bound) -> QueryResult<()> {
         bind_any!(out, value, |number| bind!(out, Numeric, BigDecimal, number.as_ref().map(|(_, exact)| exact)))

@@ -30,9 +30,10 @@ pub fn fetch(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind]) -> Res
     Ok(read)
 }
 
-/// Runs a query and reads the values of one row after the other, of each row as many as there are `kinds`.
-pub fn fetch_flat(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind]) -> Result<Vec<Value>, DbError> {
-    let mut read = Vec::new();
+/// Runs a query and reads the values of one row after the other, of each row as many as there are `kinds`; there
+/// will be about so many rows.
+pub fn fetch_flat(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind], rows: usize) -> Result<Vec<Value>, DbError> {
+    let mut read = Vec::with_capacity(rows.saturating_mul(kinds.len()));
     each(conn, sql, params, kinds, |row| {
         for value in row {
             read.push(value?);
@@ -109,6 +110,10 @@ impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
                     Dialect::Sqlite => sqlite,
                     Dialect::Postgres => pg,
                 }),
+                // Most names hold nothing to escape, and are written without a copy.
+                Piece::Ident(name) if !name.contains(DB::QUOTE) => {
+                    [DB::QUOTE, name, DB::QUOTE].iter().for_each(|s| out.push_sql(s))
+                }
                 Piece::Ident(name) => out.push_identifier(name)?,
                 Piece::Int(number) => out.push_sql(&number.to_string()),
                 Piece::Bind(value) => DB::bind(&mut out, value)?,

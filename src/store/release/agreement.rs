@@ -91,7 +91,7 @@ fn compare(
     query.inside = Some(Inside::one_of(name, &sample));
     let (answer, _) = read::view(store, rights, &query)?;
     let (mut reader, at) = reader(store, rights, name)?;
-    let question = Question { query: &query, at };
+    let question = Question { query: &query, at, plan: reader.values.plan(at)?.clone() };
     query.paths.iter().for_each(|path| reader.prepare(at, path, false));
     reader.values.want(at, sample.iter().copied());
     let missed: Vec<ObjectId> = sample.into_iter().filter(|id| !answer.rows.iter().any(|row| row.id == *id)).collect();

@@ -37,9 +37,8 @@ pub(super) fn rows(
     answer: &Rows,
     found: &mut Findings,
 ) -> Result<(), ObjectError> {
-    let plan = reader.values.plan(question.at)?.clone();
     let own = question.query.paths.iter().map(|path| if let [member] = path.as_slice() { Some(member) } else { None });
-    let ends: Vec<_> = own.map(|own| own.map(|member| End::of(reader, question.at, &plan, member))).collect();
+    let ends: Vec<_> = own.map(|own| own.map(|member| End::of(reader, question.at, &question.plan, member))).collect();
     for row in &answer.rows {
         let about = || about(question, row.id);
         let refused = question.refuses(reader, row.id, Some(row));

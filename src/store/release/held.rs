@@ -13,8 +13,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) columns: Vec<Column>,
-    /// The kinds of the key and of the columns, as they are read.
-    pub(super) kinds: Vec<Kind>,
+    /// The kinds of the key, of the columns, and of another key.
+    kinds: Vec<Kind>,
 }
 
 /// What is known of one entity.
@@ -54,14 +54,30 @@ pub(super) enum By {
 impl Layout {
     /// The columns of these members, as far as they have any.
     pub(super) fn of<'m>(table: &Table, members: impl Iterator<Item = &'m Name>) -> Self {
-        let mut made = Self { columns: Vec::new(), kinds: vec![Kind::Object(Model::user_entity())] };
+        let key = Kind::Object(Model::user_entity());
+        let mut made = Self { columns: Vec::new(), kinds: vec![key.clone(), key] };
         members.filter_map(|name| column(table, name)).for_each(|column| made.push(column));
         made
     }
 
-    pub(super) fn push(&mut self, column: Column) {
-        self.kinds.push(column.kind.clone());
-        self.columns.push(column);
+    fn push(&mut self, column: Column) {
+        self.columns.push(column.clone());
+        self.kinds.insert(self.columns.len(), column.kind);
+    }
+
+    /// How many values a row has: its key, and one for each column.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len() + 1
+    }
+
+    /// The kinds of the values of a row.
+    pub(super) fn kinds(&self) -> &[Kind] {
+        self.kinds.split_last().map_or(&[], |(_, kinds)| kinds)
+    }
+
+    /// The same, and the key that the row was found by.
+    pub(super) fn kinds_with_key(&self) -> &[Kind] {
+        &self.kinds
     }
 
     /// The number of a member's column.
@@ -96,17 +112,17 @@ impl Held {
 
     /// Takes over rows as they were read: the key, then the columns.
     pub(super) fn keep(&mut self, rows: Vec<Value>) {
-        let width = self.layout.kinds.len();
-        let first = self.values.len() / width.max(1);
-        self.rows.reserve(rows.len() / width.max(1));
-        let keys = rows.iter().step_by(width.max(1)).map(Value::as_object);
+        let width = self.layout.width();
+        let first = self.values.len() / width;
+        self.rows.reserve(rows.len() / width);
+        let keys = rows.iter().step_by(width).map(Value::as_object);
         self.rows.extend(keys.enumerate().filter_map(|(n, id)| Some((id?, Some(first + n)))));
         if self.values.is_empty() {
             self.values = rows;
         } else {
             self.values.extend(rows);
         }
-        self.holds.resize(self.plan.rules() * (self.values.len() / width.max(1)), None);
+        self.holds.resize(self.plan.rules() * (self.values.len() / width), None);
         self.last = None;
     }
 
@@ -137,7 +153,7 @@ impl Held {
 
     /// The value of a column of a row.
     pub(super) fn value(&self, row: usize, column: usize) -> Option<&Value> {
-        let width = self.layout.kinds.len();
+        let width = self.layout.width();
         (column + 1 < width).then(|| self.values.get(row * width + column + 1)).flatten()
     }
 

@@ -72,7 +72,7 @@ pub(super) fn rows(
         return Ok(());
     }
     let (mut reader, at) = reader(store, rights, &query.entity)?;
-    let question = Question { query, at };
+    let question = Question { query, at, plan: reader.values.plan(at)?.clone() };
     expect(&mut reader, &question, answer, next);
     let differences = settled(store, &mut reader, |reader, found| {
         decide::rows(reader, &question, answer, found)?;
@@ -90,16 +90,15 @@ fn expect(reader: &mut Reader<'_>, question: &Question<'_>, answer: &Rows, next:
         let released = path.len() == 1 && query.paths.contains(path);
         reader.prepare(question.at, path, !released);
     }
-    if !everywhere(reader, question) {
+    if !everywhere(question) {
         reader.values.want(question.at, answer.rows.iter().map(|row| row.id).chain(next));
     }
 }
 
 /// Whether what is asked for is shown in every row, so that none need be read to decide about it.
-fn everywhere(reader: &Reader<'_>, question: &Question<'_>) -> bool {
+fn everywhere(question: &Question<'_>) -> bool {
     let query = question.query;
-    let Ok(plan) = reader.values.plan(question.at) else { return false };
-    let shown = |path: &Path| matches!(path.as_slice(), [member] if plan.granting(member).is_none());
+    let shown = |path: &Path| matches!(path.as_slice(), [member] if question.plan.granting(member).is_none());
     query.inside.is_none() && query.along.is_none() && query.paths.iter().all(shown)
 }
 

@@ -8,18 +8,21 @@ use crate::access::{Cell, Filter, FilterOp, Query, Row};
 use crate::domain::{Name, ObjectId, Value};
 use crate::expr::{Data, compare_values};
 use crate::model::Path;
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 /// The question about one row.
 pub(super) struct Question<'q> {
     pub query: &'q Query,
     pub at: At,
+    pub plan: Arc<Plan>,
 }
 
 impl Question<'_> {
     /// Why the row is no answer; `None` when it is one.
     pub(super) fn refuses(&self, reader: &mut Reader<'_>, id: ObjectId, row: Option<&Row>) -> Decided<Option<&'static str>> {
-        let visible = reader.visible(self.at, id);
+        let visible = reader.holds(self.at, id, &self.plan, self.plan.giving());
         // Asked together, so that all that is missing is read at once.
         let asked = self.asked(reader, id);
         if !visible? {
@@ -101,18 +104,24 @@ impl Question<'_> {
     }
 
     /// The value at the end of a path as the reader has it; `None` when they have none.
-    fn seen(&self, reader: &mut Reader<'_>, id: ObjectId, row: Option<&Row>, path: &Path) -> Decided<Option<Value>> {
+    fn seen<'r>(
+        &self,
+        reader: &mut Reader<'_>,
+        id: ObjectId,
+        row: Option<&'r Row>,
+        path: &Path,
+    ) -> Decided<Option<Cow<'r, Value>>> {
         // A cell that is released is decided by itself; it need not be read again.
         let cell = self.query.paths.iter().position(|own| own == path && own.len() == 1);
         if let Some(cell) = cell.and_then(|n| row?.cells.get(n)) {
-            return Ok(cell.value().cloned());
+            return Ok(cell.value().map(Cow::Borrowed));
         }
         let Some((last, way)) = path.split_last() else { return Ok(None) };
         let Reach::Row(at, object) = reader.reach(self.at, id, way)? else { return Ok(None) };
         if !reader.shown(at, object, last)? {
             return Ok(None);
         }
-        reader.value(at, object, last).map(Some)
+        reader.value(at, object, last).map(|value| Some(Cow::Owned(value)))
     }
 
     /// Whether one row may stand before another.

@@ -57,17 +57,16 @@ pub(super) fn raw(
         Keys::Own => {
             sql.raw(" FROM ");
             known(&mut sql, &table.name, "id".into(), of);
-            fetch_flat(conn, &sql, params, &layout.kinds).map_err(wire)
+            fetch_flat(conn, &sql, params, layout.kinds(), of.len()).map_err(wire)
         }
         Keys::Climbing(_) => {
             sql.raw(" FROM ").ident(&table.name).raw(" AS s WHERE s.id IN (SELECT up.id FROM up)");
-            fetch_flat(conn, &sql, params, &layout.kinds).map_err(wire)
+            fetch_flat(conn, &sql, params, layout.kinds(), of.len()).map_err(wire)
         }
         Keys::Referring(by) => {
             sql.raw(", s.").ident(*by).raw(" FROM ");
             known(&mut sql, &table.name, (*by).clone(), of);
-            let kinds: Vec<Kind> = layout.kinds.iter().cloned().chain([Kind::Object(Model::user_entity())]).collect();
-            fetch_flat(conn, &sql, params, &kinds).map_err(wire)
+            fetch_flat(conn, &sql, params, layout.kinds_with_key(), of.len()).map_err(wire)
         }
     }
 }
@@ -78,7 +77,7 @@ pub(super) fn linked(conn: &mut Conn, params: &Params, link: &Link, of: &[Object
     let mut sql = Sql::new();
     sql.raw("SELECT s.").ident(link.from).raw(", s.").ident(link.to).raw(" FROM ");
     known(&mut sql, &link.table, link.from.into(), of);
-    fetch_flat(conn, &sql, params, &[object.clone(), object]).map_err(wire)
+    fetch_flat(conn, &sql, params, &[object.clone(), object], of.len()).map_err(wire)
 }
 
 /// `table AS s` where the column holds one of these keys, which are all different: the keys lead, so that a

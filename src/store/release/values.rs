@@ -219,7 +219,7 @@ impl<'a> Values<'a> {
     ) -> Result<Vec<(ObjectId, ObjectId)>, ObjectError> {
         let held = self.held.get_mut(owner).ok_or_else(|| fault("an entity is missing"))?;
         let mut found = raw(conn, params, &held.plan.table, &held.layout, &Keys::Referring(column), ids)?;
-        let width = held.layout.kinds.len() + 1;
+        let width = held.layout.width() + 1;
         let pairs = found.chunks(width).filter_map(|row| pair(row.last(), row.first())).collect();
         let mut at = 0;
         found.retain(|_| {
