@@ -114,6 +114,11 @@ impl Tables {
         self.entities.get(entity)
     }
 
+    /// All tables of entities.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.entities.values()
+    }
+
     /// The names of all tables, those of links too, in order.
     pub(super) fn names(&self) -> BTreeSet<Name> {
         let link = |place: &Place| if let Place::Link(link) = place { Some(link.table.clone()) } else { None };

@@ -93,6 +93,7 @@ fn compare(
     let (mut reader, at) = reader(store, rights, name)?;
     let question = Question { query: &query, at, plan: reader.values.plan(at)?.clone() };
     query.paths.iter().for_each(|path| reader.prepare(at, path, false));
+    reader.prepare_caller();
     reader.values.want(at, sample.iter().copied());
     let missed: Vec<ObjectId> = sample.into_iter().filter(|id| !answer.rows.iter().any(|row| row.id == *id)).collect();
     let told = settled(store, &mut reader, |reader, found| {

@@ -134,9 +134,13 @@ impl Held {
         self.last = None;
     }
 
-    /// Whether it was asked for.
-    pub(super) fn knows(&self, id: ObjectId) -> bool {
-        self.rows.contains_key(&id)
+    /// The rows that are wanted and were not read yet, each once and in order.
+    pub(super) fn unread(&mut self) -> Vec<ObjectId> {
+        let mut ids = std::mem::take(&mut self.wanted);
+        ids.retain(|id| !self.rows.contains_key(id));
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     /// Where the row is, `Some(None)` when it is not there, and `None` when it was not read.

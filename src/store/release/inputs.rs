@@ -1,6 +1,8 @@
 //! What the rules of a set of rights compare: found once, so that it can be read in few statements.
 
+use super::held::column;
 use super::plan::Plan;
+use super::raw::Column;
 use crate::access::{EntityRights, Rights};
 use crate::domain::{Name, QName};
 use crate::expr::{Node, Root, Typed};
@@ -12,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// The members that decide about reading, by the entity that owns them, and the rules of each.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
-    /// What the rights say of each entity that they speak of.
+    /// What the rights say of each entity.
     plans: HashMap<QName, Arc<Plan>>,
     /// Stored members with a column.
     members: BTreeMap<QName, BTreeSet<Name>>,
@@ -54,11 +56,10 @@ impl Inputs {
         for condition in rules.filter_map(|rule| rule.condition.as_ref()) {
             found.collect(tables, condition, 0);
         }
-        for (name, rights) in &rights.entities {
-            if let Some(table) = tables.get(name) {
-                let plan = Plan::of(table, Some(rights), &found);
-                found.plans.insert(name.clone(), Arc::new(plan));
-            }
+        for table in tables.all() {
+            let name = &table.entity.name;
+            let plan = Plan::of(table, rights.entities.get(name), &found);
+            found.plans.insert(name.clone(), Arc::new(plan));
         }
         found
     }
@@ -73,9 +74,10 @@ impl Inputs {
     pub(super) fn members(&self, entity: &QName) -> impl Iterator<Item = &Name> {
         self.members.get(entity).into_iter().flatten()
     }
-    /// Whether the entity's tree is climbed.
-    pub(super) fn climbs(&self, entity: &QName) -> bool {
-        self.trees.contains(entity)
+    /// The column that leads up the entity's tree, if it is climbed.
+    pub(super) fn climbs(&self, table: &Table) -> Option<Column> {
+        let tree = table.entity.tree.as_ref().filter(|_| self.trees.contains(&table.entity.name));
+        tree.and_then(|tree| column(table, tree))
     }
     /// Where rules go on from the caller's account.
     pub(super) fn anchors(&self) -> impl Iterator<Item = &Name> {

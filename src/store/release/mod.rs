@@ -29,7 +29,7 @@ use super::error::fault;
 use crate::access::{Disagreement, Layer, ObjectError, Query, Rights, Rows};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{ObjectId, QName};
-use crate::model::{Model, Path};
+use crate::model::Path;
 use decide::Findings;
 use question::Question;
 use reader::Reader;
@@ -90,7 +90,14 @@ fn expect(reader: &mut Reader<'_>, question: &Question<'_>, answer: &Rows, next:
         let released = path.len() == 1 && query.paths.contains(path);
         reader.prepare(question.at, path, !released);
     }
+    if let Some((entity, _, name)) = &query.along
+        && let Some(from) = reader.values.place(entity)
+        && let Some(back) = reader.values.table(from).ok().and_then(|table| table.entity.inverses.get(name)).cloned()
+    {
+        reader.prepare(question.at, &[back.association], true);
+    }
     if !everywhere(question) {
+        reader.prepare_caller();
         reader.values.want(question.at, answer.rows.iter().map(|row| row.id).chain(next));
     }
 }
@@ -108,9 +115,6 @@ fn reader<'a>(store: &Store<'a>, rights: &'a Rights, entity: &QName) -> Result<(
     let inputs = statements.known.of(&statements.tables, rights, entity);
     let mut reader = Reader::new(Values::new(&statements.tables, rights, inputs), rights, store.caller);
     let at = reader.values.place(entity).ok_or_else(|| fault("this entity is not stored"))?;
-    if let Some(user) = store.caller.user {
-        reader.values.want_anchors(&Model::user_entity(), user);
-    }
     Ok((reader, at))
 }
 

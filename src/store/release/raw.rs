@@ -28,12 +28,12 @@ pub(super) enum Keys<'a> {
     Own,
     /// Those, and all above them along this column of the tree.
     Climbing(&'a Name),
-    /// Those whose column holds one of these keys.
-    Referring(&'a Name),
+    /// Those whose column holds one of these keys; and in the same statement those with the keys that are given here.
+    Referring(&'a Name, &'a [ObjectId]),
 }
 
-/// The rows, one after the other: their own key, the columns, and last the key they were asked by where that is
-/// another's. Each key is asked for once.
+/// The rows, one after the other: their own key, the columns, and last the key in the column that refers to another
+/// where that is asked for. Each key is given once.
 pub(super) fn raw(
     conn: &mut Conn,
     params: &Params,
@@ -42,33 +42,41 @@ pub(super) fn raw(
     keys: &Keys<'_>,
     of: &[ObjectId],
 ) -> Result<Vec<Value>, ObjectError> {
-    let mut sql = Sql::new();
-    if let Keys::Climbing(parent) = keys {
-        // INVARIANT: UNION drops what is already there, so a circle in the tree ends the climb.
-        sql.raw("WITH RECURSIVE up(id) AS (SELECT c.id FROM ").ident(&table.name).raw(" AS c WHERE c.id IN ");
-        among(&mut sql, of).raw(" UNION SELECT c.").ident(*parent).raw(" FROM ").ident(&table.name);
-        sql.raw(" AS c JOIN up ON c.id = up.id) ");
-    }
-    sql.raw("SELECT s.id");
-    for column in &layout.columns {
-        sql.raw(", s.").ident(&column.column);
-    }
+    let (mut sql, mut kinds, mut rows) = (Sql::new(), layout.kinds(), of.len());
     match keys {
         Keys::Own => {
-            sql.raw(" FROM ");
-            known(&mut sql, &table.name, "id".into(), of);
-            fetch_flat(conn, &sql, params, layout.kinds(), of.len()).map_err(wire)
+            select(&mut sql, layout, None);
+            known(&mut sql, &table.name, "id", of);
         }
-        Keys::Climbing(_) => {
-            sql.raw(" FROM ").ident(&table.name).raw(" AS s WHERE s.id IN (SELECT up.id FROM up)");
-            fetch_flat(conn, &sql, params, layout.kinds(), of.len()).map_err(wire)
+        Keys::Climbing(parent) => {
+            // INVARIANT: UNION drops what is already there, so a circle in the tree ends the climb.
+            sql.raw("WITH RECURSIVE up(id) AS (SELECT c.id FROM ").ident(&table.name).raw(" AS c WHERE c.id IN ");
+            among(&mut sql, of).raw(" UNION SELECT c.").ident(*parent).raw(" FROM ").ident(&table.name);
+            sql.raw(" AS c JOIN up ON c.id = up.id) ");
+            select(&mut sql, layout, None);
+            sql.ident(&table.name).raw(" AS s WHERE s.id IN (SELECT up.id FROM up)");
         }
-        Keys::Referring(by) => {
-            sql.raw(", s.").ident(*by).raw(" FROM ");
-            known(&mut sql, &table.name, (*by).clone(), of);
-            fetch_flat(conn, &sql, params, layout.kinds_with_key(), of.len()).map_err(wire)
+        Keys::Referring(by, own) => {
+            if !own.is_empty() {
+                select(&mut sql, layout, Some(by));
+                known(&mut sql, &table.name, "id", own);
+                sql.raw(" UNION ALL ");
+            }
+            select(&mut sql, layout, Some(by));
+            known(&mut sql, &table.name, *by, of);
+            (kinds, rows) = (layout.kinds_with_key(), of.len() + own.len());
         }
     }
+    fetch_flat(conn, &sql, params, kinds, rows).map_err(wire)
+}
+
+/// `SELECT … FROM `
+fn select(sql: &mut Sql, layout: &Layout, by: Option<&Name>) {
+    sql.raw("SELECT s.id");
+    for column in layout.columns.iter().map(|column| &column.column).chain(by) {
+        sql.raw(", s.").ident(column);
+    }
+    sql.raw(" FROM ");
 }
 
 /// The pairs of a link table that begin at these keys.
@@ -76,13 +84,13 @@ pub(super) fn linked(conn: &mut Conn, params: &Params, link: &Link, of: &[Object
     let object = Kind::Object(Model::user_entity());
     let mut sql = Sql::new();
     sql.raw("SELECT s.").ident(link.from).raw(", s.").ident(link.to).raw(" FROM ");
-    known(&mut sql, &link.table, link.from.into(), of);
+    known(&mut sql, &link.table, link.from, of);
     fetch_flat(conn, &sql, params, &[object.clone(), object], of.len()).map_err(wire)
 }
 
 /// `table AS s` where the column holds one of these keys, which are all different: the keys lead, so that a
 /// database need not collect them first.
-fn known(sql: &mut Sql, table: &Name, column: Name, keys: &[ObjectId]) {
+fn known(sql: &mut Sql, table: &Name, column: impl Into<Name>, keys: &[ObjectId]) {
     if let [one] = keys {
         sql.ident(table).raw(" AS s WHERE s.").ident(column).raw(" = ");
         sql.bind(&Value::Object(*one), &Kind::Object(Model::user_entity()));

@@ -8,6 +8,7 @@ use super::values::{At, Values};
 use crate::access::{ObjectError, Rights};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
+use crate::model::Model;
 use crate::store::Caller;
 use crate::store::tables::Hop;
 use std::collections::BTreeMap;
@@ -202,6 +203,13 @@ impl<'a> Reader<'a> {
         let value =
             if linked { self.values.many(entity, id, member).map(Value::List) } else { self.values.member(entity, id, member) };
         self.told(value)
+    }
+
+    /// What the rules compare of the caller will be needed.
+    pub(super) fn prepare_caller(&mut self) {
+        if let Some(user) = self.caller.user {
+            self.values.want_anchors(&Model::user_entity(), user);
+        }
     }
 
     /// What will be needed along these paths, so that it is read with the rest.

@@ -162,18 +162,13 @@ impl<'a> Values<'a> {
 
     fn read_rows(&mut self, at: At, conn: &mut Conn, params: &Params) -> Result<(), ObjectError> {
         let Some(held) = self.held.get_mut(at) else { return Ok(()) };
-        let mut ids = std::mem::take(&mut held.wanted);
-        ids.retain(|id| !held.knows(*id));
-        ids.sort_unstable();
-        ids.dedup();
+        let ids = held.unread();
         if ids.is_empty() {
             return Ok(());
         }
-        let table = &held.plan.table;
-        let tree = table.entity.tree.as_ref().filter(|_| self.inputs.climbs(&table.entity.name));
-        let parent = tree.and_then(|tree| column(table, tree));
+        let parent = self.inputs.climbs(&held.plan.table);
         let keys = parent.as_ref().map_or(Keys::Own, |parent| Keys::Climbing(&parent.column));
-        let found = raw(conn, params, table, &held.layout, &keys, &ids)?;
+        let found = raw(conn, params, &held.plan.table, &held.layout, &keys, &ids)?;
         held.keep(found);
         held.close(&ids);
         Ok(())
@@ -203,7 +198,10 @@ impl<'a> Values<'a> {
             for pair in pairs {
                 list.of.entry(pair.0).or_default().push(pair.1);
             }
-            list.of.values_mut().for_each(|list| list.sort_unstable());
+            for list in list.of.values_mut() {
+                list.sort_unstable();
+                list.dedup();
+            }
         }
         Ok(())
     }
@@ -218,15 +216,19 @@ impl<'a> Values<'a> {
         ids: &[ObjectId],
     ) -> Result<Vec<(ObjectId, ObjectId)>, ObjectError> {
         let held = self.held.get_mut(owner).ok_or_else(|| fault("an entity is missing"))?;
-        let mut found = raw(conn, params, &held.plan.table, &held.layout, &Keys::Referring(column), ids)?;
+        // Rows of the same table that are needed anyway come along, unless more than they is needed.
+        let own = if self.inputs.climbs(&held.plan.table).is_some() { Vec::new() } else { held.unread() };
+        let mut found = raw(conn, params, &held.plan.table, &held.layout, &Keys::Referring(column, &own), ids)?;
         let width = held.layout.width() + 1;
-        let pairs = found.chunks(width).filter_map(|row| pair(row.last(), row.first())).collect();
+        let pairs = found.chunks(width).filter_map(|row| pair(row.last(), row.first()));
+        let pairs = pairs.filter(|(from, _)| ids.binary_search(from).is_ok()).collect();
         let mut at = 0;
         found.retain(|_| {
             at += 1;
             at % width != 0
         });
         held.keep(found);
+        held.close(&own);
         Ok(pairs)
     }
 }
