@@ -162,16 +162,21 @@ fn in_turns(what: &str, act: impl Fn()) {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let timed = |without: &[Removable]| {
-        remove(without);
-        let start = std::time::Instant::now();
-        (0..20).for_each(|_| act());
-        remove(&[]);
-        start.elapsed().as_secs_f64() * 1e6 / 20.0
-    };
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied().unwrap_or_default()
+    };
+    // The median of twenty, so that an interruption does not count for either side.
+    let timed = |without: &[Removable]| {
+        remove(without);
+        let one = |_| {
+            let start = std::time::Instant::now();
+            act();
+            start.elapsed().as_secs_f64() * 1e6
+        };
+        let times = (0..20).map(one).collect();
+        remove(&[]);
+        median(times)
     };
     // As criterion does: an argument without a dash is a part of the name.
     let sought: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();

@@ -28,7 +28,8 @@ pub(super) enum Keys<'a> {
     Own,
     /// Those, and all above them along this column of the tree.
     Climbing(&'a Name),
-    /// Those whose column holds one of these keys; and in the same statement those with the keys that are given here.
+    /// Those whose column holds one of these keys; and in the same statement, without that column, those with the keys
+    /// that are given here.
     Referring(&'a Name, &'a [ObjectId]),
 }
 
@@ -45,24 +46,25 @@ pub(super) fn raw(
     let (mut sql, mut kinds, mut rows) = (Sql::new(), layout.kinds(), of.len());
     match keys {
         Keys::Own => {
-            select(&mut sql, layout, None);
-            known(&mut sql, &table.name, "id", of);
+            select(&mut sql, layout);
+            known(sql.raw(" FROM "), &table.name, "id", of);
         }
         Keys::Climbing(parent) => {
             // INVARIANT: UNION drops what is already there, so a circle in the tree ends the climb.
             sql.raw("WITH RECURSIVE up(id) AS (SELECT c.id FROM ").ident(&table.name).raw(" AS c WHERE c.id IN ");
             among(&mut sql, of).raw(" UNION SELECT c.").ident(*parent).raw(" FROM ").ident(&table.name);
             sql.raw(" AS c JOIN up ON c.id = up.id) ");
-            select(&mut sql, layout, None);
-            sql.ident(&table.name).raw(" AS s WHERE s.id IN (SELECT up.id FROM up)");
+            select(&mut sql, layout);
+            sql.raw(" FROM ").ident(&table.name).raw(" AS s WHERE s.id IN (SELECT up.id FROM up)");
         }
         Keys::Referring(by, own) => {
             if !own.is_empty() {
-                select(&mut sql, layout, Some(by));
-                known(&mut sql, &table.name, "id", own);
+                select(&mut sql, layout);
+                known(sql.raw(", NULL FROM "), &table.name, "id", own);
                 sql.raw(" UNION ALL ");
             }
-            select(&mut sql, layout, Some(by));
+            select(&mut sql, layout);
+            sql.raw(", s.").ident(*by).raw(" FROM ");
             known(&mut sql, &table.name, *by, of);
             (kinds, rows) = (layout.kinds_with_key(), of.len() + own.len());
         }
@@ -70,13 +72,12 @@ pub(super) fn raw(
     fetch_flat(conn, &sql, params, kinds, rows).map_err(wire)
 }
 
-/// `SELECT … FROM `
-fn select(sql: &mut Sql, layout: &Layout, by: Option<&Name>) {
+/// `SELECT …`: the key and the columns.
+fn select(sql: &mut Sql, layout: &Layout) {
     sql.raw("SELECT s.id");
-    for column in layout.columns.iter().map(|column| &column.column).chain(by) {
-        sql.raw(", s.").ident(column);
+    for column in &layout.columns {
+        sql.raw(", s.").ident(&column.column);
     }
-    sql.raw(" FROM ");
 }
 
 /// The pairs of a link table that begin at these keys.

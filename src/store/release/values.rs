@@ -198,10 +198,7 @@ impl<'a> Values<'a> {
             for pair in pairs {
                 list.of.entry(pair.0).or_default().push(pair.1);
             }
-            for list in list.of.values_mut() {
-                list.sort_unstable();
-                list.dedup();
-            }
+            list.of.values_mut().for_each(|list| list.sort_unstable());
         }
         Ok(())
     }
@@ -220,8 +217,7 @@ impl<'a> Values<'a> {
         let own = if self.inputs.climbs(&held.plan.table).is_some() { Vec::new() } else { held.unread() };
         let mut found = raw(conn, params, &held.plan.table, &held.layout, &Keys::Referring(column, &own), ids)?;
         let width = held.layout.width() + 1;
-        let pairs = found.chunks(width).filter_map(|row| pair(row.last(), row.first()));
-        let pairs = pairs.filter(|(from, _)| ids.binary_search(from).is_ok()).collect();
+        let pairs = found.chunks(width).filter_map(|row| pair(row.last(), row.first())).collect();
         let mut at = 0;
         found.retain(|_| {
             at += 1;
