@@ -189,12 +189,16 @@ impl Administrator<'_> {
         Ok(self.app.identity.end_sessions(conn, &by, id, own)?)
     }
 
-    /// Refuses a combination of roles that the database was not told of, where the server cannot tell it.
+    /// Holds back a combination of roles that the database was not told of: it is told first, and where that is not
+    /// for the server to do, nobody is given these roles.
     fn usable(&self, conn: &mut Conn, roles: &BTreeSet<Name>) -> Result<(), Refusal> {
         let (app, grants) = (self.app, self.live.grants_of(roles));
         let known = self.live.statements.is_prepared(conn, &grants, app.clock.now());
-        if known.map_err(|error| Refusal::Unavailable(error.to_string()))? || store::can_prepare(&app.db)? {
+        if known.map_err(|error| Refusal::Unavailable(error.to_string()))? {
             return Ok(());
+        }
+        if store::can_prepare(&app.db)? {
+            return Err(Refusal::Unprepared(grants));
         }
         Err(Refusal::Said(
             "Nobody holds these roles together yet, and the server may not prepare the database for them. \
