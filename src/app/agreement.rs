@@ -24,7 +24,7 @@ const EXAMPLES: usize = 2;
 /// While somebody prepares the database, what was asked before and after does not fit together: it is asked again,
 /// so many times in all, before a difference counts.
 const ATTEMPTS: usize = 3;
-/// At most so many differences from what was made are told.
+/// At most so many differences from what was made are told at once.
 const MOST_CHANGED: usize = 50;
 
 /// What a check looked at, and what differed.
@@ -52,7 +52,7 @@ pub fn compare_layers(db: &Db, statements: &Statements, keys: &Keys, clock: &Clo
     let mut all = Agreement { sets: sets.len(), ..Agreement::default() };
     let mut compare = |grants: &Grants, user: Option<ObjectId>| {
         // Each in a transaction of its own, so that no snapshot is held for long.
-        let found = steadily(|| {
+        let ask = || {
             db.read(|conn| {
                 let mut store = Store::new(conn, statements, Caller { user, now }, &recorder);
                 let above = store.compare(grants.rights(), turn)?;
@@ -60,7 +60,8 @@ pub fn compare_layers(db: &Db, statements: &Statements, keys: &Keys, clock: &Clo
                 let differences = above.differences.into_iter().chain(alone.differences).collect();
                 Ok(Compared { rows: above.rows + alone.rows, differences })
             })
-        })?;
+        };
+        let found = steadily(|| incomparable(&grants.rights().key, ask()))?;
         all.rows += found.rows;
         all.differences.extend(found.differences);
         Ok::<_, Refusal>(())
@@ -73,6 +74,19 @@ pub fn compare_layers(db: &Db, statements: &Statements, keys: &Keys, clock: &Clo
     let changed = steadily(|| db.read(|conn| Ok(Compared { rows: 0, differences: changed(conn, now)? })))?;
     all.differences.extend(changed.differences);
     Ok(all)
+}
+
+/// What cannot be compared, for a reason that does not pass, is a difference too: nobody escapes by breaking it.
+fn incomparable(about: &str, found: Result<Compared, Refusal>) -> Result<Compared, Refusal> {
+    match found {
+        Err(Refusal::Fault(_)) => {
+            let (first, second) = ((Layer::EntityAccess, "not to be compared"), (Layer::Release, "to be compared"));
+            let told = |(layer, text): (Layer, &str)| (layer, text.to_owned());
+            let about = format!("the decisions for {about}");
+            Ok(Compared { rows: 0, differences: vec![Disagreement { about, first: told(first), second: told(second) }] })
+        }
+        found => found,
+    }
 }
 
 /// Asks again while there is a difference.
@@ -97,6 +111,12 @@ fn changed(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Disagreement>, Ref
     Ok(found.into_iter().take(MOST_CHANGED).map(told).collect())
 }
 
+/// The server's login became more than a server's may be.
+fn unbound(fault: String) -> Disagreement {
+    let (first, second) = (Layer::DatabaseEngine, Layer::EntityAccess);
+    Disagreement { about: fault, first: (first, "does not bind the server".into()), second: (second, "binds the server".into()) }
+}
+
 impl Agreement {
     /// The incidents to record, each once: whoever else would meet the same difference adds nothing.
     pub fn incidents(&self) -> Vec<Event> {
@@ -107,10 +127,14 @@ impl Agreement {
 }
 
 impl App {
-    /// Compares the layers, and records what differs.
+    /// Compares the layers, and records what differs. A server for others also looks whether it still logs in as
+    /// somebody whom the database's rules bind.
     pub fn check_layers(&self) -> Result<Agreement, Refusal> {
         let live = self.live();
-        let agreement = compare_layers(&self.db, &live.statements, &self.keys, &self.clock)?;
+        let mut agreement = compare_layers(&self.db, &live.statements, &self.keys, &self.clock)?;
+        if self.demo.is_none() {
+            agreement.differences.extend(self.db.too_mighty()?.into_iter().map(unbound));
+        }
         for event in agreement.incidents() {
             let about = event.object.clone().unwrap_or_default();
             self.logs.write("portcullis.layers", Level::Critical, &format!("layers disagree about {about}"), None);

@@ -160,7 +160,7 @@ fn for_every_set_of_the_app_that_ships_postgresql_alone_gives_what_memory_decide
 /// A plant: what the owner does, whether rows or cells come out of the database too many, and how the check says it.
 type Plant = (&'static str, bool, &'static str);
 
-const PLANTS: [Plant; 9] = [
+const PLANTS: [Plant; 11] = [
     ("ALTER POLICY \"p_{set}_s\" ON d_letter USING (true)", true, "DatabaseEngine: given"),
     ("ALTER TABLE d_letter DISABLE ROW LEVEL SECURITY", true, "DatabaseEngine: given"),
     ("CREATE POLICY anything ON d_letter FOR SELECT USING (true)", true, "DatabaseEngine: given"),
@@ -170,6 +170,13 @@ const PLANTS: [Plant; 9] = [
         true,
         "DatabaseEngine: given",
     ),
+    (
+        "GRANT CREATE ON SCHEMA public TO \"{holder}\"; ALTER TABLE d_letter OWNER TO \"{holder}\"; \
+         REVOKE CREATE ON SCHEMA public FROM \"{holder}\"",
+        true,
+        "DatabaseEngine: given",
+    ),
+    ("ALTER VIEW \"r_{set}_d_letter\" SET (security_invoker = true)", false, "DatabaseEngine: not answered"),
     ("DROP POLICY \"p_{set}_s\" ON d_letter", false, "DatabaseEngine: not given"),
     ("DROP VIEW \"r_{set}_d_letter\" CASCADE", false, "DatabaseEngine: not answered"),
     ("REVOKE SELECT ON \"r_{set}_d_letter\" FROM \"{reader}\"", false, "DatabaseEngine: not answered"),
@@ -210,13 +217,17 @@ fn whatever_the_owner_takes_out_of_postgresql_gives_nobody_anything_and_is_recor
 }
 
 /// What has no say about the rows that anybody reads now, and yet is not what was made.
-const BY_NAME: [&str; 9] = [
+const BY_NAME: [&str; 12] = [
     "ALTER TABLE d_letter DISABLE TRIGGER \"g_{set}_bu_d_letter\"",
     "ALTER TABLE d_letter DISABLE TRIGGER USER",
     "ALTER TABLE audit_record DISABLE TRIGGER USER",
     "ALTER POLICY \"p_{set}_u\" ON d_letter USING (true)",
     "GRANT UPDATE ON d_letter TO \"{writer}\"",
     "GRANT DELETE ON d_letter TO PUBLIC",
+    "GRANT \"{other}\" TO \"{reader}\"",
+    "CREATE OR REPLACE VIEW \"w_{set}_d_letter\" AS SELECT t.id AS id, t.version AS version, t.sealed AS sealed, \
+     t.title AS title, t.body AS body FROM d_letter AS t",
+    "CREATE OR REPLACE FUNCTION \"g_{set}_bu_d_letter\"() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
     "CREATE RULE doubled AS ON UPDATE TO d_letter DO ALSO NOTHING",
     "CREATE FUNCTION aside() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
      CREATE TRIGGER aside BEFORE UPDATE ON d_letter FOR EACH ROW EXECUTE FUNCTION aside()",
@@ -261,6 +272,67 @@ fn a_schema_named_after_a_role_stands_in_nobodys_way() {
     );
     assert_eq!(letters(&server).html.text, control.html.text, "names are looked up in one schema");
     assert!(server.web().app.check_layers().unwrap().differences.is_empty());
+}
+
+/// Gives the words of the set's policy on letters, as the catalogue is compared by.
+const TOLD: &str = "SELECT p.polcmd::text || ' ' || p.polpermissive::text || ' ' || ARRAY(SELECT pg_get_userbyid(r)::text \
+    FROM unnest(p.polroles) AS r ORDER BY 1)::text || ' ' || coalesce(pg_get_expr(p.polqual, p.polrelid), '') || ' / ' \
+    || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') FROM pg_policy AS p WHERE p.polname = 'p_{set}_s'";
+
+/// The owner can write the note of what was made, and nobody else can: then the names agree, and the rows do not.
+#[test]
+fn a_change_that_is_noted_as_if_it_had_been_made_is_found_by_what_it_gives() {
+    let Some((_folder, server)) = desk(Kind::Postgres) else { return };
+    let app = &server.web().app;
+    let by_system = |text: &str| app.db.write(|conn| conn.batch(text));
+    for deed in ["UPDATE engine_set SET made = '{}'", "DELETE FROM engine_set", "DELETE FROM schema_state"] {
+        assert!(matches!(by_system(deed), Err(DbError::Forbidden(_))), "the server's own work does not write notes: {deed}");
+    }
+    let digest =
+        |name: &str| format!("{name} := (SELECT encode(sha256(convert_to(told, 'UTF8')), 'hex') FROM (EXECUTING) AS t(told));");
+    let forged = format!(
+        "DO $$ DECLARE old text; new text; BEGIN {} ALTER POLICY \"p_{{set}}_s\" ON d_letter USING (true); {} \
+         UPDATE engine_set SET made = replace(made, old, new); END $$",
+        digest("old").replace("EXECUTING", TOLD),
+        digest("new").replace("EXECUTING", TOLD),
+    );
+    owner(&server, &forged);
+    let drift = app.db.read(|conn| Ok::<_, DbError>(store::drift(conn, app.clock.now()).unwrap())).unwrap();
+    assert!(drift.is_empty(), "the forgery is a good one: {drift:?}");
+    app.check_layers().unwrap();
+    let found = incidents(&server);
+    assert!(found.iter().any(|one| layers(one).0 == "DatabaseEngine: given"), "{found:?}");
+    assert!(found.iter().all(|one| layers(one).0 != "DatabaseEngine: not as it was made"), "{found:?}");
+}
+
+/// Only a superuser gives a role this, and to nobody who logs in.
+#[test]
+fn a_role_that_row_level_security_no_longer_binds_is_recorded() {
+    let Some((_folder, server)) = desk(Kind::Postgres) else { return };
+    let app = &server.web().app;
+    for (role, told) in [
+        ("{holder}", "DatabaseEngine: given"),
+        ("{reader}", "DatabaseEngine: within reach"),
+        ("{system}", "DatabaseEngine: not as it was made"),
+    ] {
+        let before = incidents(&server).len();
+        let named = app.db.owner(|conn| {
+            let (roles, set) = (conn.roles().unwrap(), set_id(RIGHTS));
+            let named = role.replace("{holder}", &roles.holder(&set)).replace("{reader}", &roles.reader(&set));
+            Ok::<_, DbError>(named.replace("{system}", &roles.system()))
+        });
+        let named = named.unwrap();
+        let cluster = crate::support::server::cluster::shared().unwrap();
+        cluster.sql("postgres", &format!("ALTER ROLE \"{named}\" BYPASSRLS")).unwrap();
+        app.check_layers().unwrap();
+        let found = since(&server, before);
+        assert!(found.iter().any(|one| layers(one).0 == told), "{named}: {found:?}");
+        assert!(
+            found.iter().any(|one| one.object.as_deref().is_some_and(|object| object.contains(&named))),
+            "{named}: {found:?}"
+        );
+        cluster.sql("postgres", &format!("ALTER ROLE \"{named}\" NOBYPASSRLS")).unwrap();
+    }
 }
 
 /// Operators of the owner's making fit the columns better than those of the database.

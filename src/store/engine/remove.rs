@@ -34,11 +34,13 @@ fn one(object: &str) -> Vec<Sql> {
         ("right", Some((_, table))) => sql.raw("REVOKE ALL ON ").ident(table).raw(" FROM PUBLIC"),
         ("function", _) => sql.raw("DROP FUNCTION ").ident(name).raw("()"),
         ("role", _) => {
-            // Its grants go with what it owns.
-            let mut role = Sql::new();
+            // Its views are gone. What else it owns was given to it by other hands, and may be a table with all its
+            // rows: that is taken back, so that nothing but grants is dropped.
+            let (mut grants, mut role) = (Sql::new(), Sql::new());
+            sql.raw("REASSIGN OWNED BY ").ident(name).raw(" TO CURRENT_USER");
+            grants.raw("DROP OWNED BY ").ident(name);
             role.raw("DROP ROLE ").ident(name);
-            sql.raw("DROP OWNED BY ").ident(name);
-            return vec![sql, role];
+            return vec![sql, grants, role];
         }
         _ => return Vec::new(),
     };

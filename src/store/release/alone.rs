@@ -99,7 +99,9 @@ fn ask(store: &mut Store<'_>, rights: &Rights, question: Option<(&Sql, &[Kind])>
     };
     match answered {
         Err(passing) if passing.is_passing() => Err(wire(passing)),
-        answered => Ok(answered.map_err(|error| error.to_string())),
+        // What is forbidden is told by name. Other errors may repeat values, which are not for the trail.
+        Err(DbError::Forbidden(source)) => Ok(Err(source.to_string())),
+        answered => Ok(answered.map_err(|_| "an error of the database".to_owned())),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The owner of the schema changes what was generated; the agreement check asks the database alone and finds it.
 
 use super::agree::populate;
-use super::fixture::{App, Person};
-use crate::access::{Authority, Disagreement, Layer};
+use super::fixture::{App, DOMAIN, Person, hr, model_of, now, path};
+use crate::access::{Authority, Cell, Disagreement, Grants, Layer, ObjectError, Query, Row, WriteError};
+use crate::db::sql::{Params, Sql, fetch};
 use crate::db::testing::{self, each};
 use crate::db::{Db, DbError, Dialect, set_id};
-use crate::domain::ObjectId;
+use crate::domain::{Kind, ObjectId, Value};
+use crate::store::Statements;
+use crate::store::statements::Footing;
 
 /// Somebody whose rules bite, among people of whom they may see some only.
 fn desk(db: &Db) -> (App<'_>, Person) {
@@ -37,13 +40,12 @@ fn owner(app: &App<'_>, who: &Person, text: &str) {
 
 /// The definition of the set's view of employees.
 fn definition(db: &Db, who: &Person) -> String {
-    use crate::db::sql::{Params, Sql, fetch};
     let (mut sql, set) = (Sql::new(), set_id(&who.grants.rights().key));
-    let name = crate::domain::Value::text(format!("r_{set}_hr_employee"));
+    let name = Value::text(format!("r_{set}_hr_employee"));
     sql.raw_by("SELECT sql FROM sqlite_master WHERE name = ", "SELECT pg_get_viewdef(oid) FROM pg_class WHERE relname = ");
-    sql.bind(&name, &crate::domain::Kind::Text);
-    let params = Params::new(None, super::fixture::now(), super::fixture::now().date());
-    let rows = db.owner(|conn| fetch(conn, &sql, &params, &[crate::domain::Kind::Text])).unwrap();
+    sql.bind(&name, &Kind::Text);
+    let params = Params::new(None, now(), now().date());
+    let rows = db.owner(|conn| fetch(conn, &sql, &params, &[Kind::Text])).unwrap();
     rows[0][0].as_text().unwrap().replace('`', "\"").trim_end_matches(';').to_owned()
 }
 
@@ -161,5 +163,37 @@ fn a_view_that_forgot_its_rows_or_a_mask_or_has_other_values_is_found() {
             put(&right);
             assert!(found(&app, &who).is_empty(), "{bug} was undone: {:?}", found(&app, &who));
         }
+    });
+}
+
+/// The statements were compiled from a model in which the rule that grants a write forgot its rows.
+#[test]
+fn a_rule_that_is_dropped_from_the_tests_of_a_write_is_held_by_the_database_and_told_as_a_disagreement() {
+    each(|db| {
+        let (app, who) = desk(db);
+        let all = app.view(&app.admin(), &Query::of(&hr("Employee"), vec![path("account")])).unwrap().rows;
+        let own = |row: &Row| row.cells[0] == Cell::Shown(Value::Object(who.id.unwrap()));
+        let (own, other) = (all.iter().find(|row| own(row)).unwrap().id, all.iter().find(|row| !own(row)).unwrap().id);
+        let change = |app: &App<'_>, id| app.change(&who, "Employee", id, None, [("nick", Value::text("x"))]);
+        let denied = change(&app, other);
+        assert!(matches!(denied, Err(WriteError::Object(ObjectError::Denied(_)))), "{denied:?}");
+
+        let right = "write: [nick, notes, skills, boss]\n        where: \"this.account == user\"";
+        assert!(DOMAIN.contains(right));
+        let model = model_of(&DOMAIN.replace(right, "write: [nick, notes, skills, boss]"));
+        let wrong = Grants::compile(&model, who.grants.roles(), true);
+        let statements = Statements::new(&app.model).unwrap();
+        for footing in [Footing::System, Footing::Reader] {
+            statements.compiled_on(wrong.rights(), &hr("Employee"), footing).unwrap().unwrap();
+        }
+        let app = App { statements, model: app.model.clone(), recorder: app.recorder.clone(), db };
+        match change(&app, other) {
+            Err(WriteError::Object(ObjectError::Disagreement(found))) => {
+                assert_eq!((found.first.0, found.second.0), (Layer::EntityAccess, Layer::DatabaseEngine));
+                assert_eq!(found.first.1, "granted");
+            }
+            done => panic!("{done:?}"),
+        }
+        change(&app, own).unwrap();
     });
 }
