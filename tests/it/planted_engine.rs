@@ -376,6 +376,18 @@ fn on_sqlite_a_view_that_forgot_its_rows_gives_nobody_anything_and_is_recorded()
         assert!(found.iter().any(|one| layers(one).0 == "DatabaseEngine: not as it was made"), "{found:?}");
         mend(&server);
     }
+    // A table that stands where the view was, under a name that the guard knows as the set's own.
+    let table = text[..rows].replacen("CREATE VIEW", "CREATE TABLE", 1);
+    let before = incidents(&server).len();
+    owner(&server, &format!("DROP VIEW {view}; {table}"));
+    let page = letters(&server);
+    assert!(HIDDEN.iter().all(|hidden| !page.answer.body.contains(hidden)), "{}", page.html.text);
+    server.web().app.check_layers().unwrap();
+    let found = since(&server, before);
+    assert!(found.iter().any(|one| layers(one).0 == "DatabaseEngine: given"), "{found:?}");
+    assert!(found.iter().any(|one| one.object.as_deref().is_some_and(|object| object.ends_with("is gone"))), "{found:?}");
+    owner(&server, &format!("DROP TABLE {view}"));
+    mend(&server);
     owner(&server, "CREATE TRIGGER aside AFTER UPDATE ON d_letter BEGIN SELECT 1; END");
     let before = incidents(&server).len();
     server.web().app.check_layers().unwrap();
