@@ -21,6 +21,7 @@ mod planted;
 mod planted_engine;
 mod routes;
 mod support;
+mod tls;
 mod tutorial;
 mod two_databases;
 mod walk;
