@@ -159,8 +159,12 @@ impl Administrator<'_> {
         let wanted = self.given(wanted)?;
         let assignable = self.assignable();
         let held = identity::roles(conn, id)?;
-        let roles: BTreeSet<Name> = held.into_iter().filter(|role| !assignable.contains(role)).chain(wanted).collect();
-        self.usable(conn, &roles)?;
+        let kept = held.iter().filter(|role| !assignable.contains(*role)).cloned();
+        let roles: BTreeSet<Name> = kept.chain(wanted).collect();
+        // Taking away waits for nothing: what the database was not told of stays shut until it is.
+        if !roles.is_subset(&held) {
+            self.usable(conn, &roles)?;
+        }
         Ok(self.app.identity.replace_roles(conn, &self.asker.actor(self.ask), id, version, &roles)?)
     }
 

@@ -23,10 +23,12 @@ use crate::store::tables::{OWNER, TARGET, Table};
 use crate::store::{Store, SyncError, engine, names};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// What a role of users may read at all is its set's own views, in no schema anything else.
+/// What a role of users may read at all is its set's own views, in no schema anything else but what extensions show.
 const REACH: &str = "
     SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        AND has_schema_privilege(n.oid, 'USAGE') AND (n.nspname = current_schema() OR NOT EXISTS (SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
         AND (has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') OR has_table_privilege(c.oid, 'DELETE, TRUNCATE'))
         AND NOT (starts_with(c.relname::text, 'r_' || $1 || '_') OR starts_with(c.relname::text, 'w_' || $1 || '_'))
     UNION ALL SELECT 'every table' FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";

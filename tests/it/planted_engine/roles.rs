@@ -2,18 +2,23 @@
 //! is given them.
 
 use super::desk;
-use crate::support::actor::{Actor, Page};
+use crate::support::actor::Actor;
 use crate::support::server::cluster::{self, Cluster};
 use crate::support::server::{Kind, Server, Setup};
-use portcullis::db::{DbError, set_id};
+use portcullis::config::Level;
+use portcullis::db::sql::{Params, Sql, fetch};
+use portcullis::db::{Conn, DbError, set_id};
+use portcullis::domain::{self, Value};
 use portcullis::identity::{self, Account};
 use portcullis::log::Logs;
+use portcullis::store;
+use std::sync::Barrier;
 
 /// What both roles together are called.
 const BOTH: &str = "user|Clerk+Head";
 
 fn account(server: &Server, key: &str) -> Account {
-    let find = |conn: &mut portcullis::db::Conn| identity::find_by_email(conn, &format!("{key}@desk.example"));
+    let find = |conn: &mut Conn| identity::find_by_email(conn, &format!("{key}@desk.example"));
     server.web().app.db.read(find).unwrap().unwrap()
 }
 
@@ -25,29 +30,33 @@ fn held(server: &Server, key: &str) -> Vec<String> {
 
 /// Whether the database was told of both roles together.
 fn is_told(server: &Server) -> bool {
-    let mut sql = portcullis::db::sql::Sql::new();
+    let mut sql = Sql::new();
     sql.raw("SELECT count(*) FROM engine_set WHERE rights = ");
-    sql.bind(&portcullis::domain::Value::text(BOTH), &portcullis::domain::Kind::Text);
+    sql.bind(&Value::text(BOTH), &domain::Kind::Text);
     let now = server.clock.now();
-    let params = portcullis::db::sql::Params::new(None, now, now.date());
-    let ask =
-        |conn: &mut portcullis::db::Conn| portcullis::db::sql::fetch(conn, &sql, &params, &[portcullis::domain::Kind::INTEGER]);
-    server.web().app.db.read(ask).unwrap()[0][0] == portcullis::domain::Value::Integer(1)
+    let params = Params::new(None, now, now.date());
+    let ask = |conn: &mut Conn| fetch(conn, &sql, &params, &[domain::Kind::INTEGER]);
+    server.web().app.db.read(ask).unwrap()[0][0] == Value::Integer(1)
 }
 
 /// Gives somebody both roles, as the form does.
 fn give(server: &Server, boss: &Actor, key: &str) -> (u16, String) {
+    give_all(server, boss, key, &["Clerk", "Head"])
+}
+
+fn give_all(server: &Server, boss: &Actor, key: &str, roles: &[&str]) -> (u16, String) {
     let somebody = account(server, key);
-    let page: Page = boss.open(&format!("/admin/users/{}", somebody.id));
+    let page = boss.open(&format!("/admin/users/{}", somebody.id));
     let csrf = page.hidden("_csrf").unwrap().to_owned();
     let version = somebody.version.to_string();
-    let fields = [("_csrf", csrf.as_str()), ("version", &version), ("role", "Clerk"), ("role", "Head")];
+    let mut fields = vec![("_csrf", csrf.as_str()), ("version", &version)];
+    fields.extend(roles.iter().map(|role| ("role", *role)));
     let answer = boss.post(&format!("/admin/users/{}/roles", somebody.id), &fields);
     (answer.status, answer.body)
 }
 
 fn critical(logs: &Logs) -> usize {
-    logs.recent(&Default::default()).iter().filter(|entry| format!("{:?}", entry.level) == "Critical").count()
+    logs.recent(&Default::default()).iter().filter(|entry| entry.level == Level::Critical).count()
 }
 
 #[test]
@@ -119,12 +128,26 @@ fn a_server_without_an_owner_gives_only_roles_that_the_database_was_told_of() {
     assert_eq!(give(&second, &boss, "clerk").0, 303, "and then the other may too");
 }
 
+/// What the database was not told of is shut, which is no reason to leave somebody what is taken from them.
+#[test]
+fn a_role_is_taken_away_whatever_the_database_was_told_of() {
+    let Some((folder, server)) = desk(Kind::Postgres) else { return };
+    let second = Setup::of(folder.path()).with(|settings| settings.database_owner = None).beside(&server, "two").unwrap();
+    let (here, there) = (server.sign_in("boss"), second.sign_in("boss"));
+    assert_eq!(give_all(&server, &here, "clerk", &["Clerk", "Head", "Aide"]).0, 303);
+    assert_eq!(give_all(&second, &there, "clerk", &["Clerk", "Head"]).0, 303, "nobody waits for the owner");
+    assert_eq!(held(&second, "clerk"), ["Clerk", "Head"]);
+    assert_eq!(second.sign_in("clerk").open("/p/d.Letters").status, 503, "shut where it cannot be prepared");
+    assert_eq!(server.sign_in("clerk").open("/p/d.Letters").status, 200, "and prepared where it can");
+    assert_eq!(second.sign_in("clerk").open("/p/d.Letters").status, 200);
+}
+
 #[test]
 fn two_who_need_the_same_new_set_at_once_both_get_it() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         let Some((_folder, server)) = desk(kind) else { return };
         let bosses = [server.sign_in("boss"), server.sign_in("boss")];
-        let start = std::sync::Barrier::new(2);
+        let start = Barrier::new(2);
         let done: Vec<u16> = std::thread::scope(|scope| {
             let both = bosses.iter().zip(["clerk", "colin"]).map(|(boss, key)| {
                 let (server, start) = (&server, &start);
@@ -140,7 +163,7 @@ fn two_who_need_the_same_new_set_at_once_both_get_it() {
             assert_eq!(held(&server, key), ["Clerk", "Head"]);
         }
         let app = &server.web().app;
-        let drift = app.db.read(|conn| Ok::<_, DbError>(portcullis::store::drift(conn, app.clock.now()).unwrap())).unwrap();
+        let drift = app.db.read(|conn| Ok::<_, DbError>(store::drift(conn, app.clock.now()).unwrap())).unwrap();
         assert!(drift.is_empty(), "{drift:?}");
     }
 }
