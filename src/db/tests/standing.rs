@@ -23,7 +23,7 @@ pub(super) fn sql(text: &str) -> Sql {
             sql.raw(Box::leak(part.to_owned().into_boxed_str()));
             continue;
         }
-        sql.ident(&name(part));
+        sql.ident(name(part));
     }
     sql
 }

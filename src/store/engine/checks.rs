@@ -76,7 +76,7 @@ impl Checks<'_> {
             Condition::Always => return None,
             Condition::Never => out.raw("TRUE"),
             Condition::When(rule) => {
-                out.raw("NOT EXISTS (SELECT 1 FROM ").ident(&names::witness(&self.set.id, &self.table().name));
+                out.raw("NOT EXISTS (SELECT 1 FROM ").ident(names::witness(&self.set.id, &self.table().name));
                 out.raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ").append(&column(row, "id"));
                 out.raw(" AND ").append(rule).raw(")")
             }
@@ -228,7 +228,7 @@ pub(super) fn of_links(checks: &Checks<'_>, member: &Name, target: &QName) -> Ve
             Condition::Always => continue,
             Condition::Never => refuses.raw("TRUE"),
             Condition::When(rule) => {
-                refuses.raw("NOT EXISTS (SELECT 1 FROM ").ident(&names::witness(&checks.set.id, &checks.table().name));
+                refuses.raw("NOT EXISTS (SELECT 1 FROM ").ident(names::witness(&checks.set.id, &checks.table().name));
                 refuses.raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ");
                 refuses.append(&column(row, crate::store::tables::OWNER)).raw(" AND ").append(rule).raw(")")
             }
@@ -254,7 +254,7 @@ impl Set {
         }
         let read = self.rights.entities.get(target).is_some_and(|of| !of.readable.is_empty());
         if let Some(table) = statements.tables.get(target).filter(|_| read) {
-            out.raw(" AND NOT EXISTS (SELECT 1 FROM ").ident(&names::reader(&self.id, &table.name)).raw(" AS ").ident(ROW);
+            out.raw(" AND NOT EXISTS (SELECT 1 FROM ").ident(names::reader(&self.id, &table.name)).raw(" AS ").ident(ROW);
             out.raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ").append(key).raw(")");
         }
         out

@@ -28,7 +28,7 @@ pub(super) fn everywhere(statements: &Statements, roles: &Roles) -> Vec<Step> {
         let mut on = Sql::new();
         on.raw("ALTER TABLE ").ident(&table).raw(" ENABLE ROW LEVEL SECURITY");
         let mut all = policy(EVERY, "all", &table);
-        all.raw(" FOR ALL TO ").ident(&roles.system()).raw(" USING (TRUE) WITH CHECK (TRUE)");
+        all.raw(" FOR ALL TO ").ident(roles.system()).raw(" USING (TRUE) WITH CHECK (TRUE)");
         steps.push(Step::new(format!("row-level security on {table}, with all rows for the server's own work"), vec![on, all]));
     }
     steps
@@ -68,7 +68,7 @@ impl Set {
             sql.push(one);
         }
         let mut taken = Sql::new();
-        taken.raw("GRANT ").ident(&reader).raw(", ").ident(&writer).raw(" TO ").ident(&roles.system());
+        taken.raw("GRANT ").ident(&reader).raw(", ").ident(&writer).raw(" TO ").ident(roles.system());
         let mut handed = Sql::new();
         // Whoever is no superuser hands over views, and takes everything away, only of roles that they may act as.
         handed.raw("DO $role$ BEGIN IF NOT pg_has_role(").bind(&Value::text(&holder), &Kind::Text);
@@ -243,7 +243,7 @@ fn link_columns() -> BTreeSet<Name> {
 /// `CREATE POLICY … ON table`
 fn policy(set: &str, verb: &str, table: &Name) -> Sql {
     let mut sql = Sql::new();
-    sql.raw("CREATE POLICY ").ident(&format!("p_{set}_{verb}")).raw(" ON ").ident(table);
+    sql.raw("CREATE POLICY ").ident(format!("p_{set}_{verb}")).raw(" ON ").ident(table);
     sql
 }
 

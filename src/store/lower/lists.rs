@@ -45,12 +45,12 @@ impl Lower<'_> {
         let start = self.value(of, scope)?;
         let (x, l) = (self.alias(), self.alias());
         let (mut from, mut when) = (Sql::new(), Sql::new());
-        from.ident(&self.from(&self.table(&target)?.name)).raw(" AS ").ident(&x);
+        from.ident(self.from(&self.table(&target)?.name)).raw(" AS ").ident(&x);
         match hop {
             Hop::Column(column) | Hop::Back { column, .. } => when.raw("(").ident(&x).raw(".").ident(&column),
             Hop::Link(link) => {
                 from.raw(" JOIN ")
-                    .ident(&self.from(&link.table))
+                    .ident(self.from(&link.table))
                     .raw(" AS ")
                     .ident(&l)
                     .raw(" ON ")
@@ -114,7 +114,7 @@ impl Lower<'_> {
             .raw(".")
             .ident("id")
             .raw(" FROM ")
-            .ident(&self.from(&table.name))
+            .ident(self.from(&table.name))
             .raw(" AS ")
             .ident(&c);
         tree.raw(" JOIN ").ident(&below).raw(" ON ").ident(&c).raw(".").ident(column).raw(" = ").ident(&below);

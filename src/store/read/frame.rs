@@ -136,7 +136,7 @@ impl<'a> Frame<'a> {
     /// `alias.mN`
     pub(super) fn column(&self, source: usize, member: usize) -> Result<Sql, ObjectError> {
         let mut out = Sql::new();
-        out.ident(&self.source(source)?.alias).raw(".").ident(&format!("m{member}"));
+        out.ident(&self.source(source)?.alias).raw(".").ident(format!("m{member}"));
         Ok(out)
     }
 
@@ -153,7 +153,7 @@ impl<'a> Frame<'a> {
         Ok(match &readable.shown {
             Condition::When(_) => {
                 let mut flag = Sql::new();
-                flag.ident(&joined.alias).raw(".").ident(&format!("g{member}"));
+                flag.ident(&joined.alias).raw(".").ident(format!("g{member}"));
                 all.and(Condition::When(flag))
             }
             known => all.and(known.clone()),
@@ -176,13 +176,13 @@ impl<'a> Frame<'a> {
                 let value = matches!(readable.value, Source::Sql(_));
                 source.value_at.push(value.then_some(kinds.len()));
                 if value {
-                    out.raw(", ").ident(&source.alias).raw(".").ident(&format!("m{n}"));
+                    out.raw(", ").ident(&source.alias).raw(".").ident(format!("m{n}"));
                     kinds.push(readable.kind.clone());
                 }
                 let flag = matches!(readable.shown, Condition::When(_));
                 source.flag_at.push(flag.then_some(kinds.len()));
                 if flag {
-                    out.raw(", ").ident(&source.alias).raw(".").ident(&format!("g{n}"));
+                    out.raw(", ").ident(&source.alias).raw(".").ident(format!("g{n}"));
                     kinds.push(Kind::Boolean);
                 }
             }
@@ -244,10 +244,10 @@ impl Joined {
                     Condition::Never => out.bind(&Value::Empty, &readable.kind),
                     Condition::When(rule) => out.raw("CASE WHEN ").append(rule).raw(" THEN ").append(value).raw(" END"),
                 };
-                out.raw(" AS ").ident(&format!("m{n}"));
+                out.raw(" AS ").ident(format!("m{n}"));
             }
             if let Condition::When(_) = &readable.shown {
-                out.raw(", ").append(&readable.shown.truth()).raw(" AS ").ident(&format!("g{n}"));
+                out.raw(", ").append(&readable.shown.truth()).raw(" AS ").ident(format!("g{n}"));
             }
         }
         out.raw(" FROM ").ident(&self.compiled.from).raw(" AS ").ident(ROW);

@@ -143,8 +143,9 @@ fn compare(
     };
     let query = Query::of(name, Vec::new());
     let (mut reader, at) = reader(store, rights, name)?;
-    let question = Question { query: &query, at };
+    let question = Question { query: &query, at, plan: reader.values.plan(at)?.clone() };
     given.members.iter().for_each(|member| reader.prepare(at, std::slice::from_ref(*member), true));
+    reader.prepare_caller();
     reader.values.want(at, rows.iter().copied());
     let mut told = settled(store, &mut reader, |reader, found| {
         for id in rows {
@@ -181,7 +182,7 @@ fn given<'r>(
         kinds.push(of.kind.clone());
         all.members.push(*member);
     }
-    sql.raw(" FROM ").ident(&names::reader(&set, &table.name)).raw(" AS v WHERE v.id IN ").append(&keys(rows)).uncacheable();
+    sql.raw(" FROM ").ident(names::reader(&set, &table.name)).raw(" AS v WHERE v.id IN ").append(&keys(rows)).uncacheable();
     match ask(store, rights, Some((&sql, &kinds)))? {
         Ok(found) => found.into_iter().for_each(|line| {
             let mut line = line.into_iter();

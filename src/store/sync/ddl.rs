@@ -63,7 +63,7 @@ pub(super) fn create_table(name: &str, table: &TableLayout, dialect: Dialect) ->
 pub(super) fn add_reference(table: &str, column: &str, of: &Column) -> Option<Sql> {
     let ColumnKind::Reference { table: target, on_delete } = &of.kind else { return None };
     let mut sql = statement();
-    sql.raw("ALTER TABLE ").ident(table).raw(" ADD CONSTRAINT ").ident(&constraint(table, column));
+    sql.raw("ALTER TABLE ").ident(table).raw(" ADD CONSTRAINT ").ident(constraint(table, column));
     sql.raw(" FOREIGN KEY (").ident(column).raw(")");
     references(&mut sql, target, *on_delete);
     Some(sql)
@@ -72,7 +72,7 @@ pub(super) fn add_reference(table: &str, column: &str, of: &Column) -> Option<Sq
 /// PostgreSQL: the reference goes, the column stays.
 pub(super) fn drop_reference(table: &str, column: &str) -> Sql {
     let mut sql = statement();
-    sql.raw("ALTER TABLE ").ident(table).raw(" DROP CONSTRAINT IF EXISTS ").ident(&constraint(table, column));
+    sql.raw("ALTER TABLE ").ident(table).raw(" DROP CONSTRAINT IF EXISTS ").ident(constraint(table, column));
     sql
 }
 

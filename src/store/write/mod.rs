@@ -103,7 +103,7 @@ fn still(
         known => return Ok(known),
     };
     let mut sql = Sql::new();
-    sql.raw("EXISTS (SELECT 1 FROM ").ident(&names::witness(&set_id(&rights.key), &compiled.table.name)).raw(" AS ").ident(ROW);
+    sql.raw("EXISTS (SELECT 1 FROM ").ident(names::witness(&set_id(&rights.key), &compiled.table.name)).raw(" AS ").ident(ROW);
     sql.raw(" WHERE ").append(&key_is(entity, object)).raw(" AND ").append(&rule).raw(")");
     Ok(Condition::When(sql))
 }
