@@ -193,6 +193,19 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_is_divided_for_all_callers_as_it_is_settled_for_one() {
+        let form = || root(Root::Variable("Form".into()), object());
+        let row = member(root(Root::This, object()), "count");
+        let whole =
+            make(Node::And(Box::new(compared(row.clone(), member(form(), "a"))), Box::new(compared(form(), row))), Kind::Boolean);
+        let (left, variables) = settled(&whole);
+        let divided = split(&whole);
+        assert_eq!(divided.left, left);
+        assert_eq!(divided.fixed.iter().map(|(name, _)| name).collect::<Vec<_>>(), variables.keys().collect::<Vec<_>>());
+        assert_eq!(divided.fixed.first().map(|(_, part)| part), Some(&member(form(), "a")));
+    }
+
+    #[test]
     fn what_cannot_be_evaluated_ends_the_settling() {
         let form = member(root(Root::Variable("Form".into()), object()), "secret");
         let row = member(root(Root::This, object()), "count");

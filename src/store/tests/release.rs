@@ -155,6 +155,21 @@ fn what_both_refuse_stays_an_ordinary_refusal() {
     });
 }
 
+#[test]
+fn what_was_planned_for_some_rules_does_not_serve_others_of_the_same_name() {
+    testing::sqlite(|db| {
+        let (app, who) = desk(db, 8);
+        let query = employees(&["name"]);
+        assert!(!view(&app, &who, &query).unwrap().rows.is_empty(), "statement and plan are kept from here on");
+        let narrow = model_of(&DOMAIN.replacen(ACTIVE, &ACTIVE.replace("this.active", "false"), 1));
+        let grants = Grants::compile(&narrow, who.grants.roles(), true);
+        assert_eq!(grants.rights().key, who.grants.rights().key);
+        let permit = grants.view(&hr("Employee")).unwrap();
+        disagreement(alone(&app, &who, |store| store.view(&permit, &query).map(|rows| rows.peek().clone())));
+        assert!(!view(&app, &who, &query).unwrap().rows.is_empty(), "nor the other way round");
+    });
+}
+
 /// Calculated members, trees and many-to-many lists in rules: as many statements as hops.
 #[test]
 fn a_page_is_decided_in_as_many_statements_as_its_rules_have_hops() {
