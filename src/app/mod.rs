@@ -15,6 +15,7 @@ mod handles;
 mod jobs;
 mod live;
 mod meter;
+mod once;
 mod post;
 mod recording;
 mod refusal;

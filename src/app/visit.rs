@@ -4,6 +4,7 @@
 
 use super::context::{Joined, SharedWorkspace};
 use super::handles::Book;
+use super::once::{Ledger, Taken};
 use super::{Asker, Live, Refusal};
 use crate::access::matrix::Doors;
 use crate::access::{Grants, Layer, Objects, Open, Permit};
@@ -96,6 +97,7 @@ impl Visit<'_> {
 
     fn book(&self, workspace: &SharedWorkspace) -> Book {
         Book {
+            again: None,
             keys: self.keys.clone(),
             clock: self.clock.clone(),
             binding: self.asker.binding.clone(),
@@ -134,6 +136,7 @@ impl Visit<'_> {
         let workspace = self.workspace();
         let mut handles = self.book(&workspace);
         let state = again.and_then(|again| form::state(&again.pairs, &handles));
+        handles.again = state.as_ref().map(|state| (state.form.clone(), state.nonce.clone()));
         let arguments = page::arguments(&page, query, state.as_ref(), &mut handles)?;
         let mut objects = Joined { workspace: workspace.clone(), store };
         let mut context = PageContext {
@@ -152,7 +155,7 @@ impl Visit<'_> {
     /// Carries out what a form asks for; whoever opened the transaction keeps it only on `Ok`.
     pub fn act(
         &self,
-        store: &mut dyn Objects,
+        store: &mut impl Ledger,
         name: &QName,
         query: &ClientQuery,
         pairs: &[(String, String)],
@@ -177,6 +180,13 @@ impl Visit<'_> {
             PageError::Invalid(posted) => Again::Form(posted, Box::default()),
             other => Again::Refused(other.into()),
         })?;
+        let once = state.as_ref().and_then(|state| form::once(&self.live.model, state, &deed));
+        if let Some(form) = &once
+            && let Taken::Before(next) = store.take(form, self.clock.now()).map_err(Refusal::from)?
+        {
+            return Ok(self.carried_before(next));
+        }
+        let mut objects = Joined { workspace: workspace.clone(), store };
         let account = self.user().map(|id| {
             let (name, email) = self.asker.name_and_email();
             Account { id, name: name.to_owned(), email: email.to_owned() }
@@ -208,8 +218,18 @@ impl Visit<'_> {
             Err(other) => return Err(Again::Refused(other.into())),
         };
         let next = self.next(next, &outcome, &handles);
+        if let Some(form) = &once {
+            store.lead(form, &next, self.clock.now()).map_err(Refusal::from)?;
+        }
         let registered = effects.registrations.iter().map(|wish| workspace.borrow().export(wish.data)).collect();
         Ok(Carried { next, messages: outcome.messages, effects, registered })
+    }
+
+    /// Nothing, because the form was carried out before.
+    fn carried_before(&self, next: Next) -> Carried {
+        let said = self.live.model.translate(self.language, "This was done already, and was not done a second time.");
+        let messages = vec![(Tone::Info, said.to_owned())];
+        Carried { next, messages, effects: Effects::default(), registered: Vec::new() }
     }
 
     fn carry_out(

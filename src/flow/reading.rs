@@ -22,8 +22,8 @@ pub(super) struct Reading<'r> {
     pub(super) used: &'r mut BTreeSet<String>,
     pub(super) failure: Option<FlowError>,
     pub(super) reads: u32,
-    /// The object that was read last.
-    pub(super) at: Option<ObjectId>,
+    /// The object and the member that were read last.
+    pub(super) at: Option<(ObjectId, Name)>,
 }
 
 /// Remembers that a permit leans on a declared elevation.
@@ -49,11 +49,19 @@ impl Reading<'_> {
         about(self.model, self.authority, denied, wanted)
     }
 
+    fn unfound(&self, denied: Denied, query: &Query) -> Denied {
+        let member = self.at.as_ref().filter(|(object, _)| query.object == Some(*object)).map(|(_, member)| member);
+        self.about(denied, &query.entity, query.object, member)
+    }
+
     /// The real cause of a failed evaluation; a value that is withheld is told with what was wanted.
     pub(super) fn failed(&mut self, error: EvalError) -> FlowError {
         match (self.failure.take(), error) {
             (Some(cause), _) => cause,
-            (None, EvalError::Withheld(entity, name)) => self.withheld(&entity, self.at, &name),
+            (None, EvalError::Withheld(entity, name)) => {
+                let object = self.at.as_ref().map(|(object, _)| *object);
+                self.withheld(&entity, object, &name)
+            }
             (None, error) => error.into(),
         }
     }
@@ -71,10 +79,10 @@ impl Reading<'_> {
     /// Asks the data, and remembers what comes.
     pub(super) fn find(&mut self, query: &Query) -> Result<Vec<Arc<LoadedObject>>, FlowError> {
         self.budget.time()?;
-        let permit = self.authority.load(&query.entity).map_err(|denied| self.about(denied, &query.entity, query.object, None))?;
+        let permit = self.authority.load(&query.entity).map_err(|denied| self.unfound(denied, query))?;
         note(self.used, &permit);
         let found = match self.objects.load(&permit, query) {
-            Err(ObjectError::Denied(denied)) => return Err(self.about(denied, &query.entity, query.object, None).into()),
+            Err(ObjectError::Denied(denied)) => return Err(self.unfound(denied, query).into()),
             found => found?,
         };
         if found.len() > LONGEST_LIST as usize {
@@ -170,7 +178,7 @@ impl Reading<'_> {
 impl Data for Reading<'_> {
     fn member(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Value, EvalError> {
         self.counted()?;
-        self.at = Some(object);
+        self.at = Some((object, name.clone()));
         if self.is_caller(entity, object) {
             return match (self.account, name.as_str()) {
                 (Some(account), "name") => Ok(Value::text(&account.name)),
@@ -191,7 +199,7 @@ impl Data for Reading<'_> {
 
     fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError> {
         self.counted()?;
-        self.at = Some(object);
+        self.at = Some((object, name.clone()));
         if self.is_caller(entity, object) {
             return Ok(match self.objects.identity(name)? {
                 Value::List(ids) => ids,

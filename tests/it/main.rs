@@ -21,6 +21,7 @@ mod planted;
 mod routes;
 mod support;
 mod tutorial;
+mod twice;
 mod two_databases;
 mod walk;
 mod xray;

@@ -1,6 +1,7 @@
 //! Why: the overlay of reasons over HTTP and in a browser, the reference of a refusal, and the command line.
 
 mod browser;
+mod flows;
 mod strict;
 mod vault;
 
