@@ -3,8 +3,8 @@
 use super::denied::{Disagreement, Layer};
 use super::grants::{Grants, guardrail, narrowed};
 use super::rights::{Authority, EntityRights, Rights, RuleOrigin};
-use crate::domain::knockout::{Removable, stands};
 use crate::domain::QName;
+use crate::domain::knockout::{Removable, stands};
 use crate::model::{Deny, Microflow, Model};
 use std::sync::Arc;
 

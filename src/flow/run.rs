@@ -96,7 +96,8 @@ impl<'r, 'c> Interpreter<'r, 'c> {
     /// The flow of a permit of this very caller.
     fn permitted(&self, permit: &Permit<Run>) -> Result<Arc<Microflow>, FlowError> {
         if permit.rights().key != self.context.grants.rights().key {
-            let reason = Reason::Other(Ground::ForeignPermit, format!("the permit to run {} is another caller's", permit.target()));
+            let reason =
+                Reason::Other(Ground::ForeignPermit, format!("the permit to run {} is another caller's", permit.target()));
             return Err(Denied::new(Layer::ActionAccess, reason).into());
         }
         let found = self.model.microflows.get(permit.target());

@@ -37,8 +37,8 @@ pub use whole::{Pulse, StoredRow};
 
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
-    Cell, Change, Create, Delete, Denied, Ground, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason, Released,
-    Rights, Rows, View, WriteError,
+    Cell, Change, Create, Delete, Denied, Ground, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason,
+    Released, Rights, Rows, View, WriteError,
 };
 use crate::audit::{self, AuditError, Event, Who};
 use crate::clock::Clock;

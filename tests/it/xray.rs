@@ -2,6 +2,7 @@
 
 mod browser;
 mod flows;
+mod golden;
 mod strict;
 mod vault;
 

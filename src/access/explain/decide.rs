@@ -1,8 +1,8 @@
 //! From a question to the decision with its reasons.
 
 use super::rule::{place, title, tried};
-use super::within::{extras, named, of_flow};
 use super::sight::{Sight, administering, bringing};
+use super::within::{extras, named, of_flow};
 use super::{Case, Explanation, Facts, Holds, Op, Question, Step, StepKind, Wanted};
 use crate::access::denied::Layer;
 use crate::access::grants::guardrail;

@@ -22,8 +22,8 @@ mod within;
 
 pub use absent::depends_on_choice;
 pub use decide::explain;
-pub use question::{Op, Question, Wanted};
 pub use ground::grounded;
+pub use question::{Op, Question, Wanted};
 pub use rule::inspect;
 
 use super::denied::Layer;

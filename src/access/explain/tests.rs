@@ -156,9 +156,18 @@ fn a_question_is_kept_as_one_line_and_read_back() {
     }
     assert_eq!(Question::parse("view shop.Item").unwrap().to_string(), "read shop.Item");
     assert_eq!(Question::parse("read shop.Item.*").unwrap().to_string(), "read shop.Item");
-    for wrong in
-        ["", "open", "open Items", "open shop.Items in shop.Sell", "read shop.Item in Sell", "eat shop.Item", "read shop", "read shop.Item#x", "administer all", "read shop.a.b.c#1"]
-    {
+    for wrong in [
+        "",
+        "open",
+        "open Items",
+        "open shop.Items in shop.Sell",
+        "read shop.Item in Sell",
+        "eat shop.Item",
+        "read shop",
+        "read shop.Item#x",
+        "administer all",
+        "read shop.a.b.c#1",
+    ] {
         assert_eq!(Question::parse(wrong), None, "{wrong}");
     }
 }

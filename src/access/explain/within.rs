@@ -75,7 +75,8 @@ fn authority(case: &Case<'_>, flow: &Microflow) -> Step {
         "under the rights of its caller and those that its `elevation:` grants"
     };
     let starting = bringing(case.model, &flow.roles);
-    let started = format!("pages start it for the user roles {}; another microflow, an event or a job for anybody", or_none(&starting));
+    let started =
+        format!("pages start it for the user roles {}; another microflow, an event or a job for anybody", or_none(&starting));
     let note = Step::new(StepKind::Note, Holds::Undecided, started);
     let text = format!("microflow {} runs {rights}", flow.name);
     Step { place: Some(place(&flow.place)), parts: vec![note], ..Step::new(StepKind::Place, Holds::Yes, text) }
@@ -99,7 +100,11 @@ fn elevation(case: &Case<'_>, flow: &Microflow, wanted: &Wanted, facts: &mut dyn
     if parts.is_empty() {
         let others = flow.elevation.keys().cloned().collect::<Vec<_>>();
         let others = if others.is_empty() { "none".to_owned() } else { words(others) };
-        parts.push(Step::new(StepKind::Note, Holds::No, format!("no grant is for {}; those that there are: {others}", wanted.entity)));
+        parts.push(Step::new(
+            StepKind::Note,
+            Holds::No,
+            format!("no grant is for {}; those that there are: {others}", wanted.entity),
+        ));
         changes.push(lacking(&flow.name, wanted));
     }
     let holds = joined(Logic::Any, &parts);
@@ -122,12 +127,16 @@ fn considered(
     facts: &mut dyn Facts,
 ) -> (Step, Option<String>) {
     let said = |holds: bool, text: String| Step::new(StepKind::Note, if holds { Holds::Yes } else { Holds::No }, text);
-    let mut parts = vec![said(true, format!("it is for {}", wanted.entity)), said(operation(grant, wanted.op), operations(grant))];
+    let mut parts =
+        vec![said(true, format!("it is for {}", wanted.entity)), said(operation(grant, wanted.op), operations(grant))];
     if let Some(member) = &wanted.member {
         let (word, members) = if wanted.op == Op::Read { ("read", &grant.read) } else { ("write", &grant.write) };
         let has = members.contains(member);
         let among = if has { "is among" } else { "is not among" };
-        parts.push(said(has, format!("{member} {among} what it lets be {}: {}", if word == "read" { "read" } else { "written" }, listed(members))));
+        parts.push(said(
+            has,
+            format!("{member} {among} what it lets be {}: {}", if word == "read" { "read" } else { "written" }, listed(members)),
+        ));
     }
     // Rows are looked at only where everything else is granted.
     let mut change = None;

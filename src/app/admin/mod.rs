@@ -99,8 +99,13 @@ impl App {
             Ok(asker) => {
                 let first = Self::parts_of(&asker).first().copied();
                 let signed_in = asker.account().is_some();
-                let closed =
-                    || if signed_in { closed(Ground::NoAdministration, "no part of the administration is open") } else { Refusal::sign_in_first() };
+                let closed = || {
+                    if signed_in {
+                        closed(Ground::NoAdministration, "no part of the administration is open")
+                    } else {
+                        Refusal::sign_in_first()
+                    }
+                };
                 (asker, first.ok_or_else(closed))
             }
             Err(refusal) => (Asker::visitor(self, &live, ask), Err(refusal)),

@@ -81,7 +81,8 @@ impl Administrator<'_> {
         let ground = noted(GROUND).first().and_then(|id| Ground::parse(id)).map(|ground| {
             let layer = noted(LAYER).first().and_then(|title| Layer::parse(title));
             let decisions = record.details.iter().filter(|detail| detail.name == LAYERS);
-            let decisions: Vec<String> = decisions.flat_map(|detail| [detail.old.clone(), detail.new.clone()]).flatten().collect();
+            let decisions: Vec<String> =
+                decisions.flat_map(|detail| [detail.old.clone(), detail.new.clone()]).flatten().collect();
             // Of an incident the layer that let it through is not the one that refused.
             grounded(ground, layer.unwrap_or(Layer::Release), &decisions)
         });

@@ -213,7 +213,11 @@ impl Administrator<'_> {
         let assignable = self.assignable();
         let one = |name: &&str| {
             let role = Name::from(*name);
-            if assignable.contains(&role) { Ok(role) } else { Err(closed(Ground::Delegation, "a role that is not theirs to give")) }
+            if assignable.contains(&role) {
+                Ok(role)
+            } else {
+                Err(closed(Ground::Delegation, "a role that is not theirs to give"))
+            }
         };
         names.iter().map(one).collect()
     }

@@ -97,7 +97,8 @@ parameters: {Person: Person}
 do:
   - retrieve: {as: Books, entity: Book}
 ";
-const PEOPLE: &str = "title: People\nroles: [User]\ncontent:\n  - dataGrid: {source: {entity: Person, sort: [name]}, columns: [{show: name}]}\n";
+const PEOPLE: &str =
+    "title: People\nroles: [User]\ncontent:\n  - dataGrid: {source: {entity: Person, sort: [name]}, columns: [{show: name}]}\n";
 const DETAIL: &str = "
 title: Somebody
 roles: [User]
@@ -431,7 +432,15 @@ fn the_command_line_explains_what_a_flow_wants_for_a_person_and_for_a_job() {
     let raise = ["--microflow", "m.Raise", "--entity", "m.Person", "--id", "1", "--member", "pay", "--op", "write"];
     let (ok, told) = run(&[&cleo[..], &raise].concat());
     assert!(ok, "{told}");
-    has(&told, &["write m.Person#1.pay in m.Raise: refused", "- m.Raise elevation 1", "this.pay = 31337001", "pay is among what it lets be written"]);
+    has(
+        &told,
+        &[
+            "write m.Person#1.pay in m.Raise: refused",
+            "- m.Raise elevation 1",
+            "this.pay = 31337001",
+            "pay is among what it lets be written",
+        ],
+    );
     let (ok, told) = run(&[&cleo[..], &raise, &["--as", "wim@forge.example"]].concat());
     assert!(ok && told.contains("withheld from you"), "{told}");
     is_clean(&told);

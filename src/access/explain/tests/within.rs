@@ -49,7 +49,11 @@ fn each_grant_of_an_elevation_is_told_by_entity_operation_member_and_row() {
         "{:?}",
         told.would_change
     );
-    assert!(told.would_change.iter().any(|line| line == "in shop.Close elevation 2: `write: [hidden]`"), "{:?}", told.would_change);
+    assert!(
+        told.would_change.iter().any(|line| line == "in shop.Close elevation 2: `write: [hidden]`"),
+        "{:?}",
+        told.would_change
+    );
 }
 
 #[test]
@@ -93,7 +97,9 @@ fn a_flow_is_told_what_its_caller_has_and_what_it_adds() {
 
 #[test]
 fn a_guardrail_beats_an_elevation_and_says_so() {
-    let flow = CLOSE.replace("read: [hidden], write: [hidden]", "read: [cost], write: [hidden]").replace("where: \"this.cost > 1000 && this.status == 'Open'\"", "delete: true");
+    let flow = CLOSE
+        .replace("read: [hidden], write: [hidden]", "read: [cost], write: [hidden]")
+        .replace("where: \"this.cost > 1000 && this.status == 'Open'\"", "delete: true");
     let mut shop = Shop::with(&[("shop/microflows/Close.yaml", &flow)]);
     let told = shop.tell("Clerk", None, "read shop.Item#7.cost in shop.Close");
     assert_eq!((told.granted, told.reasons[0].kind), (Holds::No, StepKind::Guardrail));
@@ -111,7 +117,12 @@ fn a_called_flow_needs_no_role_and_a_run_one_tells_what_it_has_besides() {
     assert_eq!(run.granted, Holds::No);
     for told in [called, run] {
         let text = told.text();
-        for words in ["microflow shop.Close is elevated", "shop.Close elevation 2 – Clears", "shop.Item: it grants delete", "where `this.shelf.secret == 'dark'`"] {
+        for words in [
+            "microflow shop.Close is elevated",
+            "shop.Close elevation 2 – Clears",
+            "shop.Item: it grants delete",
+            "where `this.shelf.secret == 'dark'`",
+        ] {
             assert!(text.contains(words), "{words}: {text}");
         }
     }
@@ -156,7 +167,13 @@ fn changing_what_is_withheld_changes_no_byte_of_what_an_asker_is_told_of_a_flow(
     let all = |cost: Value, hidden: Value, secret: &str| {
         let mut shop = shop();
         let name = |text: &str| Value::text(text);
-        let row = [("name", name("Cup")), ("status", name("Open")), ("cost", cost), ("hidden", hidden), ("shelf", Value::Object(ObjectId(1)))];
+        let row = [
+            ("name", name("Cup")),
+            ("status", name("Open")),
+            ("cost", cost),
+            ("hidden", hidden),
+            ("shelf", Value::Object(ObjectId(1))),
+        ];
         shop.rows.put("shop.Item", 8, &row);
         shop.rows.put("shop.Shelf", 1, &[("name", name("Left")), ("secret", name(secret))]);
         questions.map(|text| shop.tell("Clerk", Some("Guard"), &format!("{text} in shop.Close")).text())
