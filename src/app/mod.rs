@@ -8,6 +8,7 @@ mod act;
 pub mod admin;
 mod agreement;
 mod ask;
+mod carry;
 mod context;
 mod demo;
 mod duty;

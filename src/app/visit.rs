@@ -2,6 +2,7 @@
 //!
 //! The same for everybody; what differs is the store behind it. A visitor's is closed.
 
+use super::carry::{Carry, apply, run};
 use super::context::{Joined, SharedWorkspace};
 use super::handles::Book;
 use super::once::{Ledger, Taken};
@@ -13,7 +14,7 @@ use crate::crypto::Keys;
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::flow::{self, Account, Budget, Effects, FlowContext, FlowError, Outcome};
 use crate::model::{Page, Tone};
-use crate::page::form::{self, Argument, Deed, Target};
+use crate::page::form::{self, Deed};
 use crate::page::{self, ClientQuery, PageContext, PageError, Posted, Reader, View};
 use crate::workspace::{Exported, Workspace};
 use std::cell::RefCell;
@@ -292,67 +293,4 @@ pub(super) fn again(
     }
     let values = pairs.iter().filter(|(name, _)| !name.starts_with('_')).cloned().collect();
     Posted { values, errors: BTreeMap::new(), feedback }
-}
-
-type Carry = Result<(Next, Outcome), FlowError>;
-
-fn apply(
-    grants: &Grants,
-    changes: Vec<form::Change>,
-    context: &mut FlowContext<'_>,
-    made: &mut BTreeMap<String, ObjectId>,
-) -> Result<Outcome, FlowError> {
-    let mut all = Outcome::default();
-    for change in changes {
-        let form::Change { view, entity, target, values } = change;
-        let outcome = match target {
-            Target::New => {
-                let (id, outcome) = flow::deed::create(context, grants, &entity, &values)?;
-                made.insert(view, id);
-                outcome
-            }
-            Target::Stored(_, _) | Target::Fresh(_) if values.is_empty() => continue,
-            Target::Stored(id, version) => flow::deed::change(context, grants, &entity, id, Some(version), &values)?,
-            Target::Fresh(id) => flow::deed::change(context, grants, &entity, id, None, &values)?,
-        };
-        all.messages.extend(outcome.messages);
-    }
-    Ok(all)
-}
-
-fn run(
-    grants: &Grants,
-    permit: &Permit<crate::access::Run>,
-    arguments: Vec<(Name, Argument)>,
-    changes: Vec<form::Change>,
-    context: &mut FlowContext<'_>,
-    made: &mut BTreeMap<String, ObjectId>,
-) -> Result<Outcome, FlowError> {
-    let fresh: Vec<(QName, Target, String)> = changes.iter().map(|c| (c.entity.clone(), c.target, c.view.clone())).collect();
-    let applied = apply(grants, changes, context, made)?;
-    for (entity, target, view) in fresh {
-        let stored = grants.model().entity(&entity).is_none_or(|found| found.persistable);
-        let object = match target {
-            Target::Fresh(id) => Some(id),
-            Target::New if !stored => made.get(&view).copied(),
-            _ => None,
-        };
-        if let Some(object) = object {
-            let complaints = context.objects.validate(&grants.view(&entity)?, object)?;
-            if !complaints.is_empty() {
-                return Err(FlowError::Feedback(complaints));
-            }
-        }
-    }
-    let mut values = BTreeMap::new();
-    for (name, argument) in arguments {
-        let value = match argument {
-            Argument::Value(value) => value,
-            Argument::New(view) => made.get(&view).copied().map_or(Value::Empty, Value::Object),
-        };
-        values.insert(name, value);
-    }
-    let mut outcome = flow::run(permit, values, context)?;
-    outcome.messages.splice(0..0, applied.messages);
-    Ok(outcome)
 }

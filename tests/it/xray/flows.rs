@@ -454,6 +454,17 @@ fn the_command_line_explains_what_a_flow_wants_for_a_person_and_for_a_job() {
     assert!(!ok && told.contains("no microflow m.Nothing"), "{told}");
     assert!(!run(&cleo).0, "nothing is asked about");
     assert!(!run(&[&cleo[..], &["--microflow", "m.Raise", "--page", "m.People"]].concat()).0);
+    // What somebody may not see is told like what never was, whichever number is tried.
+    let guess = |id: &str, more: &[&str]| {
+        let asked = ["--entity", "m.Book", "--id", id, "--member", "title", "--as", "wim@forge.example"];
+        let (ok, told) = run(&[&cleo[..], &asked, more].concat());
+        assert!(ok, "{told}");
+        is_clean(&told);
+        told.replace(&format!("#{id}"), "#")
+    };
+    for more in [&[][..], &["--microflow", "m.Open"], &["--op", "delete"], &["--op", "write", "--microflow", "m.Raise"]] {
+        assert_eq!(guess("1", more), guess("99", more), "{more:?}");
+    }
     // For tools.
     let (_, told) = run(&[&cleo[..], &raise, &["--format", "json"]].concat());
     let tree: serde_json::Value = serde_json::from_str(&told).unwrap();
