@@ -64,21 +64,24 @@ pub fn table(
 ) -> Result<Table, AttackError> {
     let mut rounds = Vec::new();
     for layers in ROUNDS {
-        let mut reports = Vec::new();
-        for app in apps {
-            for database in [None].into_iter().chain(database.map(|url| Some(url.clone()))) {
-                let options = Options { database, seed, thin, stop: stop.clone(), ..Options::of(app) };
-                let report = without(layers, &options)?;
-                eprintln!(
-                    "without {}: {} on {}: {} tried, {} gained",
-                    name(layers),
-                    report.app,
-                    report.database,
-                    report.tried,
-                    report.gained
-                );
-                reports.push(report);
-            }
+        let _standing = Standing;
+        remove(layers);
+        // Side by side, because what is taken away is away for the whole process.
+        let done: Vec<Result<Report, AttackError>> = std::thread::scope(|scope| {
+            let places = apps.iter().flat_map(|app| [None].into_iter().chain(database.map(Some)).map(move |place| (app, place)));
+            let attacks: Vec<_> = places
+                .map(|(app, place)| {
+                    let options = Options { database: place.cloned(), seed, thin, stop: stop.clone(), ..Options::of(app) };
+                    scope.spawn(move || super::run(&options))
+                })
+                .collect();
+            let broken = || Err(AttackError::Place("an attack ended before its end".into()));
+            attacks.into_iter().map(|attack| attack.join().unwrap_or_else(|_| broken())).collect()
+        });
+        let reports: Vec<Report> = done.into_iter().collect::<Result<_, _>>()?;
+        for report in &reports {
+            let (app, database) = (&report.app, report.database);
+            eprintln!("without {}: {app} on {database}: {} tried, {} gained", name(layers), report.tried, report.gained);
         }
         rounds.push((layers, reports));
     }

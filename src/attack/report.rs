@@ -61,7 +61,8 @@ pub struct Report {
     pub row_classes: usize,
     /// Those that no row could be made for.
     pub row_classes_without_row: Vec<String>,
-    /// How long questions about withheld members took, against those about others: told, not judged.
+    /// What took longer or more statements over one set of withheld data than over another, by so little that it is told
+    /// and not judged.
     pub timing: Vec<String>,
 }
 

@@ -4,6 +4,7 @@ use crate::attack::{self, AttackError, Class, Options};
 use crate::config::Secret;
 #[cfg(feature = "knockout")]
 use crate::domain::knockout::Removable;
+use crate::log::with_causes;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -135,7 +136,7 @@ fn table(apps: &[PathBuf], database: Option<&Secret>, seed: u64, thin: u64, stop
 }
 
 fn failed(error: &AttackError) -> ExitCode {
-    eprintln!("portcullis: {error}");
+    eprintln!("portcullis: {}", with_causes(error));
     ExitCode::FAILURE
 }
 

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::{Overrides, Settings};
-use crate::log::Logs;
+use crate::log::{Logs, with_causes};
 use crate::server::{self, Mode, StartError};
 use crate::web::Web;
 use clap::Args;
@@ -61,7 +61,7 @@ impl Serve {
 }
 
 pub(super) fn failed(error: &StartError) -> ExitCode {
-    eprintln!("portcullis: {error}");
+    eprintln!("portcullis: {}", with_causes(error));
     ExitCode::FAILURE
 }
 

@@ -3,6 +3,7 @@
 use super::admit::Authority;
 use super::conn::{Conn, Mode, Wire};
 use super::{DbError, postgres, sqlite};
+use crate::log::with_causes;
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use r2d2::ManageConnection;
 use std::path::PathBuf;
@@ -95,17 +96,22 @@ pub(super) fn take(pool: &r2d2::Pool<Maker>) -> Result<r2d2::PooledConnection<Ma
     })
 }
 
+/// Why a connection cannot be used. The pool hands on the text only, so the text has the causes.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", with_causes(.0))]
+pub(super) struct Unusable(DbError);
+
 impl ManageConnection for Maker {
     type Connection = Line;
-    type Error = DbError;
+    type Error = Unusable;
 
-    fn connect(&self) -> Result<Line, DbError> {
-        self.open()
+    fn connect(&self) -> Result<Line, Unusable> {
+        self.open().map_err(Unusable)
     }
 
     // Asks nothing of the server: a lost socket raises a flag by itself, so no request pays for a round trip.
-    fn is_valid(&self, line: &mut Line) -> Result<(), DbError> {
-        self.usable(line)
+    fn is_valid(&self, line: &mut Line) -> Result<(), Unusable> {
+        self.usable(line).map_err(Unusable)
     }
 
     fn has_broken(&self, line: &mut Line) -> bool {

@@ -1,6 +1,6 @@
 //! What turns events of `tracing` into entries.
 
-use super::{Level, Logs};
+use super::{Level, Logs, with_causes};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -133,13 +133,6 @@ impl Visit for Seen {
         self.see(field, Value::from(value));
     }
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let mut text = value.to_string();
-        let mut cause = value.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        self.see(field, Value::from(text));
+        self.see(field, Value::from(with_causes(value)));
     }
 }

@@ -38,6 +38,21 @@ use std::sync::{Arc, OnceLock};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 
+/// An error with what is behind it, for operators: that something is out of reach helps nobody who is not told why.
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// The logs of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Logs(Arc<Inner>);

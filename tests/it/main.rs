@@ -20,6 +20,7 @@ mod nodes;
 mod planted;
 mod routes;
 mod support;
+mod tls;
 mod tutorial;
 mod twice;
 mod two_databases;

@@ -154,7 +154,7 @@ impl<'i> Raid<'i> {
         let id = format!("{}/{}/{subject}", class.id(), attacker.role);
         let asked = match &self.options.only {
             Some(only) => id.starts_with(only.as_str()),
-            None => self.chosen(&id),
+            None => self.chosen(class, &id),
         };
         if asked {
             self.tallies.entry(class).or_default().0 += 1;
@@ -162,10 +162,11 @@ impl<'i> Raid<'i> {
         Ok(asked.then_some(id))
     }
 
-    /// Whether an attack is one of those that are tried: the first of its kind (its id without objects, values and
-    /// queries), and of the others so many as were asked for.
-    fn chosen(&mut self, id: &str) -> bool {
-        let first = self.kinds.insert(kind(id));
+    /// Whether an attack is one of those that are tried: the first of a kind, and of the others so many as were asked for.
+    fn chosen(&mut self, class: Class, id: &str) -> bool {
+        let known = self.kinds.len();
+        self.kinds.extend(kinds(class, id));
+        let first = self.kinds.len() > known;
         let sum = id
             .bytes()
             .fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -284,6 +285,18 @@ impl<'i> Raid<'i> {
     }
 }
 
+/// The kinds of an attack. Every handle in every place would be most of all attacks, so there each place and each sort
+/// of handle is a kind; elsewhere the kind is the id without objects, values and queries.
+fn kinds(class: Class, id: &str) -> Vec<String> {
+    match (class, id.split_once('+')) {
+        (Class::SwappedHandles, Some((place, swapped))) => {
+            let role = place.split('/').nth(1).unwrap_or_default();
+            vec![place.to_owned(), format!("{}/{role}+{swapped}", class.id())]
+        }
+        _ => vec![kind(id)],
+    }
+}
+
 /// `moved-rows/Reader/lending.Loan#1000007.due=1` → `moved-rows/Reader/lending.Loan.due`.
 fn kind(id: &str) -> String {
     let head = id.split(['?', '=']).next().unwrap_or(id);
@@ -294,12 +307,22 @@ fn kind(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::kind;
+    use super::{Class, kind, kinds};
 
     #[test]
     fn attacks_of_one_kind_differ_in_objects_values_and_queries_only() {
         assert_eq!(kind("moved-rows/Reader/lending.Loan#1000007.due=1"), "moved-rows/Reader/lending.Loan.due");
         assert_eq!(kind("forced-pages/Reader/lending.Books?page=2"), "forced-pages/Reader/lending.Books");
         assert_eq!(kind("refer+a.B.c+d.E#7"), "refer+a.B.c+d.E");
+    }
+
+    #[test]
+    fn of_swapped_handles_each_place_and_each_sort_of_handle_is_a_kind_for_each_role() {
+        let found = |id: &str| kinds(Class::SwappedHandles, id);
+        assert_eq!(
+            found("swapped-handles/Reader/attack.List_a_B+damaged"),
+            ["swapped-handles/Reader/attack.List_a_B", "swapped-handles/Reader+damaged"]
+        );
+        assert_eq!(kinds(Class::ForcedPages, "forced-pages/Reader/a.B+out0"), ["forced-pages/Reader/a.B+out0"]);
     }
 }
