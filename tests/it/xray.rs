@@ -3,6 +3,7 @@
 mod browser;
 mod flows;
 mod golden;
+mod kinds;
 mod strict;
 mod vault;
 

@@ -127,7 +127,10 @@ fn decided_within(db: &Db) {
                 let wanted = Wanted { op, entity: entity.clone(), object: Some(*id), member: member.cloned() };
                 explain(conn, &app.statements, &case, &Question::Within(hr("Flow"), wanted))
             };
-            for member in model.entity(&entity).unwrap().members() {
+            let declared = model.entity(&entity).unwrap();
+            // Lists of objects are not loaded with an object, but asked for along it.
+            let plain = |name: &&Name| !matches!(declared.member_kind(name), Some(Kind::List(_)));
+            for member in declared.members().filter(plain) {
                 let given = found.first().and_then(|object| object.members.get(member));
                 let given = given.is_some_and(|cell| cell.value().is_some());
                 let own = told(Op::Read, Some(member)).reasons[1].holds == Holds::Yes;

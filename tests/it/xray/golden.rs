@@ -189,10 +189,8 @@ fn lines(html: &str) -> String {
             if number.is_some() {
                 hidden.push(name);
             }
-        } else if tag.contains("class=\"vh\"") || ["svg", "select", "form"].contains(&name) && !tag.contains("data-form") {
-            if !matches!(name, "form") && !tag.ends_with('/') {
-                hidden.push(name);
-            }
+        } else if (tag.contains("class=\"vh\"") || ["svg", "select"].contains(&name)) && !tag.ends_with('/') {
+            hidden.push(name);
         }
         match (name, tag.starts_with('/')) {
             ("ul" | "ol", false) => depth += 1,
