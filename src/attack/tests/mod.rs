@@ -1,5 +1,8 @@
 //! The attack finds what is planted: a server whose rules give more than the model that the oracle knows.
 
+mod chance;
+mod shapes;
+
 use super::*;
 use crate::domain::{Name, QName};
 use crate::model::{AccessRule, Model};
