@@ -98,6 +98,8 @@ const FUNCTIONS: [&str; 20] = [
 const DANGEROUS: [&str; 3] = ["load_extension", "fts3_tokenizer", "writefile"];
 /// The trail: its records, and the ends of its chains.
 const TRAIL: [&str; 2] = ["audit_record", "audit_head"];
+/// What the owner of the schema notes: the model that was applied, and what was generated from it.
+const NOTES: [&str; 2] = ["schema_state", "engine_set"];
 /// Pragmas whose value the server relies on.
 const SETTLED: [&str; 6] =
     ["query_only", "writable_schema", "trusted_schema", "foreign_keys", "recursive_triggers", "ignore_check_constraints"];
@@ -118,7 +120,7 @@ fn system(asked: &Question<'_>) -> bool {
     match asked.action {
         ffi::SQLITE_SELECT | ffi::SQLITE_READ | ffi::SQLITE_RECURSIVE | ffi::SQLITE_TRANSACTION | ffi::SQLITE_SAVEPOINT => true,
         ffi::SQLITE_INSERT | ffi::SQLITE_UPDATE | ffi::SQLITE_DELETE => {
-            !asked.first.starts_with("sqlite_") && !TRAIL.contains(&asked.first)
+            !asked.first.starts_with("sqlite_") && !TRAIL.contains(&asked.first) && !NOTES.contains(&asked.first)
         }
         ffi::SQLITE_FUNCTION => !DANGEROUS.contains(&asked.second),
         ffi::SQLITE_PRAGMA => asked.second.is_empty() || !SETTLED.contains(&asked.first),

@@ -112,13 +112,17 @@ impl Target {
     }
 }
 
-/// Asks which database this is, and for English messages: Diesel tells errors apart by kind only where it knows the
-/// kind, the others are told apart by their text. Only a superuser may change the language, so `migrate` sets it
-/// for the database when it can.
+/// Asks which database this is, holds the session to the schema that is its own now, and asks for English messages:
+/// Diesel tells errors apart by kind only where it knows the kind, the others are told apart by their text. Only a
+/// superuser may change the language, so `migrate` sets it for the database when it can.
+// SECURITY: names are looked up in that one schema, whatever role is taken on. By default each role looks first into
+// a schema of its own name, where a view could stand in another's place
+// (`a_schema_named_after_a_role_stands_in_nobodys_way`).
 async fn greet(client: &tokio_postgres::Client) -> Result<Roles, DbError> {
     let unavailable = |error: tokio_postgres::Error| DbError::Unavailable(error.into());
-    let row =
-        client.query_one("SELECT current_database()::text, current_setting('lc_messages')", &[]).await.map_err(unavailable)?;
+    const GREETING: &str = "SELECT current_database()::text, current_setting('lc_messages'), \
+        set_config('search_path', coalesce(quote_ident(current_schema()) || ', ', '') || 'pg_temp', false)";
+    let row = client.query_one(GREETING, &[]).await.map_err(unavailable)?;
     let (database, language): (String, String) = (row.get(0), row.get(1));
     if !is_english(&language) {
         client.batch_execute("SET lc_messages = 'C'").await.map_err(|_| {

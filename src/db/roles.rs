@@ -76,7 +76,7 @@ impl Roles {
                              WHERE n.nspname = home AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') LOOP
                     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I TO {system}', home, entry.name);
                 END LOOP;
-                REVOKE INSERT, UPDATE, DELETE ON audit_record, audit_head, schema_state, __diesel_schema_migrations FROM {system};
+                REVOKE INSERT, UPDATE, DELETE ON audit_record, audit_head, schema_state, engine_set, __diesel_schema_migrations FROM {system};
                 GRANT INSERT ON audit_record TO {audit};
                 GRANT SELECT, INSERT, UPDATE ON audit_head TO {audit};
                 EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {system}', home);

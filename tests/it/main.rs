@@ -18,6 +18,7 @@ mod layers;
 mod matrix;
 mod nodes;
 mod planted;
+mod planted_engine;
 mod routes;
 mod support;
 mod tls;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod build;
+mod engine;
 mod planted;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, reason = "what several tests share; some of it is for the others")]

@@ -25,6 +25,10 @@ use crate::domain::Name;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// What an administrator is told when nobody can be given these roles together now.
+const UNPREPARED: &str = "Nobody holds these roles together yet, and the database could not be prepared for them, so nothing \
+    was changed. The reason stands in the log; the operator can mend it with `portcullis migrate --apply`.";
+
 /// Somebody who may use a part of the administration, as proved in the transaction of what they do.
 pub struct Administrator<'a> {
     app: &'a App,
@@ -57,16 +61,30 @@ impl App {
         self.enter(ask, door, act, |db, work| db.read(work))
     }
 
-    /// Does something in a part of the administration: all of it, with its record, or nothing.
+    /// Does something in a part of the administration: all of it, with its record, or nothing. Where it gives
+    /// somebody rights that the database was not told of, it is told first, and all is done once more.
     pub fn administer<T>(
         &self,
         ask: &Ask,
         part: Part,
         csrf: &str,
-        act: impl FnOnce(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
+        act: impl Fn(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
     ) -> (Shell, Result<T, Refusal>) {
-        let door = Door { part, csrf: Some(csrf) };
-        self.enter(ask, door, act, |db, work| db.write(work))
+        let enter = || self.enter(ask, Door { part, csrf: Some(csrf) }, &act, |db, work| db.write(work));
+        let (shell, done) = enter();
+        match done {
+            Err(Refusal::Unprepared(grants)) => {
+                let live = self.live();
+                // Grants of a model that was replaced meanwhile are nobody's any more.
+                let current = live.model.fingerprint == grants.model().fingerprint;
+                match if current { self.prepare(&live, &grants) } else { Ok(()) } {
+                    Ok(()) => enter(),
+                    // Why stands in the log.
+                    Err(_) => (shell, Err(Refusal::Said(UNPREPARED.to_owned()))),
+                }
+            }
+            done => (shell, done),
+        }
     }
 
     /// Looks at something on the word of a form, because looking is costly; changes nothing.
@@ -158,7 +176,8 @@ impl App {
             }
             None => Asker::visitor(self, &live, ask),
         };
-        if let Err(refusal) = &result {
+        // What only waits for the database to be told is asked once more, and then recorded.
+        if let Some(refusal) = result.as_ref().err().filter(|refusal| refusal.unprepared().is_none()) {
             self.record_refusal(ask, &asker, refusal);
         }
         (Shell::of(&live, &asker, &ask.language, None), result)

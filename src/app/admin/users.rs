@@ -160,8 +160,12 @@ impl Administrator<'_> {
         let wanted = self.given(wanted)?;
         let assignable = self.assignable();
         let held = identity::roles(conn, id)?;
-        let roles: BTreeSet<Name> = held.into_iter().filter(|role| !assignable.contains(role)).chain(wanted).collect();
-        self.usable(conn, &roles)?;
+        let kept = held.iter().filter(|role| !assignable.contains(*role)).cloned();
+        let roles: BTreeSet<Name> = kept.chain(wanted).collect();
+        // Taking away waits for nothing: what the database was not told of stays shut until it is.
+        if !roles.is_subset(&held) {
+            self.usable(conn, &roles)?;
+        }
         Ok(self.app.identity.replace_roles(conn, &self.asker.actor(self.ask), id, version, &roles)?)
     }
 
@@ -190,12 +194,16 @@ impl Administrator<'_> {
         Ok(self.app.identity.end_sessions(conn, &by, id, own)?)
     }
 
-    /// Refuses a combination of roles that the database was not told of, where the server cannot tell it.
+    /// Holds back a combination of roles that the database was not told of: it is told first, and where that is not
+    /// for the server to do, nobody is given these roles.
     fn usable(&self, conn: &mut Conn, roles: &BTreeSet<Name>) -> Result<(), Refusal> {
         let (app, grants) = (self.app, self.live.grants_of(roles));
         let known = self.live.statements.is_prepared(conn, &grants, app.clock.now());
-        if known.map_err(|error| Refusal::Unavailable(error.to_string()))? || store::can_prepare(&app.db)? {
+        if known.map_err(|error| Refusal::Unavailable(error.to_string()))? {
             return Ok(());
+        }
+        if store::can_prepare(&app.db)? {
+            return Err(Refusal::Unprepared(grants));
         }
         Err(Refusal::Said(
             "Nobody holds these roles together yet, and the server may not prepare the database for them. \

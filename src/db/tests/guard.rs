@@ -231,6 +231,8 @@ fn the_servers_own_work_changes_neither_the_schema_nor_the_trail() {
             "UPDATE audit_head SET mac = 'forged'",
             "DELETE FROM audit_record",
             "INSERT INTO audit_head VALUES ('n', 1, '', '')",
+            "UPDATE engine_set SET made = ''",
+            "DELETE FROM schema_state",
             "SELECT load_extension('/tmp/x.so')",
         ] {
             forbidden(db.write(|conn| conn.batch(attack)), attack);

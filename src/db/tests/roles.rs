@@ -168,6 +168,7 @@ fn the_servers_own_work_changes_neither_the_schema_nor_the_trail_and_the_trail_i
             "DELETE FROM audit_record",
             "UPDATE audit_head SET mac = 'forged'",
             "UPDATE schema_state SET applied = ''",
+            "UPDATE engine_set SET made = ''",
             "DELETE FROM __diesel_schema_migrations",
         ] {
             forbidden(db.write(|conn| conn.batch(attack)), attack);

@@ -1,5 +1,6 @@
 //! Generated objects as the database keeps them.
 
+use super::roles::EVERY;
 use crate::crypto::sha256;
 use crate::db::sql::{Params, Sql, fetch};
 use crate::db::{Conn, DbError};
@@ -9,42 +10,61 @@ use std::collections::BTreeMap;
 /// Each object of a set with a digest of its definition.
 pub(super) type Made = BTreeMap<String, String>;
 
-/// Views and triggers are named after their set.
-const SQLITE: &str = "SELECT substr(name, 3, 16), type || ' ' || name, sql FROM sqlite_master
-    WHERE type IN ('view', 'trigger') AND substr(name, 1, 2) IN ('r_', 'w_', 'g_')";
+/// What the names of objects begin with that are never made here.
+pub(super) const OTHER: &str = "other ";
 
-/// Everything of ours bears its set in its name: after the prefix of the database's roles, or after a letter.
+/// Views and triggers are named after their set. The trail's own triggers are held against what they were; no
+/// other table has any but those that are made here.
+const SQLITE: &str = "SELECT substr(name, 3, 16), type || ' ' || name, sql FROM sqlite_master
+    WHERE (type = 'view' AND substr(name, 1, 2) IN ('r_', 'w_')) OR (type = 'trigger' AND substr(name, 1, 2) = 'g_')
+    UNION ALL SELECT '0000000000000000', CASE WHEN tbl_name IN ('audit_record', 'audit_head') THEN 'guard ' ELSE 'other trigger ' END
+        || name, sql FROM sqlite_master WHERE type = 'trigger' AND substr(name, 1, 2) <> 'g_'";
+
+/// Everything of ours bears its set in its name: after the prefix of the database's roles, or after a letter. What
+/// does not, and yet has a say about the rows of a table, is `other`: it is never made here.
 const POSTGRES: &str = "
     WITH home AS (SELECT current_schema()::regnamespace AS id),
     role AS (SELECT substr(rolname::text, length($1) + 1, 16) AS set, *
              FROM pg_roles WHERE starts_with(rolname::text, $1) AND rolname::text ~ '_[0-9a-f]{16}_[rwv]$'),
+    here AS (SELECT c.*, c.relname IN ('audit_record', 'audit_head') AS trail FROM pg_class AS c JOIN home ON c.relnamespace = home.id),
     held AS (
-        SELECT a.grantee, c.relname || '.' || coalesce(t.attname, '*') || ':' || a.privilege_type || a.is_grantable::text AS what
-        FROM pg_class AS c JOIN home ON c.relnamespace = home.id
-        LEFT JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attacl IS NOT NULL
+        SELECT a.grantee, c.relname || '.' || coalesce(t.attname, '*') || ':' || a.privilege_type || a.is_grantable::text AS what, c.relname
+        FROM here AS c LEFT JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attacl IS NOT NULL
         CROSS JOIN LATERAL (SELECT * FROM aclexplode(c.relacl) UNION ALL SELECT * FROM aclexplode(t.attacl)) AS a
-        WHERE c.relkind IN ('r', 'v'))
-    SELECT substr(c.relname::text, 3, 16), 'view ' || c.relname::text, pg_get_viewdef(c.oid) || ' ' || pg_get_userbyid(c.relowner)::text
-        FROM pg_class AS c, home WHERE c.relnamespace = home.id AND c.relkind = 'v' AND c.relname ~ '^[rw]_[0-9a-f]{16}_'
-    UNION ALL SELECT substr(t.tgname::text, 3, 16), 'trigger ' || t.tgname || ' ON ' || c.relname, pg_get_triggerdef(t.oid) || t.tgenabled::text
-        FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid, home
-        WHERE c.relnamespace = home.id AND t.tgname ~ '^g_[0-9a-f]{16}_'
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+    SELECT substr(c.relname::text, 3, 16), 'view ' || c.relname::text,
+            pg_get_viewdef(c.oid) || ' ' || pg_get_userbyid(c.relowner)::text || coalesce(c.reloptions::text, '')
+        FROM here AS c WHERE c.relkind = 'v' AND c.relname ~ '^[rw]_[0-9a-f]{16}_'
+    UNION ALL SELECT CASE WHEN t.tgname ~ '^g_[0-9a-f]{16}_' THEN substr(t.tgname::text, 3, 16) ELSE '0000000000000000' END,
+            CASE WHEN t.tgname ~ '^g_[0-9a-f]{16}_' THEN 'trigger ' WHEN c.trail THEN 'guard ' ELSE 'other trigger ' END || t.tgname || ' ON ' || c.relname,
+            pg_get_triggerdef(t.oid) || t.tgenabled::text
+        FROM pg_trigger AS t JOIN here AS c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal
     UNION ALL SELECT substr(p.proname::text, 3, 16), 'function ' || p.proname, pg_get_functiondef(p.oid)
         FROM pg_proc AS p, home WHERE p.pronamespace = home.id AND p.proname ~ '^g_[0-9a-f]{16}_'
-    UNION ALL SELECT substr(p.polname::text, 3, 16), 'policy ' || p.polname || ' ON ' || c.relname,
+    UNION ALL SELECT CASE WHEN p.polname ~ '^p_[0-9a-f]{16}_' THEN substr(p.polname::text, 3, 16) ELSE '0000000000000000' END,
+            CASE WHEN p.polname ~ '^p_[0-9a-f]{16}_' THEN 'policy ' ELSE 'other policy ' END || p.polname || ' ON ' || c.relname,
             p.polcmd::text || ' ' || p.polpermissive::text || ' ' || ARRAY(SELECT pg_get_userbyid(r)::text FROM unnest(p.polroles) AS r ORDER BY 1)::text
             || ' ' || coalesce(pg_get_expr(p.polqual, p.polrelid), '') || ' / ' || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')
-        FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid, home
-        WHERE c.relnamespace = home.id AND p.polname ~ '^p_[0-9a-f]{16}_'
+        FROM pg_policy AS p JOIN here AS c ON c.oid = p.polrelid
+    UNION ALL SELECT '0000000000000000', 'other rule ' || r.rulename || ' ON ' || c.relname, pg_get_ruledef(r.oid)
+        FROM pg_rewrite AS r JOIN here AS c ON c.oid = r.ev_class WHERE r.rulename <> '_RETURN'
+    UNION ALL SELECT '0000000000000000', 'other right of everybody ON ' || relname, string_agg(what, ' ' ORDER BY what)
+        FROM held WHERE grantee = 0 GROUP BY relname
     UNION ALL SELECT '0000000000000000', 'security of ' || c.relname, c.relrowsecurity::text || pg_get_userbyid(c.relowner)::text
-        FROM pg_class AS c, home WHERE c.relnamespace = home.id AND c.relrowsecurity
+        FROM here AS c WHERE c.relrowsecurity
+    UNION ALL SELECT '0000000000000000', 'server role ' || r.rolname,
+            ARRAY[r.rolcanlogin, r.rolinherit, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb]::text
+            || ARRAY(SELECT pg_get_userbyid(m.roleid)::text FROM pg_auth_members AS m
+                     WHERE m.member = r.oid AND m.roleid NOT IN (SELECT oid FROM role) ORDER BY 1)::text
+        FROM pg_roles AS r WHERE r.rolname IN ($1 || 'system', $1 || 'audit')
     UNION ALL SELECT role.set, 'role ' || role.rolname,
-            ARRAY[role.rolcanlogin, role.rolinherit, role.rolsuper, role.rolbypassrls, role.rolcreaterole, role.rolcreatedb]::text
+            ARRAY[role.rolcanlogin, role.rolinherit, role.rolsuper, role.rolbypassrls, role.rolcreaterole, role.rolcreatedb,
+                  has_schema_privilege(role.oid, home.id, 'CREATE')]::text
             || ARRAY(SELECT pg_get_userbyid(m.member)::text || '<' || m.admin_option::text FROM pg_auth_members AS m
                      WHERE m.roleid = role.oid AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = m.member) ORDER BY 1)::text
             || ARRAY(SELECT pg_get_userbyid(m.roleid)::text FROM pg_auth_members AS m WHERE m.member = role.oid ORDER BY 1)::text
             || ARRAY(SELECT held.what FROM held WHERE held.grantee = role.oid GROUP BY 1 ORDER BY 1)::text
-        FROM role";
+        FROM role, home";
 
 /// All generated objects that are there, by the set they are named after.
 pub(super) fn there(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Made>, DbError> {
@@ -64,9 +84,13 @@ pub(super) fn there(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String,
     for row in fetch(conn, &sql, params, &[Kind::Text, Kind::Text, Kind::Text])? {
         let [Value::Text(set), Value::Text(object), Value::Text(definition)] = row.as_slice() else { continue };
         let hex = set.len() == 16 && set.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        if hex {
-            found.entry(set.to_string()).or_default().insert(object.to_string(), digest(definition));
-        }
+        // A view may be called anything; a trigger that is no set's has its say all the same.
+        let (set, object) = match (hex, object.strip_prefix("trigger ")) {
+            (true, _) => (&**set, object.to_string()),
+            (false, Some(name)) => (EVERY, format!("{OTHER}trigger {name}")),
+            (false, None) => continue,
+        };
+        found.entry(set.to_owned()).or_default().insert(object, digest(definition));
     }
     Ok(found)
 }

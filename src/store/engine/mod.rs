@@ -22,6 +22,7 @@ mod writes;
 #[cfg(test)]
 pub(super) use prepare::strip;
 pub(super) use prepare::{Preparation, differences, drop_objects, foreseen, is_made, lock, make_objects, plan};
+pub(super) use views::masked_column;
 pub(super) use writes::writes;
 
 use super::lower::Lowered;

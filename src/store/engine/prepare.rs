@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// One preparing at a time ("pcengine" in ASCII).
 const LOCK: i64 = 0x7063_656e_6769_6e65;
 
+/// What is held against what it was, and never made or dropped here.
+const KEPT: [&str; 2] = ["guard ", "server role "];
+
 /// What is noted of a set.
 struct Note {
     rights: String,
@@ -38,6 +41,8 @@ pub(in crate::store) struct Preparation {
     anew: bool,
     drops: Vec<Step>,
     makes: Vec<Script>,
+    /// Sets that are there already.
+    kept: usize,
 }
 
 impl Preparation {
@@ -47,6 +52,10 @@ impl Preparation {
     /// Whether sets are missing only, and none is of another model.
     pub(in crate::store) fn only_adds(&self) -> bool {
         !self.anew
+    }
+    /// How many sets there are when it is done.
+    pub(in crate::store) fn sets(&self) -> usize {
+        self.kept + self.makes.len()
     }
     /// What goes, before tables change.
     pub(in crate::store) fn before(&self) -> impl Iterator<Item = &Step> {
@@ -113,10 +122,8 @@ pub(in crate::store) fn plan(
     let roles = roles.as_ref();
     let (notes, there) = (noted(conn, params)?, catalogue::there(conn, params)?);
     let mut wanted = BTreeMap::new();
-    if let Some(roles) = roles {
-        let steps = everywhere(statements, roles);
-        wanted.insert(EVERY.into(), Script::new(EVERY.into(), "every table".into(), steps, Some(roles)));
-    }
+    let steps = roles.map(|roles| everywhere(statements, roles)).unwrap_or_default();
+    wanted.insert(EVERY.into(), Script::new(EVERY.into(), "every table".into(), steps, roles));
     for grants in all {
         wanted.extend(scripts(statements, grants, roles)?.into_iter().map(|script| (script.id.clone(), script)));
     }
@@ -124,7 +131,7 @@ pub(in crate::store) fn plan(
     let anew = stale || (tables_change && !notes.is_empty()) || !drift(&notes, &there).is_empty();
     let drops = if anew { remove::all(&there) } else { Vec::new() };
     let makes = wanted.into_values().filter(|script| anew || !notes.contains_key(&*script.id)).collect();
-    Ok(Preparation { anew, drops, makes })
+    Ok(Preparation { anew, drops, makes, kept: if anew { 0 } else { notes.len() } })
 }
 
 /// How what is there differs from what was noted when it was made.
@@ -146,7 +153,9 @@ fn drift(notes: &BTreeMap<String, Note>, there: &BTreeMap<String, Made>) -> Vec<
         }
     }
     for (set, made) in there {
-        let known = |object: &String| notes.get(set).is_some_and(|note| note.made.contains_key(object));
+        // The trail's guards and the server's roles are there before anything is generated.
+        let kept = |object: &String| KEPT.iter().any(|kind| object.starts_with(kind));
+        let known = |object: &String| notes.get(set).map_or_else(|| kept(object), |note| note.made.contains_key(object));
         found
             .extend(made.keys().filter(|object| !known(object)).map(|object| format!("{object} is there but was not made here")));
     }
@@ -172,7 +181,8 @@ pub(in crate::store) fn make_objects(conn: &mut Conn, done: &Preparation, params
     run(conn, done.after())?;
     let mut there = catalogue::there(conn, params)?;
     for script in &done.makes {
-        let made = there.remove(&*script.id).unwrap_or_default();
+        let mut made = there.remove(&*script.id).unwrap_or_default();
+        made.retain(|object, _| !object.starts_with(catalogue::OTHER));
         let made = serde_json::to_string(&made).map_err(SyncError::State)?;
         let mut sql = Sql::new();
         sql.raw("INSERT INTO engine_set (set_id, rights, digest, made, at) VALUES (");

@@ -1,12 +1,12 @@
 //! Taking generated objects away: what the database has, not what a note says.
 
-use super::catalogue::Made;
+use super::catalogue::{Made, OTHER};
 use crate::db::sql::Sql;
 use crate::store::sync::Step;
 use std::collections::BTreeMap;
 
 /// What stands on others goes before them.
-const ORDER: [&str; 6] = ["trigger ", "function ", "policy ", "view r_", "view w_", "role "];
+const ORDER: [&str; 7] = ["other ", "trigger ", "function ", "policy ", "view r_", "view w_", "role "];
 
 /// Drops everything that is there.
 pub(super) fn all(there: &BTreeMap<String, Made>) -> Vec<Step> {
@@ -22,6 +22,7 @@ pub(super) fn all(there: &BTreeMap<String, Made>) -> Vec<Step> {
 }
 
 fn one(object: &str) -> Vec<Sql> {
+    let object = object.strip_prefix(OTHER).unwrap_or(object);
     let Some((kind, name)) = object.split_once(' ') else { return Vec::new() };
     let mut sql = Sql::new();
     match (kind, name.split_once(" ON ")) {
@@ -29,13 +30,17 @@ fn one(object: &str) -> Vec<Sql> {
         ("trigger", None) => sql.raw("DROP TRIGGER ").ident(name),
         ("trigger", Some((name, table))) => sql.raw("DROP TRIGGER ").ident(name).raw(" ON ").ident(table),
         ("policy", Some((name, table))) => sql.raw("DROP POLICY ").ident(name).raw(" ON ").ident(table),
+        ("rule", Some((name, table))) => sql.raw("DROP RULE ").ident(name).raw(" ON ").ident(table),
+        ("right", Some((_, table))) => sql.raw("REVOKE ALL ON ").ident(table).raw(" FROM PUBLIC"),
         ("function", _) => sql.raw("DROP FUNCTION ").ident(name).raw("()"),
         ("role", _) => {
-            // Its grants go with what it owns.
-            let mut role = Sql::new();
+            // Its views are gone. What else it owns was given to it by other hands, and may be a table with all its
+            // rows: that is taken back, so that nothing but grants is dropped.
+            let (mut grants, mut role) = (Sql::new(), Sql::new());
+            sql.raw("REASSIGN OWNED BY ").ident(name).raw(" TO CURRENT_USER");
+            grants.raw("DROP OWNED BY ").ident(name);
             role.raw("DROP ROLE ").ident(name);
-            sql.raw("DROP OWNED BY ").ident(name);
-            return vec![sql, role];
+            return vec![sql, grants, role];
         }
         _ => return Vec::new(),
     };

@@ -96,7 +96,7 @@ impl Set {
 }
 
 /// The name of a member's column in the reader's view.
-pub(super) fn masked_column(table: &Table, member: &str) -> Option<Name> {
+pub(in crate::store) fn masked_column(table: &Table, member: &str) -> Option<Name> {
     match table.members.get(member)? {
         Place::Column { column, .. } => Some(names::masked(column)),
         Place::Calculated { .. } => Some(names::masked(&names::attribute(member))),

@@ -16,7 +16,7 @@ use crate::store::{Store, read};
 /// Half of the rows that are compared are the newest, the other half begins at a place that moves.
 const HALF: u32 = 100;
 /// At most so many differences are told of one entity and one caller.
-const MOST_TOLD: usize = 5;
+pub(super) const MOST_TOLD: usize = 5;
 
 /// What was compared, and what differed.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Store<'_> {
 }
 
 /// The newest rows, and some from a place that moves with each turn.
-fn sample(store: &mut Store<'_>, entity: &QName, turn: u64) -> Result<Vec<ObjectId>, ObjectError> {
+pub(super) fn sample(store: &mut Store<'_>, entity: &QName, turn: u64) -> Result<Vec<ObjectId>, ObjectError> {
     let table = store.statements.tables.get(entity).ok_or_else(|| fault("this entity is not stored"))?.clone();
     let kind = [Kind::Object(entity.clone())];
     let mut newest = Sql::new();

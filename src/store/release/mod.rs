@@ -10,6 +10,7 @@
 //! shown), and counts and sums over more rows than a page has: those stand on the layers below.
 
 mod agreement;
+mod alone;
 mod decide;
 mod figures;
 mod held;

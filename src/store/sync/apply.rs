@@ -17,6 +17,10 @@ use std::collections::BTreeSet;
 /// One node at a time ("pcschema" in ASCII).
 const LOCK: i64 = 0x7063_7363_6865_6d61;
 
+/// So many sets of rights are made at most for combinations that come up while the server runs: each is many objects,
+/// and whoever may give roles could combine them without end. What is held at the start is made in any case.
+const MOST_SETS: usize = 2_000;
+
 /// What would have to be done to bring this database to the model's shape.
 pub fn plan(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Result<Plan, SyncError> {
     let (params, model, tables) = (Params::new(None, now, now.date()), statements.model(), &statements.tables);
@@ -98,6 +102,9 @@ pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDate
         let todo = engine::plan(conn, statements, std::slice::from_ref(grants), false, &params)?;
         if !todo.only_adds() {
             return Err(SyncError::EngineDrift(engine::differences(conn, &params)?));
+        }
+        if !todo.is_empty() && todo.sets() > MOST_SETS {
+            return Err(SyncError::Sets(MOST_SETS));
         }
         engine::make_objects(conn, &todo, &params)
     })?;

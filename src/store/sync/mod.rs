@@ -40,6 +40,9 @@ pub enum SyncError {
     /// Generated objects are not what was made.
     #[error("generated objects were changed by other hands: {}; `portcullis migrate --apply` makes them anew", .0.join("; "))]
     EngineDrift(Vec<String>),
+    /// More sets of rights than a database is told of while the server runs.
+    #[error("the database was told of {0} sets of rights already, and is told of no more while the server runs")]
+    Sets(usize),
     /// A rule cannot be written for the database.
     #[error("a rule cannot be given to the database: {0}")]
     Rules(String),

@@ -3,6 +3,7 @@
 mod agree;
 mod alone;
 mod apps;
+mod changed;
 mod explain;
 mod fixture;
 mod golden;
