@@ -49,7 +49,8 @@ pub(super) struct Explain {
     #[arg(long)]
     entity: Option<String>,
     /// The object: its number, or a handle from an address
-    #[arg(long, requires = "entity")]
+    // A handle may begin with a hyphen.
+    #[arg(long, requires = "entity", allow_hyphen_values = true)]
     id: Option<String>,
     /// One member of it
     #[arg(long, requires = "entity")]
