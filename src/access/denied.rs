@@ -1,7 +1,9 @@
 //! A refusal and its reason.
 
 use super::explain::Question;
+use super::ground::Ground;
 use crate::domain::{Name, QName};
+use crate::model::{Deny, Place};
 
 /// Which layer refused (the table in docs/ARCHITECTURE.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -18,6 +20,22 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// All of them, from the outside in.
+    pub const ALL: [Self; 7] = [
+        Self::Gate,
+        Self::Identity,
+        Self::PageAccess,
+        Self::ActionAccess,
+        Self::EntityAccess,
+        Self::Release,
+        Self::DatabaseEngine,
+    ];
+
+    /// Reads back what [`Layer::title`] wrote.
+    pub fn parse(title: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.title() == title)
+    }
+
     /// Its number and name in the documents.
     pub fn title(self) -> &'static str {
         match self {
@@ -43,7 +61,12 @@ pub enum Reason {
         roles: Vec<Name>,
     },
     /// A guardrail denies it whatever is granted.
-    Guardrail(String),
+    Guardrail {
+        /// Its documentation.
+        doc: String,
+        /// What it denies.
+        act: Deny,
+    },
     /// The rules that grant it do not hold for this object (or it does not exist).
     RowCondition {
         /// The entity.
@@ -55,8 +78,8 @@ pub enum Reason {
     NewRow(QName),
     /// A member that may not be written was sent.
     Member(QName, Name),
-    /// Something else, in plain words.
-    Other(String),
+    /// No rule of the model: something that the product itself keeps shut, in plain words.
+    Other(Ground, String),
 }
 
 /// Two layers decided differently about one thing: an incident. The request is refused, and a
@@ -84,16 +107,18 @@ pub struct Denied {
     pub conceal: bool,
     /// What was wanted, when the reason alone does not tell.
     pub about: Option<Box<Question>>,
+    /// Where microflows stood that wanted it, innermost first; empty when a page did.
+    pub way: Vec<(QName, Place)>,
 }
 
 impl Denied {
     /// A refusal that may be told as one.
     pub fn new(layer: Layer, reason: Reason) -> Self {
-        Self { layer, reason, conceal: false, about: None }
+        Self { layer, reason, conceal: false, about: None, way: Vec::new() }
     }
     /// A refusal that looks as if the thing did not exist.
     pub fn concealed(layer: Layer, reason: Reason) -> Self {
-        Self { layer, reason, conceal: true, about: None }
+        Self { layer, reason, conceal: true, about: None, way: Vec::new() }
     }
     /// Says what was wanted, unless that is known already.
     #[must_use]
@@ -101,15 +126,19 @@ impl Denied {
         self.about.get_or_insert(Box::new(question));
         self
     }
+    /// What keeps the door shut beside the rules of the model, if something does.
+    pub fn ground(&self) -> Option<Ground> {
+        if let Reason::Other(ground, _) = &self.reason { Some(*ground) } else { None }
+    }
     /// One line for the audit trail and the log.
     pub fn summary(&self) -> String {
         match &self.reason {
             Reason::NoRule { wanted, .. } => format!("no rule grants: {wanted}"),
-            Reason::Guardrail(doc) => format!("guardrail: {doc}"),
+            Reason::Guardrail { doc, .. } => format!("guardrail: {doc}"),
             Reason::RowCondition { entity, rules } => format!("no such object of {entity} within rules {rules:?}"),
             Reason::NewRow(entity) => format!("the changed object of {entity} would satisfy no rule"),
             Reason::Member(entity, member) => format!("{entity}.{member} may not be written"),
-            Reason::Other(text) => text.clone(),
+            Reason::Other(_, text) => text.clone(),
         }
     }
 }

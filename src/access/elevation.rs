@@ -3,8 +3,9 @@
 use super::denied::{Disagreement, Layer};
 use super::grants::{Grants, guardrail, narrowed};
 use super::rights::{Authority, EntityRights, Rights, RuleOrigin};
+use crate::domain::QName;
 use crate::domain::knockout::{Removable, stands};
-use crate::model::{Deny, Microflow};
+use crate::model::{Deny, Microflow, Model};
 use std::sync::Arc;
 
 /// The caller's own rights plus exactly those that an elevated microflow names. It can load,
@@ -13,6 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Elevation {
     rights: Arc<Rights>,
+    flow: QName,
 }
 
 impl Elevation {
@@ -39,21 +41,23 @@ impl Elevation {
     /// something cannot have a flow touch it for them; the flow ends as refused.
     pub fn of(flow: &Microflow, grants: &Grants) -> Self {
         let base = grants.rights();
-        if flow.apply_entity_access {
-            return Self { rights: base.clone() };
-        }
-        let mut entities = base.entities.clone();
-        for (entity, rules) in &flow.elevation {
-            let Some(found) = grants.model().entities.get(entity) else { continue };
-            let mut all = entities.get(entity).map(|e| e.rules.clone()).unwrap_or_default();
-            let origin = |_, number| RuleOrigin::Elevation(flow.name.clone(), number);
-            all.extend(rules.iter().filter_map(|rule| narrowed(grants.model(), &base.roles, entity, rule, origin)));
-            entities.insert(entity.clone(), Arc::new(EntityRights::new(found.clone(), all)));
-        }
-        let key = Arc::from(format!("{}|{}", base.key, flow.name));
-        let rights = Rights { key, roles: base.roles.clone(), signed_in: base.signed_in, entities };
-        Self { rights: Arc::new(rights) }
+        let rights = if flow.apply_entity_access { base.clone() } else { Arc::new(elevated(grants.model(), base, flow)) };
+        Self { rights, flow: flow.name.clone() }
     }
+}
+
+/// A caller's rights, and in addition those that a microflow declares.
+pub(super) fn elevated(model: &Model, base: &Rights, flow: &Microflow) -> Rights {
+    let mut entities = base.entities.clone();
+    for (entity, rules) in &flow.elevation {
+        let Some(found) = model.entities.get(entity) else { continue };
+        let mut all = entities.get(entity).map(|e| e.rules.clone()).unwrap_or_default();
+        let origin = |_, number| RuleOrigin::Elevation(flow.name.clone(), number);
+        all.extend(rules.iter().filter_map(|rule| narrowed(model, &base.roles, entity, rule, origin)));
+        entities.insert(entity.clone(), Arc::new(EntityRights::new(found.clone(), all)));
+    }
+    let key = Arc::from(format!("{}|{}", base.key, flow.name));
+    Rights { key, roles: base.roles.clone(), signed_in: base.signed_in, entities }
 }
 
 impl super::rights::sealed::Sealed for Elevation {}
@@ -61,12 +65,15 @@ impl Authority for Elevation {
     fn rights(&self) -> &Arc<Rights> {
         &self.rights
     }
+    fn flow(&self) -> Option<&QName> {
+        Some(&self.flow)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Name, QName};
+    use crate::domain::Name;
     use crate::model::{Files, load};
 
     const APP: &str = "app: x\ntitle: X\nlevel: prototype\nlanguage: en\nmodules: [m]\nuserRoles:\n  A: {moduleRoles: [m.R]}\n  B: {moduleRoles: [m.R]}\n\

@@ -2,6 +2,7 @@
 
 use super::administration::Part;
 use super::denied::{Denied, Layer, Reason};
+use super::explain::Question;
 use super::permit::{Administer, Open, Permit, Run, View, no_rule};
 use super::rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};
 use crate::domain::knockout::{Removable, stands};
@@ -89,9 +90,10 @@ impl Grants {
     /// is asked for, because none of them can be started from outside; guardrails hold.
     pub fn call(&self, microflow: &QName) -> Result<Permit<Run>, Denied> {
         if !self.model.microflows.contains_key(microflow) {
-            return Err(no_rule("run", &microflow.to_string(), &self.rights, Layer::ActionAccess));
+            return Err(no_rule("call", &microflow.to_string(), &self.rights, Layer::ActionAccess));
         }
-        self.guard(&Deny::Run(microflow.clone()), Layer::ActionAccess)?;
+        let called = |denied: Denied| denied.about(Question::Call(microflow.clone()));
+        self.guard(&Deny::Run(microflow.clone()), Layer::ActionAccess).map_err(called)?;
         Ok(Permit::place(microflow.clone(), self.rights.clone()))
     }
 
@@ -126,7 +128,7 @@ impl Grants {
 
     fn guard(&self, act: &Deny, layer: Layer) -> Result<(), Denied> {
         match guardrail(&self.model, &self.rights.roles, act) {
-            Some(rail) => Err(Denied::new(layer, Reason::Guardrail(rail.doc.clone())).about(act.into())),
+            Some(rail) => Err(Denied::new(layer, Reason::Guardrail { doc: rail.doc.clone(), act: act.clone() })),
             None => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ mod denied;
 mod elevation;
 pub mod explain;
 mod grants;
+mod ground;
 pub mod matrix;
 mod objects;
 mod permit;
@@ -19,6 +20,7 @@ pub use administration::Part;
 pub use denied::{Denied, Disagreement, Layer, Reason};
 pub use elevation::Elevation;
 pub use grants::Grants;
+pub use ground::Ground;
 pub use objects::{
     Cell, Feedback, Filter, FilterOp, Inside, LoadedObject, ObjectError, Objects, Order, Query, Row, Rows, Total, WriteError,
 };

@@ -91,6 +91,10 @@ pub struct Rights {
 pub trait Authority: sealed::Sealed {
     /// The rights it stands on.
     fn rights(&self) -> &Arc<Rights>;
+    /// The microflow that acts with it, if one does.
+    fn flow(&self) -> Option<&QName> {
+        None
+    }
 }
 
 pub(super) mod sealed {

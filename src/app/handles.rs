@@ -3,7 +3,7 @@
 
 use super::context::SharedWorkspace;
 use crate::clock::Clock;
-use crate::crypto::Keys;
+use crate::crypto::{Keys, random_token};
 use crate::domain::{ObjectId, QName};
 use crate::page::{FormState, Handles};
 use crate::workspace::Exported;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// How long a form may lie open, in seconds.
-const FORM_LIFETIME: i64 = 12 * 3_600;
+pub(super) const FORM_LIFETIME: i64 = 12 * 3_600;
 /// The longest sealed text that is looked at.
 const LONGEST: usize = 64 * 1_024;
 
@@ -24,6 +24,8 @@ pub(super) struct Book {
     /// Digest of the model.
     pub model: String,
     pub workspace: SharedWorkspace,
+    /// The form that is shown again, with its random word.
+    pub again: Option<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +67,10 @@ impl Handles for Book {
         let Some(sealed) = text.strip_prefix('~') else { return self.keys.object(entity, text) };
         let object: Exported = self.open_for("object", &entity.to_string(), sealed)?;
         self.workspace.borrow_mut().import(&object).ok()
+    }
+    fn nonce(&self, form: &str) -> String {
+        let again = self.again.as_ref().filter(|(id, nonce)| id == form && !nonce.is_empty());
+        again.map_or_else(random_token, |(_, nonce)| nonce.clone())
     }
     fn seal(&self, state: &FormState) -> String {
         self.seal_for("form", "", state)

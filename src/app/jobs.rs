@@ -87,9 +87,11 @@ impl App {
         Ok(ran)
     }
 
-    /// Forgets ended sessions, expired links and old counters.
+    /// Forgets ended sessions, expired links, old counters, and forms that are too old to be sent.
     pub fn upkeep(&self) -> Result<usize, Refusal> {
-        Ok(self.db.write(|conn| Ok::<_, DbError>(self.identity.purge(conn)? + self.forget_letters(conn)?))?)
+        Ok(self
+            .db
+            .write(|conn| Ok::<_, DbError>(self.identity.purge(conn)? + self.forget_letters(conn)? + self.forget_forms(conn)?))?)
     }
 }
 

@@ -22,8 +22,14 @@ pub(super) struct Waiting {
 
 /// Plain words of the trail: what somebody wanted who was refused,
 pub(super) const WANTED: &str = "wanted";
+/// the microflows that wanted it, innermost first,
+pub(super) const WAY: &str = "way";
+/// what kept the door shut that is no rule of the model,
+pub(super) const GROUND: &str = "ground";
 /// the layer that refused,
-const LAYER: &str = "layer";
+pub(super) const LAYER: &str = "layer";
+/// the layers that decided differently,
+pub(super) const LAYERS: &str = "layers";
 /// the user roles that they held,
 pub(super) const ROLES: &str = "roles";
 /// and the fingerprint of the model that ran.
@@ -86,11 +92,21 @@ impl App {
         let wanted = match refusal {
             Refusal::Denied(denied) => {
                 event = event.detail(LAYER, None, Some(denied.layer.title().to_owned()));
+                for (flow, place) in &denied.way {
+                    event = event.detail(WAY, None, Some(format!("{flow} {}:{}", place.file, place.line)));
+                }
                 Question::of(denied).into_iter().collect()
             }
             Refusal::Gone => self.sought(model, &ask.target),
             _ => Vec::new(),
         };
+        if let Some((ground, layer)) = refusal.ground() {
+            event = event.detail(GROUND, None, Some(ground.id().to_owned()));
+            // The record of an incident names both layers, that of a denial the one that refused.
+            if matches!(refusal, Refusal::Forged(_) | Refusal::Gone) {
+                event = event.detail(LAYER, None, Some(layer.title().to_owned()));
+            }
+        }
         for question in wanted {
             event = event.detail(WANTED, None, Some(question.to_string()));
         }
@@ -179,5 +195,5 @@ pub(super) fn incident_found(found: &Disagreement) -> Event {
 fn named(found: &Disagreement, summary: &str) -> Event {
     let told = |(layer, decision): &(Layer, String)| format!("{layer:?}: {decision}");
     let event = Event::new(EventKind::Incident, summary).on(&found.about);
-    event.detail("layers", Some(told(&found.first)), Some(told(&found.second)))
+    event.detail(LAYERS, Some(told(&found.first)), Some(told(&found.second)))
 }

@@ -1,6 +1,6 @@
 //! Everything that can end a request without its deed.
 
-use crate::access::{Authority, Denied, Disagreement, Grants, ObjectError, Reason};
+use crate::access::{Authority, Denied, Disagreement, Grants, Ground, Layer, ObjectError, Reason};
 use crate::db::DbError;
 use crate::flow::FlowError;
 use crate::page::PageError;
@@ -51,7 +51,7 @@ pub enum Refusal {
 impl Refusal {
     /// A door for signed-in people only.
     pub fn sign_in_first() -> Self {
-        Self::Denied(Denied::new(crate::access::Layer::Identity, Reason::Other("not signed in".into())))
+        Self::Denied(Denied::new(Layer::Identity, Reason::Other(Ground::SignedOut, "not signed in".into())))
     }
     /// The rights that the database was not told of.
     pub(super) fn unprepared(&self) -> Option<Arc<Grants>> {
@@ -64,7 +64,22 @@ impl Refusal {
             Self::Forged(what) => Some(format!("forged request: {what}")),
             // A handle that leads nowhere for this caller is how somebody looks for what is not theirs.
             Self::Gone => Some("an object that is not there for this caller".into()),
-            _ => None,
+            // Recorded as an incident.
+            Self::Disagreement(_) => None,
+            // No decision about rights: time, values, somebody else's change, or a fault.
+            Self::Expired | Self::Stale | Self::Said(_) | Self::TooFast(_) => None,
+            Self::Unavailable(_) | Self::Unprepared(_) | Self::Unsettled(_) | Self::Fault(_) => None,
+        }
+    }
+    /// What kept the door shut beside the rules of the model, and the layer.
+    pub(super) fn ground(&self) -> Option<(Ground, Layer)> {
+        match self {
+            Self::Denied(denied) => denied.ground().map(|ground| (ground, denied.layer)),
+            Self::Disagreement(found) => Some((Ground::Disagreement, found.first.0)),
+            Self::Forged(_) => Some((Ground::Forged, Layer::Gate)),
+            Self::Gone => Some((Ground::NotThere, Layer::EntityAccess)),
+            Self::Expired | Self::Stale | Self::Said(_) | Self::TooFast(_) => None,
+            Self::Unavailable(_) | Self::Unprepared(_) | Self::Unsettled(_) | Self::Fault(_) => None,
         }
     }
 }

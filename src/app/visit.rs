@@ -2,8 +2,10 @@
 //!
 //! The same for everybody; what differs is the store behind it. A visitor's is closed.
 
+use super::carry::{Carry, apply, run};
 use super::context::{Joined, SharedWorkspace};
 use super::handles::Book;
+use super::once::{Ledger, Taken};
 use super::{Asker, Live, Refusal};
 use crate::access::matrix::Doors;
 use crate::access::{Grants, Layer, Objects, Open, Permit};
@@ -12,7 +14,7 @@ use crate::crypto::Keys;
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::flow::{self, Account, Budget, Effects, FlowContext, FlowError, Outcome};
 use crate::model::{Page, Tone};
-use crate::page::form::{self, Argument, Deed, Target};
+use crate::page::form::{self, Deed};
 use crate::page::{self, ClientQuery, PageContext, PageError, Posted, Reader, View};
 use crate::workspace::{Exported, Workspace};
 use std::cell::RefCell;
@@ -96,6 +98,7 @@ impl Visit<'_> {
 
     fn book(&self, workspace: &SharedWorkspace) -> Book {
         Book {
+            again: None,
             keys: self.keys.clone(),
             clock: self.clock.clone(),
             binding: self.asker.binding.clone(),
@@ -134,6 +137,7 @@ impl Visit<'_> {
         let workspace = self.workspace();
         let mut handles = self.book(&workspace);
         let state = again.and_then(|again| form::state(&again.pairs, &handles));
+        handles.again = state.as_ref().map(|state| (state.form.clone(), state.nonce.clone()));
         let arguments = page::arguments(&page, query, state.as_ref(), &mut handles)?;
         let mut objects = Joined { workspace: workspace.clone(), store };
         let mut context = PageContext {
@@ -152,7 +156,7 @@ impl Visit<'_> {
     /// Carries out what a form asks for; whoever opened the transaction keeps it only on `Ok`.
     pub fn act(
         &self,
-        store: &mut dyn Objects,
+        store: &mut impl Ledger,
         name: &QName,
         query: &ClientQuery,
         pairs: &[(String, String)],
@@ -177,6 +181,13 @@ impl Visit<'_> {
             PageError::Invalid(posted) => Again::Form(posted, Box::default()),
             other => Again::Refused(other.into()),
         })?;
+        let once = state.as_ref().and_then(|state| form::once(&self.live.model, state, &deed));
+        if let Some(form) = &once
+            && let Taken::Before(next) = store.take(form, self.clock.now()).map_err(Refusal::from)?
+        {
+            return Ok(self.carried_before(next));
+        }
+        let mut objects = Joined { workspace: workspace.clone(), store };
         let account = self.user().map(|id| {
             let (name, email) = self.asker.name_and_email();
             Account { id, name: name.to_owned(), email: email.to_owned() }
@@ -208,8 +219,18 @@ impl Visit<'_> {
             Err(other) => return Err(Again::Refused(other.into())),
         };
         let next = self.next(next, &outcome, &handles);
+        if let Some(form) = &once {
+            store.lead(form, &next, self.clock.now()).map_err(Refusal::from)?;
+        }
         let registered = effects.registrations.iter().map(|wish| workspace.borrow().export(wish.data)).collect();
         Ok(Carried { next, messages: outcome.messages, effects, registered })
+    }
+
+    /// Nothing, because the form was carried out before.
+    fn carried_before(&self, next: Next) -> Carried {
+        let said = self.live.model.translate(self.language, "This was done already, and was not done a second time.");
+        let messages = vec![(Tone::Info, said.to_owned())];
+        Carried { next, messages, effects: Effects::default(), registered: Vec::new() }
     }
 
     fn carry_out(
@@ -272,67 +293,4 @@ pub(super) fn again(
     }
     let values = pairs.iter().filter(|(name, _)| !name.starts_with('_')).cloned().collect();
     Posted { values, errors: BTreeMap::new(), feedback }
-}
-
-type Carry = Result<(Next, Outcome), FlowError>;
-
-fn apply(
-    grants: &Grants,
-    changes: Vec<form::Change>,
-    context: &mut FlowContext<'_>,
-    made: &mut BTreeMap<String, ObjectId>,
-) -> Result<Outcome, FlowError> {
-    let mut all = Outcome::default();
-    for change in changes {
-        let form::Change { view, entity, target, values } = change;
-        let outcome = match target {
-            Target::New => {
-                let (id, outcome) = flow::deed::create(context, grants, &entity, &values)?;
-                made.insert(view, id);
-                outcome
-            }
-            Target::Stored(_, _) | Target::Fresh(_) if values.is_empty() => continue,
-            Target::Stored(id, version) => flow::deed::change(context, grants, &entity, id, Some(version), &values)?,
-            Target::Fresh(id) => flow::deed::change(context, grants, &entity, id, None, &values)?,
-        };
-        all.messages.extend(outcome.messages);
-    }
-    Ok(all)
-}
-
-fn run(
-    grants: &Grants,
-    permit: &Permit<crate::access::Run>,
-    arguments: Vec<(Name, Argument)>,
-    changes: Vec<form::Change>,
-    context: &mut FlowContext<'_>,
-    made: &mut BTreeMap<String, ObjectId>,
-) -> Result<Outcome, FlowError> {
-    let fresh: Vec<(QName, Target, String)> = changes.iter().map(|c| (c.entity.clone(), c.target, c.view.clone())).collect();
-    let applied = apply(grants, changes, context, made)?;
-    for (entity, target, view) in fresh {
-        let stored = grants.model().entity(&entity).is_none_or(|found| found.persistable);
-        let object = match target {
-            Target::Fresh(id) => Some(id),
-            Target::New if !stored => made.get(&view).copied(),
-            _ => None,
-        };
-        if let Some(object) = object {
-            let complaints = context.objects.validate(&grants.view(&entity)?, object)?;
-            if !complaints.is_empty() {
-                return Err(FlowError::Feedback(complaints));
-            }
-        }
-    }
-    let mut values = BTreeMap::new();
-    for (name, argument) in arguments {
-        let value = match argument {
-            Argument::Value(value) => value,
-            Argument::New(view) => made.get(&view).copied().map_or(Value::Empty, Value::Object),
-        };
-        values.insert(name, value);
-    }
-    let mut outcome = flow::run(permit, values, context)?;
-    outcome.messages.splice(0..0, applied.messages);
-    Ok(outcome)
 }

@@ -18,6 +18,9 @@ use clap::{Args, ValueEnum};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+/// Whoever the server's own work is done for: nobody, with no roles.
+const JOB: &str = "job";
+
 /// What is done to an object.
 #[derive(Clone, Copy, ValueEnum)]
 enum Operation {
@@ -37,16 +40,17 @@ enum Format {
 }
 
 #[derive(Args)]
-#[group(id = "about", required = true, multiple = false, args = ["entity", "page", "microflow", "part"])]
+#[group(id = "about", multiple = false, args = ["entity", "page", "part"])]
 pub(super) struct Explain {
-    /// Whose decision: e-mail address or number of an account, or `visitor`
+    /// Whose decision: e-mail address or number of an account, `visitor`, or `job`
     #[arg(long)]
     user: String,
     /// An operation on this entity (`hr.Employee`)
     #[arg(long)]
     entity: Option<String>,
     /// The object: its number, or a handle from an address
-    #[arg(long, requires = "entity")]
+    // A handle may begin with a hyphen.
+    #[arg(long, requires = "entity", allow_hyphen_values = true)]
     id: Option<String>,
     /// One member of it
     #[arg(long, requires = "entity")]
@@ -57,8 +61,8 @@ pub(super) struct Explain {
     /// Opening this page
     #[arg(long)]
     page: Option<String>,
-    /// Running this microflow
-    #[arg(long)]
+    /// Running this microflow; with `--entity` an operation that it wants, with its elevation
+    #[arg(long, required_unless_present = "about", conflicts_with_all = ["page", "part"])]
     microflow: Option<String>,
     /// Using this part of the administration
     #[arg(long)]
@@ -141,8 +145,11 @@ impl Explain {
         if let Some(page) = &self.page {
             return known(named(page)?, |name| model.pages.contains_key(name), "page").map(Question::Open);
         }
-        if let Some(flow) = &self.microflow {
-            return known(named(flow)?, |name| model.microflows.contains_key(name), "microflow").map(Question::Run);
+        let flow = self.microflow.as_deref().map(named).transpose()?;
+        let flow = flow.map(|flow| known(flow, |name| model.microflows.contains_key(name), "microflow")).transpose()?;
+        if let (Some(flow), None) = (&flow, &self.entity) {
+            // No role is asked of a job.
+            return Ok(if self.user == JOB { Question::Call(flow.clone()) } else { Question::Run(flow.clone()) });
         }
         if let Some(part) = &self.part {
             let found = Part::ALL.into_iter().find(|known| known.id() == part);
@@ -157,7 +164,8 @@ impl Explain {
             Operation::Create => Op::Create,
             Operation::Delete => Op::Delete,
         };
-        Ok(Question::Data(Wanted { op, entity, object, member: self.member.as_deref().map(Name::new) }))
+        let wanted = Wanted { op, entity, object, member: self.member.as_deref().map(Name::new) };
+        Ok(Question::within(wanted, flow.as_ref()))
     }
 }
 
@@ -182,6 +190,9 @@ fn find(conn: &mut Conn, model: &Arc<Model>, who: &str) -> Result<Found, String>
     if who == "visitor" {
         let roles = model.anonymous_role().cloned().into_iter().collect();
         return Ok(Found { named: "visitor".into(), user: None, grants: Grants::compile(model, &roles, false) });
+    }
+    if who == JOB {
+        return Ok(Found { named: "job".into(), user: None, grants: Grants::none(model) });
     }
     let account: Option<Account> = match who.parse() {
         Ok(id) => identity::find(conn, AccountId(id)),

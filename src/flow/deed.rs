@@ -13,8 +13,8 @@
 use super::context::{FlowContext, Outcome};
 use super::run::Interpreter;
 use super::{FlowError, reading};
-use crate::access::explain::{Op, Question, Wanted};
-use crate::access::{Authority, Denied, Elevation, Layer, LoadedObject, ObjectError, Query, Reason, WriteError};
+use crate::access::explain::{Op, Wanted};
+use crate::access::{Authority, Denied, Elevation, Ground, Layer, LoadedObject, ObjectError, Query, Reason, WriteError};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::model::{Deed, Moment};
 use std::collections::BTreeMap;
@@ -66,10 +66,11 @@ pub fn delete(
 impl Interpreter<'_, '_> {
     pub(super) fn create(&mut self, authority: &dyn Authority, entity: &QName, values: &Values) -> Result<ObjectId, FlowError> {
         self.ready_to_write(entity)?;
-        let permit = authority.create(entity, values.keys())?;
+        let permit = authority.create(entity, values.keys());
+        let permit = permit.map_err(|denied| self.about(authority, denied, Op::Create, entity, None))?;
         reading::note(&mut self.used, &permit);
         let created = self.context.objects.create(&permit, values);
-        let object = created.map_err(|error| self.about(authority, error, Op::Create, entity, None))?;
+        let object = created.map_err(|error| self.refused(authority, error, Op::Create, entity, None))?;
         self.memory.changed(entity, object);
         for moment in [Moment::Before, Moment::After] {
             self.handle(entity, object, moment, Deed::Create)?;
@@ -87,11 +88,12 @@ impl Interpreter<'_, '_> {
         values: &Values,
     ) -> Result<(), FlowError> {
         self.ready_to_write(entity)?;
-        let permit = authority.change(entity, values.keys())?;
+        let permit = authority.change(entity, values.keys());
+        let permit = permit.map_err(|denied| self.about(authority, denied, Op::Write, entity, Some(object)))?;
         reading::note(&mut self.used, &permit);
         let version = version.or_else(|| self.memory.seen(entity, object));
         let changed = self.context.objects.change(&permit, object, version, values);
-        changed.map_err(|error| self.about(authority, error, Op::Write, entity, Some(object)))?;
+        changed.map_err(|error| self.refused(authority, error, Op::Write, entity, Some(object)))?;
         self.memory.changed(entity, object);
         self.handle(entity, object, Moment::Before, Deed::Commit)?;
         self.handle(entity, object, Moment::After, Deed::Commit)
@@ -105,13 +107,14 @@ impl Interpreter<'_, '_> {
         version: Option<i64>,
     ) -> Result<(), FlowError> {
         self.ready_to_write(entity)?;
-        let permit = authority.delete(entity)?;
+        let permit = authority.delete(entity);
+        let permit = permit.map_err(|denied| self.about(authority, denied, Op::Delete, entity, Some(object)))?;
         reading::note(&mut self.used, &permit);
         self.handle(entity, object, Moment::Before, Deed::Delete)?;
         let version = version.or_else(|| self.memory.seen(entity, object));
         let farewells = self.farewells(entity, object)?;
         let deleted = self.context.objects.delete(&permit, object, version);
-        deleted.map_err(|error| self.about(authority, error, Op::Delete, entity, Some(object)))?;
+        deleted.map_err(|error| self.refused(authority, error, Op::Delete, entity, Some(object)))?;
         self.memory.deleted();
         for (rights, last) in farewells {
             self.memory.keep(&rights, entity, object, last);
@@ -119,16 +122,24 @@ impl Interpreter<'_, '_> {
         self.handle(entity, object, Moment::After, Deed::Delete)
     }
 
-    /// A refusal with what was wanted, so that it can be explained. What a flow wanted with rights of its own is not
-    /// the caller's question.
-    fn about(&self, authority: &dyn Authority, error: WriteError, op: Op, entity: &QName, object: Option<ObjectId>) -> FlowError {
+    /// A refused write with what was wanted, so that it can be explained.
+    fn refused(
+        &self,
+        authority: &dyn Authority,
+        error: WriteError,
+        op: Op,
+        entity: &QName,
+        object: Option<ObjectId>,
+    ) -> FlowError {
         match error {
-            WriteError::Object(ObjectError::Denied(denied)) if authority.rights().key == self.context.grants.rights().key => {
-                let wanted = Wanted { op, entity: entity.clone(), object, member: None };
-                denied.about(Question::Data(wanted)).into()
-            }
+            WriteError::Object(ObjectError::Denied(denied)) => self.about(authority, denied, op, entity, object).into(),
             other => other.into(),
         }
+    }
+
+    fn about(&self, authority: &dyn Authority, denied: Denied, op: Op, entity: &QName, object: Option<ObjectId>) -> Denied {
+        let member = if let Reason::Member(_, member) = &denied.reason { Some(member.clone()) } else { None };
+        reading::about(&self.model, authority, denied, Wanted { op, entity: entity.clone(), object, member })
     }
 
     /// Whether a write may follow: not after complaints, and never on the built-in users.
@@ -136,7 +147,7 @@ impl Interpreter<'_, '_> {
         self.heed_feedback()?;
         self.context.budget.time()?;
         if self.model.entity(entity).is_some_and(|found| found.system) {
-            let reason = Reason::Other(format!("{entity} is never written by a model"));
+            let reason = Reason::Other(Ground::BuiltIn, format!("{entity} is never written by a model"));
             return Err(Denied::new(Layer::EntityAccess, reason).into());
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! How a run ends when it does not end well.
 
-use crate::access::{Denied, Feedback, Layer, ObjectError, Reason, WriteError};
+use crate::access::{Denied, Feedback, Ground, Layer, ObjectError, Reason, WriteError};
 use crate::domain::{Name, QName};
 use crate::expr::EvalError;
 
@@ -65,7 +65,7 @@ impl From<EvalError> for FlowError {
         match error {
             EvalError::Overflow => Self::Overflow,
             // SECURITY: an error while deciding is a refusal.
-            withheld => Self::Denied(Denied::new(Layer::EntityAccess, Reason::Other(withheld.to_string()))),
+            withheld => Self::Denied(Denied::new(Layer::EntityAccess, Reason::Other(Ground::Undecided, withheld.to_string()))),
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::budget::{Budget, LONGEST_LIST};
 use super::memory::Memory;
 use super::{Account, FlowError};
-use crate::access::{Act, Authority, Cell, LoadedObject, Objects, Permit, Query, RuleOrigin};
+use crate::access::explain::{Op, Question, Wanted};
+use crate::access::{Act, Authority, Cell, Denied, LoadedObject, ObjectError, Objects, Permit, Query, RuleOrigin};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::{Data, EvalError};
 use crate::model::Model;
@@ -21,6 +22,8 @@ pub(super) struct Reading<'r> {
     pub(super) used: &'r mut BTreeSet<String>,
     pub(super) failure: Option<FlowError>,
     pub(super) reads: u32,
+    /// The object and the member that were read last.
+    pub(super) at: Option<(ObjectId, Name)>,
 }
 
 /// Remembers that a permit leans on a declared elevation.
@@ -32,13 +35,56 @@ pub(super) fn note<A: Act>(used: &mut BTreeSet<String>, permit: &Permit<A>) {
     }
 }
 
+/// A refusal with what was wanted, and the microflow that wanted it. Objects in memory are nobody's to look up later.
+pub(super) fn about(model: &Model, authority: &dyn Authority, denied: Denied, wanted: Wanted) -> Denied {
+    let stored = model.entity(&wanted.entity).is_some_and(|entity| entity.persistable);
+    let object = wanted.object.filter(|_| stored);
+    denied.about(Question::within(Wanted { object, ..wanted }, authority.flow()))
+}
+
 impl Reading<'_> {
+    /// A refusal to read, with what was wanted.
+    fn about(&self, denied: Denied, entity: &QName, object: Option<ObjectId>, member: Option<&Name>) -> Denied {
+        let wanted = Wanted { op: Op::Read, entity: entity.clone(), object, member: member.cloned() };
+        about(self.model, self.authority, denied, wanted)
+    }
+
+    fn unfound(&self, denied: Denied, query: &Query) -> Denied {
+        let member = self.at.as_ref().filter(|(object, _)| query.object == Some(*object)).map(|(_, member)| member);
+        self.about(denied, &query.entity, query.object, member)
+    }
+
+    /// The real cause of a failed evaluation; a value that is withheld is told with what was wanted.
+    pub(super) fn failed(&mut self, error: EvalError) -> FlowError {
+        match (self.failure.take(), error) {
+            (Some(cause), _) => cause,
+            (None, EvalError::Withheld(entity, name)) => {
+                let object = self.at.as_ref().map(|(object, _)| *object);
+                self.withheld(&entity, object, &name)
+            }
+            (None, error) => error.into(),
+        }
+    }
+
+    fn withheld(&self, entity: &QName, object: Option<ObjectId>, name: &Name) -> FlowError {
+        let cause = FlowError::from(EvalError::Withheld(entity.clone(), name.clone()));
+        let FlowError::Denied(denied) = cause else { return cause };
+        // The right to the other side of an association is the right to the member that owns it.
+        match self.model.entity(entity).and_then(|found| found.inverses.get(name)) {
+            Some(inverse) => self.about(denied, &inverse.owner, None, Some(&inverse.association)).into(),
+            None => self.about(denied, entity, object, Some(name)).into(),
+        }
+    }
+
     /// Asks the data, and remembers what comes.
     pub(super) fn find(&mut self, query: &Query) -> Result<Vec<Arc<LoadedObject>>, FlowError> {
         self.budget.time()?;
-        let permit = self.authority.load(&query.entity)?;
+        let permit = self.authority.load(&query.entity).map_err(|denied| self.unfound(denied, query))?;
         note(self.used, &permit);
-        let found = self.objects.load(&permit, query)?;
+        let found = match self.objects.load(&permit, query) {
+            Err(ObjectError::Denied(denied)) => return Err(self.unfound(denied, query).into()),
+            found => found?,
+        };
         if found.len() > LONGEST_LIST as usize {
             return Err(FlowError::Exhausted("a list has more than 10 000 elements"));
         }
@@ -71,17 +117,16 @@ impl Reading<'_> {
 
     /// The objects along a to-many association, or the one along an inverse to-one.
     pub(super) fn along(&mut self, entity: &QName, id: ObjectId, name: &Name) -> Result<Vec<ObjectId>, FlowError> {
-        let withheld = || FlowError::from(EvalError::Withheld(entity.clone(), name.clone()));
-        let found = self.model.entity(entity).ok_or_else(withheld)?;
+        let found = self.model.entity(entity).ok_or_else(|| self.withheld(entity, Some(id), name))?;
         let (target, owner, member) = match (found.associations.get(name), found.inverses.get(name)) {
             (Some(own), _) => (own.target.clone(), entity.clone(), name.clone()),
             (None, Some(inverse)) => (inverse.owner.clone(), inverse.owner.clone(), inverse.association.clone()),
-            (None, None) => return Err(withheld()),
+            (None, None) => return Err(self.withheld(entity, Some(id), name)),
         };
         // SECURITY: the right to an association is the right to the member on the owning side.
         let readable = self.authority.rights().entities.get(&owner).is_some_and(|rights| rights.readable.contains_key(&member));
         if !readable {
-            return Err(withheld());
+            return Err(self.withheld(entity, Some(id), name));
         }
         if found.associations.contains_key(name)
             && let Some(object) = self.loaded(entity, id)?
@@ -90,7 +135,7 @@ impl Reading<'_> {
             return match cell {
                 Cell::Shown(Value::List(ids)) => Ok(ids.clone()),
                 Cell::Shown(_) => Ok(Vec::new()),
-                Cell::Withheld => Err(withheld()),
+                Cell::Withheld => Err(self.withheld(entity, Some(id), name)),
             };
         }
         let query =
@@ -133,6 +178,7 @@ impl Reading<'_> {
 impl Data for Reading<'_> {
     fn member(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Value, EvalError> {
         self.counted()?;
+        self.at = Some((object, name.clone()));
         if self.is_caller(entity, object) {
             return match (self.account, name.as_str()) {
                 (Some(account), "name") => Ok(Value::text(&account.name)),
@@ -153,6 +199,7 @@ impl Data for Reading<'_> {
 
     fn many(&mut self, entity: &QName, object: ObjectId, name: &Name) -> Result<Vec<ObjectId>, EvalError> {
         self.counted()?;
+        self.at = Some((object, name.clone()));
         if self.is_caller(entity, object) {
             return Ok(match self.objects.identity(name)? {
                 Value::List(ids) => ids,

@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::memory::Memory;
 use super::reading::Reading;
 use super::{FlowError, text};
-use crate::access::{Authority, Denied, Elevation, Inside, Layer, ObjectError, Permit, Query, Reason, Run};
+use crate::access::{Authority, Denied, Elevation, Ground, Inside, Layer, ObjectError, Permit, Query, Reason, Run};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Environment, Template, Typed, evaluate, settle};
 use crate::model::{Activity, Microflow, Model};
@@ -96,7 +96,8 @@ impl<'r, 'c> Interpreter<'r, 'c> {
     /// The flow of a permit of this very caller.
     fn permitted(&self, permit: &Permit<Run>) -> Result<Arc<Microflow>, FlowError> {
         if permit.rights().key != self.context.grants.rights().key {
-            let reason = Reason::Other(format!("the permit to run {} is another caller's", permit.target()));
+            let reason =
+                Reason::Other(Ground::ForeignPermit, format!("the permit to run {} is another caller's", permit.target()));
             return Err(Denied::new(Layer::ActionAccess, reason).into());
         }
         let found = self.model.microflows.get(permit.target());
@@ -136,7 +137,12 @@ impl<'r, 'c> Interpreter<'r, 'c> {
                 Err(FlowError::Nothing(_)) if !self.outcome.feedback.is_empty() => {
                     return self.heed_feedback().map(|()| Next::On);
                 }
-                Err(error) => {
+                Err(mut error) => {
+                    if let FlowError::Denied(denied) = &mut error
+                        && denied.way.last().is_none_or(|(flow, _)| *flow != frame.flow.name)
+                    {
+                        denied.way.push((frame.flow.name.clone(), step.place.clone()));
+                    }
                     let told = matches!(error, FlowError::Feedback(_) | FlowError::Raised(_));
                     let places = &mut self.context.effects.failed_at;
                     if !told && places.last().is_none_or(|(flow, _)| *flow != frame.flow.name) {
@@ -157,7 +163,7 @@ impl<'r, 'c> Interpreter<'r, 'c> {
         let mut reading = self.reading(&frame.authority);
         let value = match evaluate(expression, &environment, &mut reading) {
             Ok(value) => value,
-            Err(error) => return Err(reading.failure.take().unwrap_or_else(|| error.into())),
+            Err(error) => return Err(reading.failed(error)),
         };
         match &value {
             Value::Text(text) if text.len() > LONGEST_TEXT => Err(FlowError::Exhausted("a text became longer than a mebibyte")),
@@ -200,6 +206,7 @@ impl<'r, 'c> Interpreter<'r, 'c> {
             used: &mut self.used,
             failure: None,
             reads: 0,
+            at: None,
         }
     }
 

@@ -49,6 +49,8 @@ pub trait Handles {
     /// The object of a handle, or `None` when it is none of this entity. A handle that carries an
     /// object puts it back into memory and gives its new key.
     fn read(&mut self, entity: &QName, text: &str) -> Option<ObjectId>;
+    /// The random word of a form, by which it is known when it is sent again; a form that is shown again keeps its own.
+    fn nonce(&self, form: &str) -> String;
     /// Seals the state of a form, for this caller only.
     fn seal(&self, state: &FormState) -> String;
     /// Opens a sealed state; `None` when it is foreign, altered or too old.
@@ -66,6 +68,9 @@ pub struct FormState {
     pub form: String,
     /// Handles of page parameters that are not stored (the others stand in the address).
     pub arguments: BTreeMap<String, String>,
+    /// What makes it this form and no other. (Empty: drawn by an older program, which had none.)
+    #[serde(default)]
+    pub nonce: String,
     /// Data view → its object.
     pub views: BTreeMap<String, ViewState>,
 }

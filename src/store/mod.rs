@@ -37,8 +37,8 @@ pub use whole::{Pulse, StoredRow};
 
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
-    Cell, Change, Create, Delete, Denied, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason, Released,
-    Rights, Rows, View, WriteError,
+    Cell, Change, Create, Delete, Denied, Ground, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason,
+    Released, Rights, Rows, View, WriteError,
 };
 use crate::audit::{self, AuditError, Event, Who};
 use crate::clock::Clock;
@@ -162,7 +162,7 @@ fn matches(target: &QName, entity: &QName) -> Result<(), ObjectError> {
     if target == entity {
         return Ok(());
     }
-    let reason = Reason::Other(format!("a permit for {target} was shown for {entity}"));
+    let reason = Reason::Other(Ground::ForeignPermit, format!("a permit for {target} was shown for {entity}"));
     Err(Denied::new(Layer::EntityAccess, reason).into())
 }
 

@@ -68,7 +68,7 @@ pub(super) const OWNER: &str = "owner_id";
 /// Its other side.
 pub(super) const TARGET: &str = "target_id";
 /// The system's own tables, which no entity may have.
-const SYSTEM: [&str; 13] = [
+const SYSTEM: [&str; 18] = [
     "account",
     "account_role",
     "session",
@@ -81,6 +81,11 @@ const SYSTEM: [&str; 13] = [
     "autonumber",
     "mail_queue",
     "engine_set",
+    "node_log_level",
+    "node_snapshot",
+    "node_run",
+    "node_letter",
+    "form_once",
     "__diesel_schema_migrations",
 ];
 

@@ -85,6 +85,13 @@ impl Bulk<'_> {
         Ok(pulse)
     }
 
+    /// Forgets which forms were carried out, so that all of them are new.
+    pub fn forget_forms(&mut self) -> Result<(), DbError> {
+        let mut sql = Sql::new();
+        sql.raw("DELETE FROM form_once");
+        execute(self.conn, &sql, &self.params).map(drop)
+    }
+
     /// Makes a row what it was, or makes it.
     pub fn put(&mut self, entity: &QName, id: ObjectId, row: &StoredRow) -> Result<(), DbError> {
         let table = self.any_table(entity)?;

@@ -3,8 +3,8 @@
 use super::Workspace;
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
-    Cell, Change, Create, Delete, Denied, Feedback, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason,
-    Released, Rows, View, WriteError,
+    Cell, Change, Create, Delete, Denied, Feedback, Ground, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query,
+    Reason, Released, Rows, View, WriteError,
 };
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::EvalError;
@@ -80,7 +80,8 @@ impl Objects for Both<'_> {
 pub struct Closed;
 
 fn closed(entity: &QName) -> ObjectError {
-    Denied::new(Layer::EntityAccess, Reason::Other(format!("visitors reach no stored data: {entity}"))).into()
+    Denied::new(Layer::EntityAccess, Reason::Other(Ground::NoStoredData, format!("visitors reach no stored data: {entity}")))
+        .into()
 }
 
 impl Objects for Closed {

@@ -2,14 +2,14 @@
 
 use super::Workspace;
 use super::reading::Reading;
-use crate::access::{Act, Cell, Denied, EntityRights, Layer, ObjectError, Objects, Permit, Query, Reason, View};
+use crate::access::{Act, Cell, Denied, EntityRights, Ground, Layer, ObjectError, Objects, Permit, Query, Reason, View};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::EvalError;
 use std::collections::BTreeMap;
 
 /// A refusal because of a value that could not be had.
 pub(super) fn refused_by(error: &EvalError) -> ObjectError {
-    Denied::new(Layer::EntityAccess, Reason::Other(error.to_string())).into()
+    Denied::new(Layer::EntityAccess, Reason::Other(Ground::Undecided, error.to_string())).into()
 }
 
 /// The refusal of a member: the same whether it is withheld everywhere or does not exist.

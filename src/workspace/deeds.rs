@@ -4,7 +4,7 @@ use super::reading::Reading;
 use super::values::accept;
 use super::{Held, Workspace, WorkspaceError};
 use crate::access::{
-    Act, Change, Create, Delete, Denied, EntityRights, Feedback, Layer, ObjectError, Objects, Permit, Reason, WriteError,
+    Act, Change, Create, Delete, Denied, EntityRights, Feedback, Ground, Layer, ObjectError, Objects, Permit, Reason, WriteError,
 };
 use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::expr::Typed;
@@ -207,7 +207,7 @@ impl Workspace {
                 let message = "There is too much here to be kept at once".to_owned();
                 WriteError::Invalid(vec![Feedback { object: None, member: None, message }])
             }
-            WorkspaceError::Misfit(text) => Denied::new(Layer::EntityAccess, Reason::Other(text)).into(),
+            WorkspaceError::Misfit(text) => Denied::new(Layer::EntityAccess, Reason::Other(Ground::Misfit, text)).into(),
         })
     }
 }

@@ -23,6 +23,7 @@ mod routes;
 mod support;
 mod tls;
 mod tutorial;
+mod twice;
 mod two_databases;
 mod walk;
 mod xray;

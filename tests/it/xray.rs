@@ -1,6 +1,9 @@
 //! Why: the overlay of reasons over HTTP and in a browser, the reference of a refusal, and the command line.
 
 mod browser;
+mod flows;
+mod golden;
+mod kinds;
 mod strict;
 mod vault;
 

@@ -213,9 +213,10 @@ fn writes(servers: &[Server], desk: &Desk, many: usize, round: usize) -> anyhow:
     let baseline = |at: usize, path: &dyn Fn(i64) -> String| -> Option<Load> {
         once(ids.iter().map(|id| post(servers[at].address, &path(*id), "", &fields)).collect())
     };
-    let creates = vec![desk.form(&mut client, "/p/staff.PersonNew", texts)?; many];
-    let mut changes = Vec::with_capacity(many);
+    let (mut creates, mut changes) = (Vec::with_capacity(many), Vec::with_capacity(many));
     for id in &ids {
+        // A form for something new makes one object: each has to be drawn.
+        creates.push(desk.form(&mut client, "/p/staff.PersonNew", texts)?);
         changes.push(desk.form(&mut client, &desk.about("PersonChange", *id), texts)?);
     }
     let (create, change) = (|_: i64| "/create".to_owned(), |id: i64| format!("/change/{id}"));

@@ -2,6 +2,7 @@
 
 use super::rule::{place, title, tried};
 use super::sight::{Sight, administering, bringing};
+use super::within::{extras, named, of_flow};
 use super::{Case, Explanation, Facts, Holds, Op, Question, Step, StepKind, Wanted};
 use crate::access::denied::Layer;
 use crate::access::grants::guardrail;
@@ -19,12 +20,16 @@ pub fn explain(case: &Case<'_>, question: &Question, facts: &mut dyn Facts) -> E
         }
         Question::Run(flow) => {
             let roles = case.model.microflows.get(flow).map(|flow| (&flow.roles, &flow.place));
-            of_place(case, Layer::ActionAccess, "microflow", flow, roles, &Deny::Run(flow.clone()))
+            let mut found = of_place(case, Layer::ActionAccess, "microflow", flow, roles, &Deny::Run(flow.clone()));
+            found.reasons.extend(extras(case.model, flow));
+            found
         }
+        Question::Call(flow) => of_call(case, flow),
         Question::Administer(part) => of_user_roles(case, &format!("the part {}", part.id()), &administering(case.model, *part)),
         Question::Data(wanted) => of_data(case, wanted, facts),
+        Question::Within(flow, wanted) => of_flow(case, flow, wanted, facts),
     };
-    found.question = question.to_string();
+    found.question = named(case, question, facts);
     found.roles = case.subject.rights.roles.iter().map(ToString::to_string).collect();
     found.summary = format!("{}: {}", found.question, summary(&found));
     found
@@ -39,7 +44,7 @@ fn summary(found: &Explanation) -> &'static str {
     }
 }
 
-fn blank(layer: Layer, granted: Holds) -> Explanation {
+pub(super) fn blank(layer: Layer, granted: Holds) -> Explanation {
     Explanation {
         question: String::new(),
         roles: Vec::new(),
@@ -51,7 +56,7 @@ fn blank(layer: Layer, granted: Holds) -> Explanation {
     }
 }
 
-fn words<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
+pub(super) fn words<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(", ")
 }
 
@@ -94,7 +99,7 @@ fn of_user_roles(case: &Case<'_>, what: &str, opening: &[Name]) -> Explanation {
     found
 }
 
-fn or_none(roles: &[Name]) -> String {
+pub(super) fn or_none(roles: &[Name]) -> String {
     if roles.is_empty() { "none".to_owned() } else { words(roles) }
 }
 
@@ -112,7 +117,7 @@ fn rests_on(case: &Case<'_>, opening: &[Name]) -> String {
 }
 
 /// A guardrail that denies an act beats every grant.
-fn railed(case: &Case<'_>, act: &Deny, found: &mut Explanation) -> bool {
+pub(super) fn railed(case: &Case<'_>, act: &Deny, found: &mut Explanation) -> bool {
     let Some(rail) = guardrail(case.model, &case.subject.rights.roles, act) else { return false };
     found.granted = Holds::No;
     found.reasons.insert(0, rail_step(rail));
@@ -130,7 +135,7 @@ fn rail_step(rail: &Guardrail) -> Step {
 }
 
 /// What a guardrail would have to deny to stop this.
-fn act(wanted: &Wanted) -> Option<Deny> {
+pub(super) fn act(wanted: &Wanted) -> Option<Deny> {
     let member = |name: &Name| Member { entity: wanted.entity.clone(), name: name.clone() };
     match (wanted.op, &wanted.member) {
         (Op::Create, _) => Some(Deny::Create(wanted.entity.clone())),
@@ -145,7 +150,7 @@ fn written_gives(rule: &AccessRule, wanted: &Wanted) -> bool {
     gives(wanted, rule.create, rule.delete, &rule.read, &rule.write)
 }
 
-fn compiled_gives(rule: &Rule, wanted: &Wanted) -> bool {
+pub(super) fn compiled_gives(rule: &Rule, wanted: &Wanted) -> bool {
     gives(wanted, rule.create, rule.delete, &rule.read, &rule.write)
 }
 
@@ -162,9 +167,27 @@ fn gives(wanted: &Wanted, create: bool, delete: bool, read: &BTreeSet<Name>, wri
     }
 }
 
+/// A microflow that another one calls, that handles an event, or that is a job: no role is asked for.
+fn of_call(case: &Case<'_>, name: &QName) -> Explanation {
+    let mut found = blank(Layer::ActionAccess, Holds::No);
+    let Some(flow) = case.model.microflows.get(name) else {
+        found.reasons.push(Step::new(StepKind::Note, Holds::No, format!("the model has no microflow {name}")));
+        return found;
+    };
+    found.granted = Holds::Yes;
+    let text = format!("microflow {name} is called by another one, by an event or as a job: no role is asked for");
+    found.reasons.push(Step { place: Some(place(&flow.place)), ..Step::new(StepKind::Place, Holds::Yes, text) });
+    found.reasons.extend(extras(case.model, name));
+    railed(case, &Deny::Run(name.clone()), &mut found);
+    found
+}
+
 /// An operation on objects: any rule of the subject's that gives it has to hold.
-fn of_data(case: &Case<'_>, wanted: &Wanted, facts: &mut dyn Facts) -> Explanation {
+pub(super) fn of_data(case: &Case<'_>, wanted: &Wanted, facts: &mut dyn Facts) -> Explanation {
     let mut found = blank(Layer::EntityAccess, Holds::No);
+    if let Some(snapshot) = case.model.snapshots.get(&wanted.entity) {
+        return of_snapshot(case, snapshot);
+    }
     let Some(entity) = case.model.entity(&wanted.entity).cloned() else {
         found.reasons.push(Step::new(StepKind::Note, Holds::No, format!("the model has no entity {}", wanted.entity)));
         return found;
@@ -201,14 +224,21 @@ fn of_data(case: &Case<'_>, wanted: &Wanted, facts: &mut dyn Facts) -> Explanati
     found
 }
 
+/// A public snapshot names module roles, as a page does.
+fn of_snapshot(case: &Case<'_>, snapshot: &crate::model::Snapshot) -> Explanation {
+    let opening = bringing(case.model, &snapshot.roles);
+    let found = of_user_roles(case, &format!("the public snapshot {}", snapshot.name), &opening);
+    Explanation { layer: Layer::EntityAccess, ..found }
+}
+
 /// Whether there is no such object, as far as the asker may know of that.
-fn missing(entity: &Entity, wanted: &Wanted, sight: &Sight<'_>, facts: &mut dyn Facts) -> bool {
+pub(super) fn missing(entity: &Entity, wanted: &Wanted, sight: &Sight<'_>, facts: &mut dyn Facts) -> bool {
     let (Some(object), true) = (wanted.object, sight.sees_all(entity)) else { return false };
     !facts.exists(&entity.name, object).unwrap_or(true)
 }
 
 /// The name of a rule without its documentation.
-fn short(text: &str) -> &str {
+pub(super) fn short(text: &str) -> &str {
     text.split(" – ").next().unwrap_or(text)
 }
 

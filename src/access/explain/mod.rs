@@ -5,11 +5,12 @@
 //! holds is told, only when the asker may read every member that went into it, in that very row. What is put together
 //! from withheld parts is withheld too, unless the rest decides it; so no tree answers a question that its reader
 //! could not answer alone. The operator at the command line is nobody's reader and sees all.
-//! Deliberately not here: reading data (the store brings [`Facts`]), and what an elevated flow has in addition.
+//! Deliberately not here: reading data (the store brings [`Facts`]).
 
 mod absent;
 mod condition;
 mod decide;
+mod ground;
 mod question;
 mod rule;
 mod sight;
@@ -17,9 +18,11 @@ mod sight;
 mod tests;
 mod text;
 mod wish;
+mod within;
 
 pub use absent::depends_on_choice;
 pub use decide::explain;
+pub use ground::grounded;
 pub use question::{Op, Question, Wanted};
 pub use rule::inspect;
 

@@ -6,6 +6,9 @@ use crate::domain::{Name, ObjectId, QName};
 use crate::model::Deny;
 use std::fmt;
 
+/// Between what is wanted and the microflow that wants it.
+const WITHIN: &str = " in ";
+
 /// What is done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
@@ -54,13 +57,25 @@ pub enum Question {
     Open(QName),
     /// May the microflow be run from a page?
     Run(QName),
+    /// May the microflow be called by another one, by an event, or as a job?
+    Call(QName),
     /// May the part of the administration be used?
     Administer(Part),
     /// May that be done to objects?
     Data(Wanted),
+    /// May a microflow do that, for whoever runs it?
+    Within(QName, Wanted),
 }
 
 impl Question {
+    /// The same, wanted by a microflow.
+    pub fn within(wanted: Wanted, flow: Option<&QName>) -> Self {
+        match flow {
+            Some(flow) => Self::Within(flow.clone(), wanted),
+            None => Self::Data(wanted),
+        }
+    }
+
     /// What somebody wanted who was refused, as far as the refusal tells.
     pub fn of(denied: &Denied) -> Option<Self> {
         let data = |op, entity: &QName, member: Option<&Name>| {
@@ -74,16 +89,22 @@ impl Question {
             Reason::Member(entity, member) => data(Op::Write, entity, Some(member)),
             Reason::NewRow(entity) => data(Op::Write, entity, None),
             Reason::RowCondition { entity, .. } => data(Op::Read, entity, None),
-            Reason::Guardrail(_) | Reason::Other(_) => None,
+            Reason::Guardrail { act, .. } => Some(act.into()),
+            Reason::Other(..) => None,
         }
     }
 
     /// Reads back what [`fmt::Display`] wrote; the words of permits are known too.
     pub fn parse(text: &str) -> Option<Self> {
         let (verb, rest) = text.split_once(' ')?;
+        if let Some((rest, flow)) = rest.split_once(WITHIN) {
+            let Some(Self::Data(wanted)) = Self::parse(&format!("{verb} {rest}")) else { return None };
+            return QName::parse(flow).map(|flow| Self::Within(flow, wanted));
+        }
         let op = match verb {
             "open" => return QName::parse(rest).map(Self::Open),
             "run" => return QName::parse(rest).map(Self::Run),
+            "call" => return QName::parse(rest).map(Self::Call),
             "administer" => return Part::ALL.into_iter().find(|part| part.id() == rest).map(Self::Administer),
             "read" | "view" | "load" => Op::Read,
             "write" | "change" => Op::Write,
@@ -137,8 +158,10 @@ impl fmt::Display for Question {
         match self {
             Self::Open(page) => write!(f, "open {page}"),
             Self::Run(flow) => write!(f, "run {flow}"),
+            Self::Call(flow) => write!(f, "call {flow}"),
             Self::Administer(part) => write!(f, "administer {}", part.id()),
             Self::Data(wanted) => wanted.fmt(f),
+            Self::Within(flow, wanted) => write!(f, "{wanted}{WITHIN}{flow}"),
         }
     }
 }

@@ -22,15 +22,27 @@ pub(super) fn tried(
     let (name, written) = named(case, entity, rule);
     let mut told = Step::new(StepKind::Rule, Holds::Yes, name);
     told.place = written.map(|written| place(&written.place));
+    let (part, wanted) = conditioned(case, rule, object, sight, facts);
+    told.holds = part.holds;
+    told.parts.extend([part, gift(rule)]);
+    (told, wanted)
+}
+
+/// What the condition of a rule says about one object (none yet: `None`), and what would make it hold.
+pub(super) fn conditioned(
+    case: &Case<'_>,
+    rule: &Rule,
+    object: Option<ObjectId>,
+    sight: &mut Sight<'_>,
+    facts: &mut dyn Facts,
+) -> (Step, Option<String>) {
     let Some(condition) = &rule.condition else {
-        told.parts.extend([Step::new(StepKind::Note, Holds::Yes, "for every object: it has no condition"), gift(rule)]);
-        return (told, None);
+        return (Step::new(StepKind::Note, Holds::Yes, "for every object: it has no condition"), None);
     };
     let text = rule.condition_text.as_deref().unwrap_or_default();
     let Some(object) = object else {
-        told.holds = Holds::Undecided;
-        told.parts.extend([Step::new(StepKind::Part, Holds::Undecided, one_line(text)), gift(rule)]);
-        return (told, Some(format!("`{}` would have to hold for the object", one_line(text))));
+        let part = Step::new(StepKind::Part, Holds::Undecided, one_line(text));
+        return (part, Some(format!("`{}` would have to hold for the object", one_line(text))));
     };
     let none = BTreeMap::new();
     let environment = Environment {
@@ -43,9 +55,7 @@ pub(super) fn tried(
     let traced = trace(condition, &environment, &mut *facts);
     let part = step(&traced, text, sight, facts);
     let wanted = wish(&traced, &part, text);
-    told.holds = part.holds;
-    told.parts.extend([part, gift(rule)]);
-    (told, wanted)
+    (part, wanted)
 }
 
 /// What a rule gives where it holds, guardrails taken off.
@@ -66,12 +76,19 @@ fn gift(rule: &Rule) -> Step {
 
 /// The name of a rule with its documentation line, and the rule as written.
 fn named<'m>(case: &'m Case<'_>, entity: &QName, rule: &Rule) -> (String, Option<&'m AccessRule>) {
-    let RuleOrigin::Entity(_, number) = &rule.origin else {
-        let RuleOrigin::Elevation(flow, number) = &rule.origin else { return (String::new(), None) };
-        return (format!("{flow} elevation {number}"), None);
+    let number = match &rule.origin {
+        RuleOrigin::Entity(_, number) => number,
+        // The grants of a microflow are told by `within`.
+        RuleOrigin::Elevation(flow, number) => return (granted(flow, *number, ""), None),
     };
     let written = case.model.entity(entity).and_then(|found| found.rules.iter().find(|written| written.number == *number));
     (title(entity, *number, written.map(|written| written.doc.as_str()).unwrap_or_default()), written.map(|rule| &**rule))
+}
+
+/// `hr.Onboard elevation 2 – Makes the account`
+pub(super) fn granted(flow: &QName, number: usize, doc: &str) -> String {
+    let doc = one_line(doc);
+    if doc.is_empty() { format!("{flow} elevation {number}") } else { format!("{flow} elevation {number} – {doc}") }
 }
 
 /// `hr.Employee rule 2 – Colleagues find each other`
@@ -82,7 +99,7 @@ pub(super) fn title(entity: &QName, number: usize, doc: &str) -> String {
 
 /// File and line.
 pub(super) fn place(place: &Place) -> String {
-    format!("{}:{}", place.file, place.line)
+    format!("{}:{}", place.file, place.line.max(1))
 }
 
 /// Each rule that the subject has about an entity, tried on some of its objects.

@@ -54,6 +54,14 @@ impl<'c> Sight<'c> {
         rules.iter().any(|rule| !rule.read.is_empty() && rule.condition.is_none())
     }
 
+    /// Whether the asker reads anything of an object, and so knows of it.
+    pub(super) fn sees(&mut self, entity: &QName, object: ObjectId, facts: &mut dyn Facts) -> bool {
+        let Some(asker) = &self.case.asker else { return true };
+        let own = *entity == Model::user_entity() && asker.user == Some(object);
+        let members = asker.rights.entities.get(entity).map(|rights| rights.readable.keys().cloned().collect::<Vec<_>>());
+        own || members.unwrap_or_default().iter().any(|member| self.reads(entity, object, member, facts))
+    }
+
     // SECURITY: decided over the row as it is, by the asker's own rules; what cannot be decided is not known
     // (`a_value_is_named_only_where_the_asker_reads_that_member_in_that_row`).
     fn reads(&mut self, entity: &QName, object: ObjectId, member: &Name, facts: &mut dyn Facts) -> bool {

@@ -1,5 +1,7 @@
+mod within;
+
 use super::*;
-use crate::access::{Authority, Denied, Grants, Part, Reason};
+use crate::access::{Authority, Denied, Grants, Ground, Part, Reason};
 use crate::domain::{Member, Name, Value};
 use crate::model::{Deny, Files, load};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,13 +85,20 @@ struct Shop {
 
 impl Shop {
     fn new() -> Self {
-        let files = Files::of([
+        Self::with(&[])
+    }
+
+    /// With these microflows besides.
+    fn with(flows: &[(&str, &str)]) -> Self {
+        let mut all = vec![
             ("app.yaml", APP),
             ("shop/module.yaml", MODULE),
             ("shop/domain.yaml", DOMAIN),
             ("shop/pages/Items.yaml", PAGE),
             ("shop/microflows/Sell.yaml", FLOW),
-        ]);
+        ];
+        all.extend(flows);
+        let files = Files::of(all);
         let (model, findings) = load(&files);
         let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
         let mut rows = Rows::default();
@@ -134,6 +143,9 @@ fn a_question_is_kept_as_one_line_and_read_back() {
     for text in [
         "open shop.Items",
         "run shop.Sell",
+        "call shop.Sell",
+        "create shop.Item.cost in shop.Sell",
+        "read shop.Item#7 in shop.Sell",
         "administer audit",
         "read shop.Item",
         "write shop.Item#7.name",
@@ -144,9 +156,18 @@ fn a_question_is_kept_as_one_line_and_read_back() {
     }
     assert_eq!(Question::parse("view shop.Item").unwrap().to_string(), "read shop.Item");
     assert_eq!(Question::parse("read shop.Item.*").unwrap().to_string(), "read shop.Item");
-    for wrong in
-        ["", "open", "open Items", "eat shop.Item", "read shop", "read shop.Item#x", "administer all", "read shop.a.b.c#1"]
-    {
+    for wrong in [
+        "",
+        "open",
+        "open Items",
+        "open shop.Items in shop.Sell",
+        "read shop.Item in Sell",
+        "eat shop.Item",
+        "read shop",
+        "read shop.Item#x",
+        "administer all",
+        "read shop.a.b.c#1",
+    ] {
         assert_eq!(Question::parse(wrong), None, "{wrong}");
     }
 }
@@ -168,7 +189,7 @@ fn every_refusal_that_names_what_was_wanted_gives_its_question() {
         "open shop.Items",
         "a guardrail too"
     );
-    assert_eq!(of(Denied::new(Layer::Identity, Reason::Other("not signed in".into()))), None);
+    assert_eq!(of(Denied::new(Layer::Identity, Reason::Other(Ground::SignedOut, "not signed in".into()))), None);
     let member = Deny::Read(Member { entity: QName::new("shop", "Item"), name: cost });
     assert_eq!(Question::from(&member).to_string(), "read shop.Item.cost");
 }

@@ -154,7 +154,7 @@ fn place<A: Act>(answer: Result<Permit<A>, Denied>) -> Verdict {
 
 fn refused(denied: &Denied) -> Verdict {
     no(match &denied.reason {
-        Reason::Guardrail(doc) => guarded(doc),
+        Reason::Guardrail { doc, .. } => guarded(doc),
         _ => String::new(),
     })
 }

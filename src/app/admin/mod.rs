@@ -18,7 +18,7 @@ pub use trail::{ToldDetail, ToldRecord, TrailPage};
 pub use users::{MailedLink, RoleChoice, UserLine, UserList, UserPage};
 
 use super::{App, Ask, Asker, Live, Refusal, Shell};
-use crate::access::{Denied, Layer, Part, Reason};
+use crate::access::{Denied, Ground, Layer, Part, Reason};
 use crate::audit::Event;
 use crate::db::Conn;
 use crate::domain::Name;
@@ -117,8 +117,13 @@ impl App {
             Ok(asker) => {
                 let first = Self::parts_of(&asker).first().copied();
                 let signed_in = asker.account().is_some();
-                let closed =
-                    || if signed_in { closed("no part of the administration is open") } else { Refusal::sign_in_first() };
+                let closed = || {
+                    if signed_in {
+                        closed(Ground::NoAdministration, "no part of the administration is open")
+                    } else {
+                        Refusal::sign_in_first()
+                    }
+                };
                 (asker, first.ok_or_else(closed))
             }
             Err(refusal) => (Asker::visitor(self, &live, ask), Err(refusal)),
@@ -197,8 +202,8 @@ impl Administrator<'_> {
 }
 
 /// A door that stays shut, with the reason for the trail.
-fn closed(why: &str) -> Refusal {
-    Refusal::Denied(Denied::new(Layer::ActionAccess, Reason::Other(why.to_owned())))
+fn closed(ground: Ground, why: &str) -> Refusal {
+    Refusal::Denied(Denied::new(Layer::ActionAccess, Reason::Other(ground, why.to_owned())))
 }
 
 impl From<crate::identity::AccountError> for Refusal {

@@ -6,10 +6,10 @@
 
 use super::Administrator;
 use super::trail::{ToldRecord, told};
-use crate::access::Authority;
-use crate::access::explain::{Case, Explanation, Person, Question};
+use crate::access::explain::{Case, Explanation, Person, Question, grounded};
+use crate::access::{Authority, Ground, Layer};
 use crate::app::Refusal;
-use crate::app::recording::{MODEL, ROLES, WANTED};
+use crate::app::recording::{GROUND, LAYER, LAYERS, MODEL, ROLES, WANTED, WAY};
 use crate::audit::{self, EventKind, Record};
 use crate::db::Conn;
 use crate::domain::{Name, ObjectId};
@@ -22,7 +22,7 @@ const MOST: u32 = 10;
 
 /// Something that was wanted, with its reasons.
 pub struct Decided {
-    /// What was wanted.
+    /// What was wanted, as far as the administrator may know it.
     pub question: String,
     /// With the user roles of then, where they are others now; the data is that of now.
     pub then: Option<Explanation>,
@@ -42,6 +42,10 @@ pub struct Reasoned {
     pub model_changed: bool,
     /// What was wanted.
     pub wanted: Vec<Decided>,
+    /// The microflows that wanted it with file and line, innermost first.
+    pub way: Vec<String>,
+    /// What kept the door shut beside the rules of the model.
+    pub ground: Option<Explanation>,
 }
 
 impl Administrator<'_> {
@@ -70,11 +74,22 @@ impl Administrator<'_> {
             let question = Question::parse(&text);
             let mut explained = |roles| question.as_ref().map(|question| self.explained(conn, question, roles, account));
             let (before, after) = ((then != now).then(|| explained(&then)).flatten(), explained(&now));
-            wanted.push(Decided { question: text, then: before, now: after });
+            // What is written in the record may name an object that a microflow came upon by itself.
+            let question = after.as_ref().map_or(text, |told| told.question.clone());
+            wanted.push(Decided { question, then: before, now: after });
         }
+        let ground = noted(GROUND).first().and_then(|id| Ground::parse(id)).map(|ground| {
+            let layer = noted(LAYER).first().and_then(|title| Layer::parse(title));
+            let decisions = record.details.iter().filter(|detail| detail.name == LAYERS);
+            let decisions: Vec<String> =
+                decisions.flat_map(|detail| [detail.old.clone(), detail.new.clone()]).flatten().collect();
+            // Of an incident the layer that let it through is not the one that refused.
+            grounded(ground, layer.unwrap_or(Layer::Release), &decisions)
+        });
+        let way = noted(WAY);
         let words = |roles: &BTreeSet<Name>| roles.iter().map(ToString::to_string).collect();
         let (roles_then, roles_now) = (words(&then), words(&now));
-        Ok(Reasoned { record: told(&self.asker.grants, record), roles_then, roles_now, model_changed, wanted })
+        Ok(Reasoned { record: told(&self.asker.grants, record), roles_then, roles_now, model_changed, wanted, way, ground })
     }
 
     fn explained(&self, conn: &mut Conn, question: &Question, roles: &BTreeSet<Name>, account: Option<ObjectId>) -> Explanation {

@@ -1,6 +1,7 @@
 //! Users: finding, inviting, roles, blocking, links, sessions.
 
 use super::{Administrator, closed};
+use crate::access::Ground;
 use crate::app::{Refusal, registration};
 use crate::audit::{self, Record};
 use crate::db::Conn;
@@ -154,7 +155,7 @@ impl Administrator<'_> {
     // (`roles_beyond_may_assign_are_refused_and_recorded`, `nobody_changes_their_own_roles`).
     pub fn assign(&self, conn: &mut Conn, id: AccountId, version: i64, wanted: &[&str]) -> Result<(), Refusal> {
         if self.is_own(id) {
-            return Err(closed("nobody changes their own roles"));
+            return Err(closed(Ground::Delegation, "nobody changes their own roles"));
         }
         let wanted = self.given(wanted)?;
         let assignable = self.assignable();
@@ -220,7 +221,11 @@ impl Administrator<'_> {
         let assignable = self.assignable();
         let one = |name: &&str| {
             let role = Name::from(*name);
-            if assignable.contains(&role) { Ok(role) } else { Err(closed("a role that is not theirs to give")) }
+            if assignable.contains(&role) {
+                Ok(role)
+            } else {
+                Err(closed(Ground::Delegation, "a role that is not theirs to give"))
+            }
         };
         names.iter().map(one).collect()
     }
@@ -240,10 +245,10 @@ impl Administrator<'_> {
     fn somebody_else(&self, conn: &mut Conn, id: AccountId) -> Result<Account, Refusal> {
         let account = identity::find(conn, id)?.ok_or(Refusal::Gone)?;
         if self.is_own(id) {
-            return Err(closed("nobody administers their own account"));
+            return Err(closed(Ground::Delegation, "nobody administers their own account"));
         }
         if !self.reaches(&identity::roles(conn, id)?) {
-            return Err(closed("the account holds roles beyond the administrator's reach"));
+            return Err(closed(Ground::Delegation, "the account holds roles beyond the administrator's reach"));
         }
         Ok(account)
     }

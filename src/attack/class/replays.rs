@@ -53,9 +53,63 @@ fn legit(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Vec<Legit> {
     all
 }
 
+/// A form for a new object, filled in so that it makes one; `None` where this attacker makes none.
+fn fresh(raid: &mut Raid<'_>, attacker: &Rc<Attacker>, entity: &Arc<Entity>) -> Result<Option<Request>, AttackError> {
+    let page = probe::page_of("New", &entity.name);
+    let target = format!("/p/{page}");
+    let drawn = raid.page(attacker, &target);
+    let Some(save) = act_of(&raid.model, &page, saves) else { return Ok(None) };
+    let Some(pairs) = offered(&drawn, &save) else { return Ok(None) };
+    let pairs = super::buttons::fill(raid, entity, &page, &drawn, pairs);
+    let request = Request::post(target.as_str(), &pairs);
+    attacker.client.send(&request);
+    let made = raid.changed()?.is_some_and(|after| made(raid, entity, &after) == 1);
+    raid.restore()?;
+    Ok(made.then_some(request))
+}
+
+/// How many objects of an entity there are that were not there in the beginning.
+fn made(raid: &Raid<'_>, entity: &Entity, after: &World) -> usize {
+    let before = raid.world.ids(&entity.name);
+    after.ids(&entity.name).iter().filter(|id| !before.contains(id)).count()
+}
+
+/// A form for something new, sent again after it was accepted: it makes one object.
+fn new_again(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackError> {
+    for entity in entities(&raid.model) {
+        let Some(request) = fresh(raid, attacker, &entity)? else { continue };
+        raid.scheme(Class::OldVersions, attacker, &format!("again+new+{}", entity.name), &request, |raid| {
+            attacker.client.send(&request);
+            attacker.client.send(&request);
+            let made = made(raid, &entity, &raid.world_now()?);
+            Ok((made > 1).then(|| format!("a form that was sent twice made {made} objects of {}", entity.name)))
+        })?;
+    }
+    Ok(())
+}
+
+/// The same by two threads at once.
+fn new_at_once(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackError> {
+    for entity in entities(&raid.model) {
+        let Some(request) = fresh(raid, attacker, &entity)? else { continue };
+        raid.scheme(Class::DoubleSubmits, attacker, &format!("new+{}", entity.name), &request, |raid| {
+            let twin = attacker.client.twin();
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| twin.send(&request).status);
+                attacker.client.send(&request);
+                other.join().unwrap_or_default()
+            });
+            let made = made(raid, &entity, &raid.world_now()?);
+            Ok((made > 1).then(|| format!("one form made {made} objects of {}", entity.name)))
+        })?;
+    }
+    Ok(())
+}
+
 /// Forms drawn before somebody else changed the row, and forms sent again after they were accepted.
 pub(super) fn old_versions(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     for attacker in crew(raid) {
+        new_again(raid, &attacker)?;
         for legit in legit(raid, &attacker) {
             let name = format!("{}#{}", legit.entity.name, legit.id.0);
             raid.scheme(Class::OldVersions, &attacker, &format!("lost+{name}"), &legit.request, |raid| {
@@ -90,9 +144,10 @@ fn touch(world: &mut World, legit: &Legit) {
     }
 }
 
-/// The same form by two threads at once: its version guards it, so it counts once.
+/// The same form by two threads at once: its version guards it, or its being new, so it counts once.
 pub(super) fn double(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     for attacker in crew(raid) {
+        new_at_once(raid, &attacker)?;
         for legit in legit(raid, &attacker) {
             let name = format!("{}#{}", legit.entity.name, legit.id.0);
             raid.scheme(Class::DoubleSubmits, &attacker, &name, &legit.request, |raid| {

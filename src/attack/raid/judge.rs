@@ -73,8 +73,18 @@ impl Raid<'_> {
         Ok(self.instance.app().db.write(|conn| wanted.put_back(conn, model, now, is))?)
     }
 
+    /// Forgets which forms were carried out: the same drawn page serves many attacks.
+    pub(super) fn renew_forms(&self) -> Result<(), AttackError> {
+        let (model, now) = (&*self.model, self.instance.now);
+        Ok(self.instance.app().db.write(|conn| {
+            let mut bulk = Bulk::new(conn, model, now).map_err(WorldError::from)?;
+            bulk.forget_forms().map_err(WorldError::from)
+        })?)
+    }
+
     /// Puts the data back as it was in the beginning.
     pub fn restore(&mut self) -> Result<(), AttackError> {
+        self.renew_forms()?;
         match self.changed()? {
             Some(after) => self.put_back(&after),
             None => Ok(()),

@@ -198,6 +198,9 @@ impl<'i> Raid<'i> {
     ) -> Result<Option<Answer>, AttackError> {
         let Some(id) = self.begin(class, attacker, subject)? else { return Ok(None) };
         let answer = attacker.client.send(request);
+        if answer.status == 303 {
+            self.renew_forms()?;
+        }
         let after = self.changed()?;
         match &after {
             Some(after) => self.search_after(class, attacker, &id, request, &answer, after),

@@ -89,3 +89,21 @@ fn a_page_that_everybody_may_open_is_no_gain_by_itself() {
     let report = run_altered(&Options { class: Some(Class::ForcedPages), ..library() }, &open).unwrap();
     assert_eq!(report.gained, 0, "{:#?}", report.findings);
 }
+
+#[test]
+fn a_server_that_forgets_which_forms_were_carried_out_is_found_by_the_second_object() {
+    for class in [Class::OldVersions, Class::DoubleSubmits] {
+        let options = Options { class: Some(class), role: None, ..library() };
+        let attack = |plant: &str| {
+            let instance = instance::Instance::start(&options.app, None, options.seed, &|_| ()).unwrap();
+            instance.app().db.owner(|conn| conn.batch(plant)).unwrap();
+            let mut raid = raid::Raid::prepare(&instance, &options).unwrap();
+            class::run(&mut raid).unwrap();
+            raid.report()
+        };
+        let forgetful = "CREATE TRIGGER forgetful AFTER INSERT ON form_once BEGIN DELETE FROM form_once; END;";
+        let found = attack(forgetful);
+        assert!(found.findings.iter().any(|finding| finding.gained.contains(" 2 objects of ")), "{}: {found:#?}", class.id());
+        assert_eq!(attack("").gained, 0, "without the flaw the same attack gains nothing");
+    }
+}

@@ -162,22 +162,28 @@ fn params_are_filled_in_when_the_statement_runs() {
 #[test]
 fn a_statement_is_prepared_once_whatever_its_values_are() {
     with_table(|db| {
-        let ask = |text: &str, list: bool| {
+        let ask = |conn: &mut Conn, text: &str, list: bool| {
             let mut condition = Sql::new();
             condition.raw("c0 = ").bind(&Value::text(text), &Kind::Text);
             if list {
                 condition.uncacheable();
             }
-            db.read(|conn| fetch(conn, &select_where(&condition), &params(), &kinds())).unwrap();
+            fetch(conn, &select_where(&condition), &params(), &kinds()).map(drop)
         };
-        ask("first", false);
+        // One connection: another of the pool would prepare its own.
+        let asked = db.read(|conn| {
+            ask(conn, "first", false)?;
+            let prepared = db.prepared();
+            (0..20).try_for_each(|n| ask(conn, &n.to_string(), false))?;
+            assert_eq!(db.prepared(), prepared);
+            (0..3).try_for_each(|_| ask(conn, "x", true))?;
+            assert_eq!(db.prepared(), prepared, "an uncacheable statement is not kept");
+            Ok::<_, DbError>(())
+        });
+        asked.unwrap();
         let prepared = db.prepared();
-        (0..20).for_each(|n| ask(&n.to_string(), false));
-        assert_eq!(db.prepared(), prepared);
-        (0..3).for_each(|_| ask("x", true));
-        assert_eq!(db.prepared(), prepared, "an uncacheable statement is not kept");
         db.bump_generation();
-        ask("again", false);
+        db.read(|conn| ask(conn, "again", false)).unwrap();
         assert!(db.prepared() > prepared, "connections of before a schema change are not used again");
     });
 }

@@ -1,7 +1,7 @@
 //! Ask for an account: a visitor's only way in. Nothing is stored; after the run a link is mailed
 //! that carries the object.
 
-use crate::access::{Denied, Feedback, Layer, Reason};
+use crate::access::{Denied, Feedback, Ground, Layer, Reason};
 use crate::domain::{Name, is_email_address};
 use crate::expr::Typed;
 use crate::flow::FlowError;
@@ -22,7 +22,7 @@ pub(super) fn carry_out(
     let email = run.value(frame, email)?.as_text().unwrap_or_default().trim().to_owned();
     let name = text::one_line(run.value(frame, name)?.as_text().unwrap_or_default(), 200);
     if run.context.account.is_some() || run.model.registration.is_none() {
-        let reason = Reason::Other("only visitors register, and only where the app lets them".into());
+        let reason = Reason::Other(Ground::Registration, "only visitors register, and only where the app lets them".into());
         return Err(Denied::new(Layer::ActionAccess, reason).into());
     }
     if !run.context.effects.registrations.is_empty() {

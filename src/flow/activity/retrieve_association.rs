@@ -18,7 +18,7 @@ pub(super) fn carry_out(
     let value = if many { reading.many(&start, object, member).map(Value::List) } else { reading.member(&start, object, member) };
     let value = match value {
         Ok(value) => value,
-        Err(error) => return Err(reading.failure.take().unwrap_or_else(|| error.into())),
+        Err(error) => return Err(reading.failed(error)),
     };
     let target = run.model.entity(&start).and_then(|found| {
         let own = found.associations.get(member).map(|association| association.target.clone());

@@ -4,8 +4,10 @@
 //! shown to them, each field must be one they can edit. A field too many is refused, not dropped.
 
 mod decode;
+mod once;
 mod sent;
 
+pub use once::once;
 pub use sent::state;
 
 use super::context::{FormState, ViewState};

@@ -25,6 +25,9 @@ impl Handles for Plain {
     fn read(&mut self, entity: &QName, text: &str) -> Option<ObjectId> {
         text.strip_prefix(entity.name.as_str())?.strip_prefix('~')?.parse().ok().map(ObjectId)
     }
+    fn nonce(&self, form: &str) -> String {
+        format!("nonce of {form}")
+    }
     fn seal(&self, state: &FormState) -> String {
         self.sealed.borrow_mut().push(state.clone());
         format!("sealed-{}", self.sealed.borrow().len() - 1)

@@ -12,7 +12,7 @@ pub use list::{
     ColumnHead, DataGridNode, FilterNode, ItemNode, ListState, ListViewNode, Paging, Pair, RowMarks, RowNode, SortNode,
 };
 
-pub use xray::{Absence, AbsentNode, Counts, Legend, MarkNode, MarkRef, MarkedNode, MenuMark};
+pub use xray::{Absence, AbsentNode, Counts, Legend, MarkKind, MarkNode, MarkRef, MarkedNode, MenuMark};
 
 use super::show::CellView;
 use super::told::Told;

@@ -14,6 +14,48 @@ pub struct MarkRef {
     pub tone: &'static str,
 }
 
+/// What a mark stands at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MarkKind {
+    /// The page.
+    Page,
+    /// A list, or the place of one that is closed.
+    List,
+    /// A row of a list.
+    Row,
+    /// A member: a field, a column, a cell.
+    Member,
+    /// A button.
+    Button,
+    /// The object of a data view.
+    Object,
+    /// A figure.
+    Figure,
+    /// A widget with a condition of its own.
+    Widget,
+}
+
+impl MarkKind {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Page, Self::List, Self::Row, Self::Member, Self::Button, Self::Object, Self::Figure, Self::Widget];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::List => "list",
+            Self::Row => "row",
+            Self::Member => "member",
+            Self::Button => "button",
+            Self::Object => "object",
+            Self::Figure => "figure",
+            Self::Widget => "widget",
+        }
+    }
+}
+
 /// How many rows there are, and how many of them are the reader's: over the model's own constraint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Counts {
@@ -33,8 +75,8 @@ pub struct MarkNode {
     /// The number, and whether it is released.
     #[serde(flatten)]
     pub mark: MarkRef,
-    /// What it is about: `page`, `list`, `row`, `member`, `button`, `widget`.
-    pub kind: &'static str,
+    /// What it is about.
+    pub kind: MarkKind,
     /// Its name.
     pub title: String,
     /// The reasons.

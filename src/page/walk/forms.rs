@@ -74,6 +74,7 @@ impl Walk<'_, '_> {
                 model: self.model.fingerprint.clone(),
                 form: id.to_owned(),
                 arguments: fresh.filter_map(handle).collect(),
+                nonce: self.context.handles.nonce(id),
                 views: BTreeMap::new(),
             };
             self.forms.insert(id.to_owned(), state);

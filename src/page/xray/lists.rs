@@ -10,7 +10,7 @@ use crate::page::paths::{Step as Way, step};
 use crate::page::show::CellState;
 use crate::page::source::Source;
 use crate::page::told::Told;
-use crate::page::view::{Absence, Counts, MarkRef, RowMarks, RowNode};
+use crate::page::view::{Absence, Counts, MarkKind, MarkRef, RowMarks, RowNode};
 use crate::page::walk::{Scope, Walk};
 
 /// What was found out about a list.
@@ -59,14 +59,14 @@ impl Walk<'_, '_> {
         let whole = explained.next().unwrap_or_else(|| Told::fixed(self.reasoned(&read(entity, None))));
         let members: Vec<_> = explained.collect();
         let stored = inspected.is_some();
-        let why = Why { counts, ..Why::explained("list", title, &whole) };
+        let why = Why { counts, ..Why::explained(MarkKind::List, title, &whole) };
         let counts = why.counts.as_ref().map(|counts| counts.derive(|counts| *counts));
         let Some(mark) = self.mark(why) else { return Ok(None) };
         let mut members = members.into_iter();
         let mut marks = Vec::with_capacity(owners.len());
         for owner in owners {
             let found = owner.and_then(|(owner, member)| Some((format!("{owner}.{member}"), members.next()?)));
-            marks.push(found.and_then(|(title, found)| self.mark(Why::explained("member", title, &found))));
+            marks.push(found.and_then(|(title, found)| self.mark(Why::explained(MarkKind::Member, title, &found))));
         }
         let rules = inspected.map_or_else(|| Told::fixed(Vec::new()), |all| all.map(|all| all.objects));
         let uncounted = counts.is_none() && stored;
@@ -123,7 +123,7 @@ impl Walk<'_, '_> {
             releasing.map(|(_, step)| step.clone().without_values()).collect::<Vec<_>>()
         });
         let title = format!("rows of {}", marks.entity);
-        self.mark(Why { kind: "row", title, tone: "yes", reasons, would_change: Told::fixed(Vec::new()), counts: None })
+        self.mark(Why { kind: MarkKind::Row, title, tone: "yes", reasons, would_change: Told::fixed(Vec::new()), counts: None })
     }
 
     fn reading(&self, entity: &QName) -> Vec<usize> {
@@ -153,13 +153,13 @@ impl Walk<'_, '_> {
         if !way.is_empty() || granting.is_empty() {
             let (owner, last) = self.owner(&marks.entity, path)?;
             let found = Told::fixed(self.reasoned(&read(&owner, Some(&last))));
-            return self.mark(Why { tone: "no", ..Why::explained("member", title, &found) });
+            return self.mark(Why { tone: "no", ..Why::explained(MarkKind::Member, title, &found) });
         }
         let reasons = marks.rules.derive(|rules| {
             let rules = rules.get(number).map(Vec::as_slice).unwrap_or_default();
             granting.iter().filter_map(|at| rules.get(*at).cloned()).map(Step::without_values).collect::<Vec<_>>()
         });
-        self.mark(Why { kind: "member", title, tone: "no", reasons, would_change: Told::fixed(Vec::new()), counts: None })
+        self.mark(Why { kind: MarkKind::Member, title, tone: "no", reasons, would_change: Told::fixed(Vec::new()), counts: None })
     }
 
     /// The mark of a figure: over which rows it goes.
@@ -168,7 +168,7 @@ impl Walk<'_, '_> {
         let entity = &stat.source.entity;
         let Some(source) = Source::open(self, &stat.source, scope)? else {
             let found = Told::fixed(self.reasoned(&read(entity, None)));
-            return Ok(Some(Why { tone: "no", ..Why::explained("figure", stat.title.clone(), &found) }));
+            return Ok(Some(Why { tone: "no", ..Why::explained(MarkKind::Figure, stat.title.clone(), &found) }));
         };
         let question = read(entity, stat.sum.as_ref());
         let existing = (self.counted(&stat.source, &source) && stat.sum.is_none()).then(|| source.query.inside.clone());
@@ -184,6 +184,6 @@ impl Walk<'_, '_> {
             }
             None => Told::fixed(self.reasoned(&question)),
         };
-        Ok(Some(Why { counts, ..Why::explained("figure", stat.title.clone(), &found) }))
+        Ok(Some(Why { counts, ..Why::explained(MarkKind::Figure, stat.title.clone(), &found) }))
     }
 }

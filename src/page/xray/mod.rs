@@ -10,7 +10,7 @@ mod widgets;
 
 use super::PageError;
 use super::told::Told;
-use super::view::{Counts, Legend, MarkNode, MarkRef};
+use super::view::{Counts, Legend, MarkKind, MarkNode, MarkRef};
 use super::walk::Walk;
 use crate::access::Authority;
 use crate::access::explain::{Case, Explanation, Holds, Inspection, NoFacts, Person, Question, Step, explain};
@@ -21,7 +21,7 @@ use std::collections::HashMap;
 const MOST_MARKS: usize = 200;
 
 /// What makes two marks the same.
-type Key = (&'static str, String, &'static str, Vec<Step>, Option<Counts>);
+type Key = (MarkKind, String, &'static str, Vec<Step>, Option<Counts>);
 
 /// The marks of a page so far.
 #[derive(Default)]
@@ -32,7 +32,7 @@ pub(in crate::page) struct Xray {
 
 /// A reason that is to have a number.
 pub(in crate::page) struct Why {
-    kind: &'static str,
+    kind: MarkKind,
     title: String,
     tone: &'static str,
     reasons: Told<Vec<Step>>,
@@ -42,12 +42,12 @@ pub(in crate::page) struct Why {
 
 impl Why {
     /// Of text of the model alone.
-    fn fixed(kind: &'static str, title: String, tone: &'static str, reasons: Vec<Step>) -> Self {
+    fn fixed(kind: MarkKind, title: String, tone: &'static str, reasons: Vec<Step>) -> Self {
         let (reasons, would_change) = (Told::fixed(reasons), Told::fixed(Vec::new()));
         Self { kind, title, tone, reasons, would_change, counts: None }
     }
     /// Of a decision that was explained.
-    fn explained(kind: &'static str, title: String, explanation: &Told<Explanation>) -> Self {
+    fn explained(kind: MarkKind, title: String, explanation: &Told<Explanation>) -> Self {
         let tone = tone(explanation.peek().granted);
         let reasons = explanation.derive(|found| found.reasons.clone());
         let would_change = explanation.derive(|found| found.would_change.clone());
@@ -90,7 +90,7 @@ impl Walk<'_, '_> {
         if self.xray.is_some() {
             let page = self.page.name.clone();
             let found = Told::fixed(self.reasoned(&Question::Open(page.clone())));
-            let _ = self.mark(Why::explained("page", page.to_string(), &found));
+            let _ = self.mark(Why::explained(MarkKind::Page, page.to_string(), &found));
         }
     }
 

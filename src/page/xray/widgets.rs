@@ -7,7 +7,7 @@ use crate::expr::{Part, Template};
 use crate::model::{Action, Button, Widget, WidgetKind};
 use crate::page::PageError;
 use crate::page::told::Told;
-use crate::page::view::{AbsentNode, FieldState, InputNode, MarkRef, MarkedNode, Node};
+use crate::page::view::{AbsentNode, FieldState, InputNode, MarkKind, MarkRef, MarkedNode, Node};
 use crate::page::walk::{Life, Scope, This, Walk};
 
 fn note(holds: Holds, text: impl Into<String>) -> Step {
@@ -34,7 +34,9 @@ fn named(widget: &Widget) -> (&'static str, String) {
         WidgetKind::Reference(reference) => ("selector", reference.member.to_string()),
         WidgetKind::DataView(view) => ("data view", view.entity.to_string()),
         WidgetKind::Snippet { name, .. } => ("snippet", name.to_string()),
-        _ => ("widget", String::new()),
+        WidgetKind::Badge { .. } => ("badge", String::new()),
+        WidgetKind::Columns(_) => ("columns", String::new()),
+        WidgetKind::Tabs(tabs) => ("tabs", tabs.first().map(|(title, _)| title.clone()).unwrap_or_default()),
     }
 }
 
@@ -109,15 +111,15 @@ impl Walk<'_, '_> {
 
     fn why_button(&mut self, button: &Button, scope: &Scope) -> Result<Why, PageError> {
         let title = words(&button.caption);
-        let fixed = |holds, text: &str| Why::fixed("button", title.clone(), super::tone(holds), vec![note(holds, text)]);
+        let fixed = |holds, text: &str| Why::fixed(MarkKind::Button, title.clone(), super::tone(holds), vec![note(holds, text)]);
         Ok(match &button.action {
             Action::Run { microflow, .. } => {
                 let found = Told::fixed(self.reasoned(&Question::Run(microflow.clone())));
-                Why::explained("button", title, &found)
+                Why::explained(MarkKind::Button, title, &found)
             }
             Action::Open(open) => {
                 let found = Told::fixed(self.reasoned(&Question::Open(open.page.clone())));
-                Why::explained("button", title, &found)
+                Why::explained(MarkKind::Button, title, &found)
             }
             Action::Save { .. } if scope.saves => fixed(Holds::Yes, "something in this form is yours to write"),
             Action::Save { .. } => fixed(Holds::No, "nothing in this form is yours to write"),
@@ -125,7 +127,7 @@ impl Walk<'_, '_> {
             Action::Delete => {
                 let Some(this) = scope.this.clone() else { return Ok(fixed(Holds::No, "there is no object here")) };
                 let found = self.of_object(&this, Op::Delete, None, scope)?;
-                Why::explained("button", title, &found)
+                Why::explained(MarkKind::Button, title, &found)
             }
         })
     }
@@ -172,7 +174,7 @@ impl Walk<'_, '_> {
         });
         let tone = if state == FieldState::Withheld { "no" } else { "yes" };
         let would_change = reasons.derive(|(_, change)| change.clone());
-        Ok(Some(Why { kind: "member", title, tone, reasons: reasons.map(|(all, _)| all), would_change, counts: None }))
+        Ok(Some(Why { kind: MarkKind::Member, title, tone, reasons: reasons.map(|(all, _)| all), would_change, counts: None }))
     }
 
     /// The mark of the object of a data view.
@@ -182,7 +184,7 @@ impl Walk<'_, '_> {
         }
         let op = if this.life == Life::New { Op::Create } else { Op::Read };
         let found = self.of_object(this, op, None, scope)?;
-        let why = Why::explained("object", this.entity.to_string(), &found);
+        let why = Why::explained(MarkKind::Object, this.entity.to_string(), &found);
         Ok(self.mark(Why { tone: "yes", ..why }))
     }
 
@@ -191,7 +193,7 @@ impl Walk<'_, '_> {
         self.xray.as_ref()?;
         let question = Question::Data(Wanted { op: Op::Read, entity: entity.clone(), object: None, member: None });
         let found = Told::fixed(self.reasoned(&question));
-        let why = Why::explained("list", entity.to_string(), &found);
+        let why = Why::explained(MarkKind::List, entity.to_string(), &found);
         self.mark(Why { tone: "no", ..why })
     }
 }
@@ -205,5 +207,5 @@ fn visible(widget: &Widget, holds: Holds) -> Why {
     };
     let mut step = note(holds, said);
     step.place = Some(format!("{}:{}", widget.place.file, widget.place.line));
-    Why::fixed("widget", format!("{word} {name}").trim().to_owned(), super::tone(holds), vec![step])
+    Why::fixed(MarkKind::Widget, format!("{word} {name}").trim().to_owned(), super::tone(holds), vec![step])
 }

@@ -2,7 +2,7 @@
 
 use super::frame::{End, Frame};
 use super::not_there;
-use crate::access::{Denied, Filter, FilterOp, Layer, ObjectError, Order, Query, Reason};
+use crate::access::{Denied, Filter, FilterOp, Ground, Layer, ObjectError, Order, Query, Reason};
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Value};
 use crate::model::Path;
@@ -120,5 +120,5 @@ fn fits(kind: &Kind, value: &Value) -> bool {
 }
 
 fn unusable() -> ObjectError {
-    Denied::new(Layer::EntityAccess, Reason::Other("a filter does not fit its member".into())).into()
+    Denied::new(Layer::EntityAccess, Reason::Other(Ground::Misfit, "a filter does not fit its member".into())).into()
 }

@@ -1,13 +1,13 @@
 //! Explanations agree with what is decided, and tell nothing more.
 
 use super::agree::{Dice, populate};
-use super::fixture::{App, Known, hr, now};
+use super::fixture::{App, DOMAIN, Known, hr, model_with, now};
 use crate::access::explain::{Case, Holds, Inspection, Op, Person, Question, Wanted};
-use crate::access::{Authority, Inside, Objects, Query};
+use crate::access::{Authority, Elevation, Inside, Objects, Query};
 use crate::db::{Db, DbError, testing};
 use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::expr::{Environment, Scope, check, holds, trace};
-use crate::store::{Caller, Store, explain};
+use crate::store::{Caller, Store, explain, prepare};
 use std::collections::BTreeMap;
 
 /// Conditions of one seed over data of the same seed: the whole comes to what the evaluator says, and so does each part.
@@ -96,6 +96,60 @@ fn decided(db: &Db) {
 #[test]
 fn an_explained_decision_is_the_one_that_the_store_makes() {
     testing::each(decided);
+}
+
+const FLOW: &str = "roles: [User]
+applyEntityAccess: false
+elevation:
+  - {entity: Employee, doc: Pay of the young, read: [name, salary, age], where: \"this.age < 25 || this.age == empty\"}
+  - {entity: Employee, doc: Notes of those who left, read: [notes, left], write: [notes], where: \"!this.active\"}
+  - {entity: Employee, doc: All who have a boss, delete: true, where: \"this.boss != empty\"}
+do: []
+";
+
+/// For every employee and member: what a flow is told to have is what it is given.
+fn decided_within(db: &Db) {
+    let app = App::of(db, model_with(DOMAIN, &[("hr/microflows/Flow.yaml", FLOW)]));
+    let (_, employees, who) = populate(&app, 977);
+    prepare(app.db, &app.statements, &who.grants, now()).unwrap();
+    let (model, entity) = (app.model.clone(), hr("Employee"));
+    let elevation = Elevation::of(&model.microflows[&hr("Flow")], &who.grants);
+    let authority: &dyn Authority = &elevation;
+    let me = Person { rights: who.grants.rights(), user: who.id };
+    let case = Case { model: &model, subject: me, asker: None, now: now() };
+    let mut seen = [0, 0, 0];
+    let looked = app.db.read(|conn| {
+        for id in &employees {
+            let query = Query { object: Some(*id), ..Query::of(&entity, Vec::new()) };
+            let mut store = Store::new(conn, &app.statements, Caller { user: who.id, now: now() }, &app.recorder);
+            let found = store.load(&authority.load(&entity).unwrap(), &query).unwrap();
+            let mut told = |op, member: Option<&Name>| {
+                let wanted = Wanted { op, entity: entity.clone(), object: Some(*id), member: member.cloned() };
+                explain(conn, &app.statements, &case, &Question::Within(hr("Flow"), wanted))
+            };
+            let declared = model.entity(&entity).unwrap();
+            // Lists of objects are not loaded with an object, but asked for along it.
+            let plain = |name: &&Name| !matches!(declared.member_kind(name), Some(Kind::List(_)));
+            for member in declared.members().filter(plain) {
+                let given = found.first().and_then(|object| object.members.get(member));
+                let given = given.is_some_and(|cell| cell.value().is_some());
+                let own = told(Op::Read, Some(member)).reasons[1].holds == Holds::Yes;
+                seen[usize::from(given) + usize::from(given && !own)] += 1;
+                let told = told(Op::Read, Some(member));
+                assert_eq!(told.granted, if given { Holds::Yes } else { Holds::No }, "{}\n{}", told.question, told.text());
+            }
+            let deleted = told(Op::Delete, None);
+            assert_eq!(deleted.reasons[2].parts.len(), 3, "each grant about the entity is considered");
+        }
+        Ok::<_, DbError>(())
+    });
+    looked.unwrap();
+    assert!(seen.iter().all(|count| *count > 3), "refused, one's own, and only by elevation: {seen:?}");
+}
+
+#[test]
+fn an_explained_flow_is_told_to_have_what_the_store_gives_it() {
+    testing::each(decided_within);
 }
 
 #[test]

@@ -137,7 +137,14 @@ pub fn model() -> Arc<Model> {
 }
 
 pub fn model_of(domain: &str) -> Arc<Model> {
-    let files = Files::of([("app.yaml", APP), ("hr/module.yaml", MODULE), ("hr/domain.yaml", domain)]);
+    model_with(domain, &[])
+}
+
+/// With more files.
+pub fn model_with(domain: &str, more: &[(&str, &str)]) -> Arc<Model> {
+    let mut files = vec![("app.yaml", APP), ("hr/module.yaml", MODULE), ("hr/domain.yaml", domain)];
+    files.extend(more);
+    let files = Files::of(files);
     let (model, findings) = load(&files);
     Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())))
 }

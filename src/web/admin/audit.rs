@@ -60,6 +60,7 @@ impl Web {
         let more = json!({
             "roles_then": found.roles_then, "roles_now": found.roles_now, "same_roles": found.roles_then == found.roles_now,
             "model_changed": found.model_changed, "wanted": wanted.collect::<Vec<_>>(), "decisions": decisions.collect::<Vec<_>>(),
+            "way": found.way, "ground": found.ground.as_ref().map(tree),
         });
         if let (Some(told), Value::Object(more)) = (told.as_object_mut(), more) {
             told.extend(more);

@@ -127,7 +127,7 @@ fn a_rolling_restart_behind_a_balancer_fails_no_request() {
             let old = nodes[which].take().unwrap();
             old.tell();
             let leaving = Actor::new(old.address);
-            let end = Instant::now() + Duration::from_millis(900);
+            let end = Instant::now() + Duration::from_millis(1_800);
             while leaving.get("/health/ready").status != 503 {
                 assert!(Instant::now() < end, "a node that was told to stop stays ready");
             }

@@ -1,6 +1,7 @@
 //! A small app whose every write can be counted: notes, each with its record, and ticks of a schedule.
 
 use super::actor::Actor;
+use super::html;
 use super::http::{Answer, encoded, raw};
 use super::server::{start, written};
 use portcullis::db::sql::{Params, Sql, fetch};
@@ -123,7 +124,7 @@ pub fn sign_in(address: SocketAddr, key: &str) -> Actor {
     actor
 }
 
-/// The form for a new note, filled in anew for each: it stays good while the session and the model do.
+/// The form for a new note, drawn and filled in anew for each: a form makes one note.
 pub struct Form {
     pub actor: Actor,
     pairs: Vec<(String, String)>,
@@ -132,15 +133,40 @@ pub struct Form {
 
 impl Form {
     pub fn open(actor: &Actor) -> Self {
-        let page = actor.open("/p/notes.New").fill("Text", "FIRST");
+        Self::open_at(actor, "/p/notes.New", "Text")
+    }
+
+    /// The form of another page, with one field.
+    pub fn open_at(actor: &Actor, page: &str, field: &str) -> Self {
+        let page = actor.open(page).fill(field, "FIRST");
         let button = page.button("Save").clone();
         Self { actor: actor.clone(), pairs: page.payload(&button), action: page.action(&button) }
     }
 
-    /// Sends a note to one address of the server; `None`: nobody answered.
+    /// The state that it was drawn with.
+    pub fn state(&self) -> &str {
+        self.pairs.iter().find(|(key, _)| key == "_state").map(|(_, value)| value.as_str()).unwrap()
+    }
+
+    /// Sends a note to one address of the server; `None`: nobody answered. Where no form is given out, that is the answer.
     pub fn send(&self, address: SocketAddr, text: &str) -> Option<Answer> {
-        let filled = |value: &String| if value == "FIRST" { text.to_owned() } else { value.clone() };
-        let pairs: Vec<(String, String)> = self.pairs.iter().map(|(key, value)| (key.clone(), filled(value))).collect();
+        let drawn = raw(address, &self.actor.at(address).head("GET", &self.action, &[], 0), b"")?;
+        if drawn.status != 200 {
+            assert_ne!(drawn.status, 303, "the writer is signed in");
+            return Some(drawn);
+        }
+        let fresh = html::read(&drawn.body).controls.into_iter().find(|control| control.name == "_state");
+        self.send_state(address, text, &fresh.unwrap().value)
+    }
+
+    /// The same with this state.
+    pub fn send_state(&self, address: SocketAddr, text: &str, state: &str) -> Option<Answer> {
+        let filled = |(key, value): &(String, String)| match (key.as_str(), value.as_str()) {
+            ("_state", _) => state.to_owned(),
+            (_, "FIRST") => text.to_owned(),
+            (_, value) => value.to_owned(),
+        };
+        let pairs: Vec<(String, String)> = self.pairs.iter().map(|pair| (pair.0.clone(), filled(pair))).collect();
         let body = encoded(&pairs);
         raw(address, &self.actor.at(address).head("POST", &self.action, &[], body.len()), body.as_bytes())
     }

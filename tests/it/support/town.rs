@@ -59,7 +59,7 @@ impl Town {
             .env("PORTCULLIS_LISTEN", "127.0.0.1:0")
             .env("PORTCULLIS_NODE", node)
             .env("PORTCULLIS_POOL", "4")
-            .env("PORTCULLIS_DRAIN", "1s")
+            .env("PORTCULLIS_DRAIN", "2s")
             .env("PORTCULLIS_MAIL_TARGET", "smtp://127.0.0.1:1")
             .env("PORTCULLIS_MAIL_FROM", "notes@notes.example");
         command
