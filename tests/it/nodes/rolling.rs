@@ -132,7 +132,7 @@ fn a_rolling_restart_behind_a_balancer_fails_no_request() {
                 assert!(Instant::now() < end, "a node that was told to stop stays ready");
             }
             assert_eq!(leaving.get("/sign-in").status, 200, "it still serves what comes");
-            assert!(old.stop().success(), "it ends as it should");
+            assert!(old.ended().success(), "it ends as it should");
             nodes[which] = Some(town.node(name));
             balancer.serve(addresses(&nodes));
             assert!(answered.load(Ordering::SeqCst) > before, "work went on");

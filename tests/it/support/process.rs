@@ -54,8 +54,13 @@ impl Process {
     }
 
     /// Tells it to stop, as an operator does (SIGTERM), and waits until it has.
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
         self.tell();
+        self.ended()
+    }
+
+    /// Waits until it has ended by itself. Being told twice, it would not wait for the drain time.
+    pub fn ended(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
