@@ -117,10 +117,8 @@ impl Desk {
         app.db.write(|conn| conn.batch(FILL)).unwrap();
         let users = &app.demo.as_ref().unwrap().users;
         let device = Device { address: IpAddr::from([127, 0, 0, 1]), agent: "bench" };
-        let session = app.db.write(|conn| {
-            let proof = app.identity.sign_in_demo(conn, users, "emma", None)?;
-            app.identity.start_session(conn, proof, device)
-        });
+        let proof = app.db.write(|conn| app.identity.sign_in_demo(conn, users, "emma", None));
+        let session = app.identity.begin_session(&app.db, proof.unwrap_or_else(|error| panic!("{error}")), device);
         let session = session.unwrap_or_else(|error| panic!("{error}")).expose().to_owned();
         let found = app.db.read(|conn| app.identity.prove_session(conn, &session)).unwrap().unwrap();
         Self { account: ObjectId(found.user.id().0), session, web, _data: data }

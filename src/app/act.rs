@@ -85,6 +85,8 @@ impl App {
         known: &mut Option<Asker>,
     ) -> Result<Option<Carried>, Again> {
         self.db.write(|conn| {
+            // Who asks is proved anew in each run.
+            *known = None;
             let Some(asker) = self.prove_prepared(conn, live, ask)? else { return Ok(None) };
             let asker = known.insert(asker);
             asker.check_csrf(&sent.csrf)?;

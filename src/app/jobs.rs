@@ -22,8 +22,8 @@ impl App {
     /// flow's own elevation, in one transaction. Says whether it ran here.
     pub fn run_event(&self, event: &ScheduledEvent, last: Option<NaiveDateTime>) -> Result<bool, Refusal> {
         let result = self.run_job(&event.name, &event.microflow, last);
-        if let Err(Refusal::Unavailable(_) | Refusal::Unsettled(_)) = &result {
-            // The database was not there: it is tried again, here or on another node.
+        if let Err(Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Unsettled(_)) = &result {
+            // The database was not there, or others were faster: it is tried again, here or on another node.
             return result;
         }
         if let Err(refusal) = &result {
@@ -55,6 +55,8 @@ impl App {
             request_id: None,
         };
         let done = self.db.write(|conn| {
+            // What an earlier run wanted is not wanted any more.
+            effects = Effects::default();
             if !self.take_run(conn, name, last)? {
                 return Ok(false);
             }
@@ -89,9 +91,10 @@ impl App {
 
     /// Forgets ended sessions, expired links, old counters, and forms that are too old to be sent.
     pub fn upkeep(&self) -> Result<usize, Refusal> {
-        Ok(self
-            .db
-            .write(|conn| Ok::<_, DbError>(self.identity.purge(conn)? + self.forget_letters(conn)? + self.forget_forms(conn)?))?)
+        // Each statement removes what is over by itself, whatever else goes on.
+        Ok(self.db.write_unserialized(|conn| {
+            Ok::<_, DbError>(self.identity.purge(conn)? + self.forget_letters(conn)? + self.forget_forms(conn)?)
+        })?)
     }
 }
 

@@ -51,7 +51,8 @@ impl App {
             if !self.db.read(|conn| self.any_due(conn))? {
                 break;
             }
-            let Some(mail) = self.db.write(|conn| self.take_mail(conn))? else { break };
+            // One statement takes the mail and locks it.
+            let Some(mail) = self.db.write_unserialized(|conn| self.take_mail(conn))? else { break };
             let result =
                 Message::new(&mail.recipient, &mail.subject, &mail.body).and_then(|m| self.mailer.send(&m, self.clock.now()));
             sent += usize::from(result.is_ok());
@@ -93,7 +94,8 @@ impl App {
             sql.raw("UPDATE mail_queue SET due = ");
             sql.bind(&Value::DateTime(self.clock.now() + wait), &Kind::DateTime).raw(" WHERE id = ").int(mail.id);
         }
-        self.db.write(|conn| execute(conn, &sql, &self.params()))?;
+        // One statement, about a mail that nobody else has.
+        self.db.write_unserialized(|conn| execute(conn, &sql, &self.params()))?;
         if let Err(error) = result {
             self.logs.write("portcullis.mail", Level::Warning, &format!("mail {} was not sent: {error}", mail.id), None);
             if given_up {

@@ -65,7 +65,7 @@ impl App {
         let level = match refusal {
             Refusal::Disagreement(_) => Level::Critical,
             Refusal::Fault(_) => Level::Error,
-            Refusal::Unavailable(_) | Refusal::Unsettled(_) | Refusal::Unprepared(_) => Level::Warning,
+            Refusal::Unavailable(_) | Refusal::Busy(_) | Refusal::Unsettled(_) | Refusal::Unprepared(_) => Level::Warning,
             Refusal::Denied(_) | Refusal::Forged(_) => Level::Info,
             _ => Level::Debug,
         };
@@ -129,7 +129,10 @@ impl App {
 
     /// Appends one event in a transaction of its own.
     pub fn record(&self, event: &Event) -> Result<(), Refusal> {
-        self.db.write(|conn| audit::record(conn, &self.keys, &self.settings.node, &self.clock, event).map_err(super::act::fault))
+        // Nothing is read that the record depends on.
+        self.db.write_unserialized(|conn| {
+            audit::record(conn, &self.keys, &self.settings.node, &self.clock, event).map_err(super::act::fault)
+        })
     }
 
     fn wait(&self, event: Event) {
@@ -147,7 +150,8 @@ impl App {
         if events.is_empty() {
             return;
         }
-        let done = self.db.write(|conn| {
+        // Nothing is read that the records depend on.
+        let done = self.db.write_unserialized(|conn| {
             for event in &events {
                 audit::record(conn, &self.keys, &self.settings.node, &self.clock, event).map_err(super::act::fault)?;
             }

@@ -37,6 +37,9 @@ pub enum Refusal {
     /// The database is not there, or full: try again.
     #[error("not available: {0}")]
     Unavailable(String),
+    /// Others changed the same data at the same moment, again and again: try again.
+    #[error("busy: {0}")]
+    Busy(String),
     /// The database was not told of these rights yet: leave the transaction, prepare, and ask once more.
     #[error("the database was not told of the rights {}", Authority::rights(&**.0).key)]
     Unprepared(Arc<Grants>),
@@ -68,7 +71,7 @@ impl Refusal {
             Self::Disagreement(_) => None,
             // No decision about rights: time, values, somebody else's change, or a fault.
             Self::Expired | Self::Stale | Self::Said(_) | Self::TooFast(_) => None,
-            Self::Unavailable(_) | Self::Unprepared(_) | Self::Unsettled(_) | Self::Fault(_) => None,
+            Self::Unavailable(_) | Self::Busy(_) | Self::Unprepared(_) | Self::Unsettled(_) | Self::Fault(_) => None,
         }
     }
     /// What kept the door shut beside the rules of the model, and the layer.
@@ -79,7 +82,7 @@ impl Refusal {
             Self::Forged(_) => Some((Ground::Forged, Layer::Gate)),
             Self::Gone => Some((Ground::NotThere, Layer::EntityAccess)),
             Self::Expired | Self::Stale | Self::Said(_) | Self::TooFast(_) => None,
-            Self::Unavailable(_) | Self::Unprepared(_) | Self::Unsettled(_) | Self::Fault(_) => None,
+            Self::Unavailable(_) | Self::Busy(_) | Self::Unprepared(_) | Self::Unsettled(_) | Self::Fault(_) => None,
         }
     }
 }
@@ -89,6 +92,7 @@ impl From<DbError> for Refusal {
         let text = error.to_string();
         match error {
             DbError::Unsettled(_) => Self::Unsettled(text),
+            DbError::Contended { .. } => Self::Busy(text),
             passing if passing.is_passing() => Self::Unavailable(text),
             _ => Self::Fault(text),
         }

@@ -12,7 +12,9 @@ use crate::db::Conn;
 use crate::domain::{Name, ObjectId, Value};
 use crate::flow::{self, Budget, Effects, FlowContext, RegistrationRequest};
 use crate::identity::password::{ChoiceError, Password, PasswordProblem};
-use crate::identity::{AccountId, Actor, Attempt, Device, Identity, LinkError, Purpose, Registration, SessionToken, SignInError};
+use crate::identity::{
+    AccountId, Actor, Attempt, Device, Founder, Identity, LinkError, Purpose, Registration, SessionToken, SignInError,
+};
 use crate::mail::{Letter, MailError, Mailer};
 use crate::store::{Caller, Store};
 use crate::workspace::{Exported, Workspace};
@@ -170,7 +172,10 @@ impl App {
             }
             Purpose::Invite => self.identity.check_invitation(conn, token).map(|account| page(&account.email, &account.name)),
             Purpose::Reset => self.identity.check_reset(conn, token).map(|account| page(&account.email, &account.name)),
-            Purpose::Bootstrap => self.identity.check_bootstrap(conn, token).map(|()| page("", "")),
+            Purpose::Bootstrap => {
+                let administrators = self.live().model.administrators();
+                self.identity.check_bootstrap(conn, token, &administrators).map(|()| page("", ""))
+            }
         })?)
     }
 
@@ -193,32 +198,35 @@ impl App {
         if purpose == Purpose::Register {
             self.prepare_job(&live, &Grants::none(&live.model)).map_err(LinkRefusal::Other)?;
         }
-        self.db.write(|conn| {
+        let effects = self.db.write(|conn| {
+            let mut effects = Effects::default();
             match purpose {
                 Purpose::Register => {
                     let role = live.model.registration.as_ref().map(|r| r.user_role.clone()).ok_or(LinkError::Withdrawn)?;
                     let asked = self.identity.open_registration(&chosen.token)?;
                     let id = self.identity.complete_registration(conn, &by, &chosen.token, &hashed, &role)?;
-                    self.after_registration(conn, &live, ask, id, asked)?;
+                    effects = self.after_registration(conn, &live, ask, id, asked)?;
                 }
                 Purpose::Invite => self.identity.accept_invitation(conn, &by, &chosen.token, &hashed).map(|_| ())?,
                 Purpose::Reset => self.identity.complete_reset(conn, &by, &chosen.token, &hashed).map(|_| ())?,
                 Purpose::Bootstrap => {
-                    self.identity
-                        .complete_bootstrap(conn, &by, &chosen.token, &chosen.email, &chosen.name, &hashed)
-                        .map(|_| ())?;
+                    let founder = Founder { email: &chosen.email, name: &chosen.name, chosen: &hashed };
+                    let administrators = live.model.administrators();
+                    self.identity.complete_bootstrap(conn, &by, &chosen.token, founder, &administrators).map(drop)?;
                 }
             }
-            Ok::<_, LinkRefusal>(())
+            Ok::<_, LinkRefusal>(effects)
         })?;
+        self.write_log(&effects, Some(&ask.request_id));
         let attempt =
             Attempt { email: &email, password: &chosen.password, address: ask.address, request_id: Some(&ask.request_id) };
         let proof = self.identity.sign_in(&self.db, attempt).map_err(not_signed_in)?;
         let device = Device { address: ask.address, agent: &ask.agent };
-        self.db.write(|conn| self.identity.start_session(conn, proof, device)).map_err(not_signed_in)
+        self.identity.begin_session(&self.db, proof, device).map_err(not_signed_in)
     }
 
-    /// The app's own flow for a new account, as a job with exactly the flow's elevation, in the same transaction.
+    /// The app's own flow for a new account, as a job with exactly the flow's elevation, in the same transaction. What
+    /// it wants beyond the data is for after the commit.
     fn after_registration(
         &self,
         conn: &mut Conn,
@@ -226,9 +234,9 @@ impl App {
         ask: &Ask,
         id: AccountId,
         asked: Registration,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Effects, Refusal> {
         let after = live.model.registration.as_ref().and_then(|registration| registration.after.clone());
-        let Some(after) = after else { return Ok(()) };
+        let Some(after) = after else { return Ok(Effects::default()) };
         let flow = live.model.microflows.get(&after).cloned().ok_or(Refusal::Gone)?;
         let grants = Grants::none(&live.model);
         let permit = grants.call(&after)?;
@@ -269,7 +277,6 @@ impl App {
             let event = self.told_by(event, &asker, ask);
             crate::audit::record(conn, &self.keys, &self.settings.node, &self.clock, &event).map_err(super::act::fault)?;
         }
-        self.write_log(&effects, Some(&ask.request_id));
-        Ok(())
+        Ok(effects)
     }
 }

@@ -31,8 +31,9 @@ impl App {
         if new.is_empty() {
             return Ok(known);
         }
-        Ok(self.db.write(|conn| {
-            for event in new {
+        // Each statement adds what is not there, so of several nodes one does.
+        Ok(self.db.write_unserialized(|conn| {
+            for event in &new {
                 let mut sql = Sql::new();
                 sql.raw("INSERT INTO node_run (event, started) VALUES (");
                 sql.bind(&name(&event.name), &Kind::Text).raw(", ");

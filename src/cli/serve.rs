@@ -80,13 +80,14 @@ fn announce(web: &Web, address: SocketAddr) {
     }
 }
 
-/// The one-time link that makes the first administrator.
+/// The one-time link that creates an administrator, while nobody who can sign in is one.
 fn bootstrap(web: &Web) -> Result<(), crate::identity::LinkError> {
     let app = &web.app;
-    let Some(role) = app.live().model.administration.users.first().cloned() else { return Ok(()) };
-    if let Some(token) = app.db.read(|conn| app.identity.bootstrap_link(conn, &role))? {
+    let administrators = app.live().model.administrators();
+    let Some(role) = administrators.first() else { return Ok(()) };
+    if let Some(token) = app.db.read(|conn| app.identity.bootstrap_link(conn, &administrators))? {
         println!(
-            "\nNobody is {role} yet. This link makes the first one; it works once:\n  {}/link/bootstrap/{token}",
+            "\nNobody who can sign in is {role}. This link creates one; it works once:\n  {}/link/bootstrap/{token}",
             app.settings.base_url
         );
     }

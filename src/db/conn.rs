@@ -8,7 +8,7 @@ use super::guard::Guard;
 use super::line::{Counts, Lender, Lent};
 use super::postgres::{self, PgConn};
 use super::roles::Roles;
-use super::{DbError, Purpose, Standing, sqlite};
+use super::{DbError, Purpose, Standing, retry, sqlite};
 use crate::domain::knockout::{Removable, stands};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
 use diesel::result::QueryResult;
@@ -58,11 +58,21 @@ macro_rules! on {
 }
 pub(crate) use on;
 
-/// What a transaction may do.
+/// What a transaction may do, and what it may rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
+    /// Sees one state of the data and changes nothing.
     Read,
+    /// Changes data as if it ran alone: what it read is still true when it is kept.
     Write,
+    /// Changes data, and each statement sees what others committed before it: only the statement itself is atomic.
+    Unserialized,
+}
+
+impl Mode {
+    fn writes(self) -> bool {
+        self != Self::Read
+    }
 }
 
 impl Conn {
@@ -85,6 +95,11 @@ impl Conn {
     /// What typed statements run on.
     pub fn wire(&mut self) -> &mut Wire {
         &mut self.wire
+    }
+
+    /// Whether this is a write transaction, where what is read can be locked until it ends.
+    pub fn writes(&self) -> bool {
+        self.mode.writes()
     }
 
     /// The names of the roles that work here; SQLite has none.
@@ -144,7 +159,10 @@ impl Conn {
     ) -> Result<T, E> {
         self.begin(mode, authority)?;
         self.lender = lender;
-        let done = self.settle(f, if mode == Mode::Write { unsettled } else { |error| error });
+        let done = match mode.writes() {
+            true => self.settle(|conn| decided(conn, f), unsettled),
+            false => self.settle(f, |error| error),
+        };
         (self.lender, self.lent) = (None, None);
         done
     }
@@ -202,7 +220,7 @@ impl Conn {
 
     /// Keeps what was done. On SQLite nobody begins a pair of connections meanwhile.
     fn commit(&mut self) -> Result<(), DbError> {
-        let counts = self.counts.clone().filter(|_| self.mode == Mode::Write);
+        let counts = self.counts.clone().filter(|_| self.mode.writes());
         let _alone = counts.as_ref().map(|counts| counts.commits.write().unwrap_or_else(PoisonError::into_inner));
         self.control(|conn| on!(conn, |c| commit(c)))
     }
@@ -306,6 +324,12 @@ impl Conn {
     pub(super) fn is_broken(&mut self) -> bool {
         self.stuck || on!(self, |c| broken(c))
     }
+}
+
+/// Runs the work of a write transaction. After a conflict nothing of it is kept, even if the work did not mind.
+fn decided<T, E: From<DbError>>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+    let value = f(conn)?;
+    if retry::has_conflict() { Err(DbError::Contended { runs: 1 }.into()) } else { Ok(value) }
 }
 
 /// Whoever loses the database while it keeps a transaction cannot know what became of it.

@@ -1,5 +1,6 @@
 //! What can go wrong with the database, in words a caller can act on.
 
+use super::retry;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
 /// Why the database did not do it.
@@ -17,6 +18,13 @@ pub enum DbError {
     /// Others hold what was needed for too long. Answer 503; a later try may succeed.
     #[error("the database is busy")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Others changed the same data at the same moment, run after run. Answer 503; nothing was written, and a later
+    /// try will succeed.
+    #[error("others changed the same data at the same moment, {runs} times in a row")]
+    Contended {
+        /// How often it was tried.
+        runs: u32,
+    },
     /// A row with the same values exists.
     #[error("a row with the same {} exists", .columns.join(", "))]
     Unique {
@@ -42,13 +50,16 @@ pub enum DbError {
 impl DbError {
     /// Whether the same request may succeed later without anybody changing anything here.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unsettled(_) | Self::Full(_) | Self::Busy(_))
+        matches!(self, Self::Unavailable(_) | Self::Unsettled(_) | Self::Full(_) | Self::Busy(_) | Self::Contended { .. })
     }
 }
 
 impl From<Error> for DbError {
     fn from(error: Error) -> Self {
         use DatabaseErrorKind as Kind;
+        if is_conflict(&error) {
+            retry::note_conflict();
+        }
         match &error {
             Error::DatabaseError(Kind::UniqueViolation, info) => unique(info.as_ref()),
             Error::DatabaseError(Kind::ForeignKeyViolation | Kind::RestrictViolation, _) => Self::ForeignKey(error),
@@ -64,6 +75,20 @@ impl From<Error> for DbError {
             Error::BrokenTransactionManager => Self::Unavailable(error.into()),
             _ => Self::Other(error.into()),
         }
+    }
+}
+
+/// Whether the database ended the transaction in favour of another, so that running it again may succeed at once:
+/// SQLSTATE 40001 and 40P01.
+fn is_conflict(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        Error::DatabaseError(_, info) => {
+            let message = info.message();
+            message.starts_with("could not serialize access") || message.starts_with("deadlock detected")
+        }
+        Error::RollbackErrorOnCommit { commit_error, .. } => is_conflict(commit_error),
+        _ => false,
     }
 }
 

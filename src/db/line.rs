@@ -2,6 +2,7 @@
 
 use super::admit::Authority;
 use super::conn::{Conn, Mode, Wire};
+use super::retry::Counters;
 use super::{DbError, postgres, sqlite};
 use crate::log::with_causes;
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
@@ -17,6 +18,7 @@ pub(super) struct Counts {
     pub statements: AtomicU64,
     pub cached: AtomicU64,
     pub generation: AtomicU64,
+    pub contention: Counters,
     /// Held while a writer of this process commits to SQLite, and shared while two connections begin at one state.
     pub commits: RwLock<()>,
 }

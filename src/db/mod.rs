@@ -1,6 +1,8 @@
 //! The wire to the database: connections, transactions, dynamic statements, system tables.
 //!
 //! Guarantees: a transaction that was not committed leaves nothing behind; a read cannot write;
+//! write transactions have the outcome of some order in which each ran alone, and one that met
+//! another at the same moment is run again as a whole;
 //! every statement that runs through the pool is counted; a value reaches the database only as a
 //! bound parameter; an unreachable database is an error within seconds and needs no restart once
 //! it is back. An acknowledged write is on disk (`synchronous=FULL`, WAL).
@@ -17,6 +19,7 @@ mod migrate;
 mod moment;
 mod pool;
 mod postgres;
+mod retry;
 mod roles;
 pub mod schema;
 mod scratch;
@@ -36,6 +39,7 @@ pub use hold::Hold;
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;
+pub use retry::Contention;
 pub use roles::Roles;
 pub use scratch::Scratch;
 pub use standing::{Purpose, Standing, TableWrites, Writes, set_id};

@@ -3,6 +3,7 @@
 use super::admit::Authority;
 use super::conn::{Conn, Mode};
 use super::line::{self, Counts, Lender, Line, Maker, Source};
+use super::retry::{self, Contention, Runs};
 use super::{DbError, DbTarget, Dialect, migrate, postgres, roles};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -74,15 +75,54 @@ impl Db {
         line.conn.transaction(Mode::Read, Authority::System, pools.users, f)
     }
 
-    /// Runs `f` in one transaction; all of it happens or nothing. A conflict is [`DbError::Busy`], never a silent retry.
-    pub fn write<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        let mut line = line::take(&self.pools()?.write)?;
-        line.conn.transaction(Mode::Write, Authority::System, None, f)
+    /// Runs `f` in one transaction as if nobody else wrote meanwhile; all of it happens or nothing.
+    ///
+    /// Where others wrote meanwhile and their work does not go with this, **`f` is run again as a whole**, a bounded
+    /// number of times, and then fails as [`DbError::Contended`]. So `f` begins anew each time: what it changes
+    /// outside of the database must be set back at its beginning, or done after the commit.
+    pub fn write<T, E: From<DbError>>(&self, f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        self.again(Mode::Write, f)
+    }
+
+    /// The same without "as if nobody else wrote meanwhile": each statement sees what others committed before it, and
+    /// what one statement read may be out of date in the next. For work that decides within single statements, or
+    /// decides nothing, and that would only get into the way of serialized writes. Say at each use why that is enough.
+    pub fn write_unserialized<T, E: From<DbError>>(&self, f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        self.again(Mode::Unserialized, f)
+    }
+
+    fn again<T, E: From<DbError>>(&self, mode: Mode, mut f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        let counters = &self.0.counts.contention;
+        counters.writes.fetch_add(1, Ordering::Relaxed);
+        let mut runs = Runs::begin();
+        loop {
+            let mut line = line::take(&self.pools()?.write)?;
+            let (done, conflict) = retry::watched(|| line.conn.transaction(mode, Authority::System, None, &mut f));
+            // Nobody waits with a connection in hand.
+            drop(line);
+            if !conflict {
+                return done;
+            }
+            // What the run ended with was computed from a state that never was: nobody learns of it.
+            if let Err(contended) = runs.pause() {
+                counters.given_up.fetch_add(1, Ordering::Relaxed);
+                return Err(contended.into());
+            }
+            counters.retries.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How writes fared against each other so far.
+    pub fn contention(&self) -> Contention {
+        self.0.counts.contention.read()
     }
 
     /// Runs `f` in one write transaction of the owner of the schema: for synchronisation and preparing only.
+    ///
+    /// It is not serialized: owners wait for each other at a lock, and must see what the one before them did, which a
+    /// state that was fixed before the wait would hide.
     pub fn owner<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        self.with_owner(|conn| conn.transaction(Mode::Write, Authority::Owner, None, f))
+        retry::watched(|| self.with_owner(|conn| conn.transaction(Mode::Unserialized, Authority::Owner, None, f))).0
     }
 
     /// Whether the owner of the schema is told apart from whom the server logs in as.

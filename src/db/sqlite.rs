@@ -47,7 +47,8 @@ fn check_build(conn: &mut SqliteConnection) -> Result<(), DbError> {
 pub(super) fn begin(conn: &mut SqliteConnection, mode: Mode) -> QueryResult<()> {
     let sql = match mode {
         Mode::Read => "BEGIN",
-        Mode::Write => "BEGIN IMMEDIATE",
+        // There is one writer at a time; another process is waited for, at most so long as `BUSY_MILLIS`.
+        Mode::Write | Mode::Unserialized => "BEGIN IMMEDIATE",
     };
     AnsiTransactionManager::begin_transaction_sql(conn, sql)
 }

@@ -1,6 +1,7 @@
 //! What administrators and owners do with accounts. Whether they may is decided before, elsewhere.
 
 use super::account::{self, Account, AccountId, AccountState};
+use super::administrators::check_one_remains;
 use super::password::{ChoiceError, ChosenPassword, HashError, Password, PasswordProblem};
 use super::{Actor, Attempt, Identity, SignInError, User, normal_email, normal_name, trail};
 use crate::audit::EventKind;
@@ -19,6 +20,9 @@ pub enum AccountError {
     /// Somebody changed it meanwhile.
     #[error("somebody else changed this account meanwhile")]
     Stale,
+    /// Nobody could administer users afterwards.
+    #[error("at least one administrator who can sign in must remain")]
+    LastAdministrator,
     /// Another account has the address.
     #[error("there is an account for this address already")]
     AlreadyKnown,
@@ -119,13 +123,14 @@ impl Identity {
             AccountError::AlreadyKnown => super::LinkError::AlreadyKnown,
             AccountError::Email => super::LinkError::Unfit("this is not an e-mail address"),
             AccountError::Name => super::LinkError::Unfit("a name has 1 to 100 characters"),
-            AccountError::Unknown | AccountError::Stale => super::LinkError::Withdrawn,
+            AccountError::Unknown | AccountError::Stale | AccountError::LastAdministrator => super::LinkError::Withdrawn,
             AccountError::Db(error) => super::LinkError::Db(error),
         })?;
         Ok((id, self.invitation_link(conn, by, id)?))
     }
 
-    /// Gives the account exactly these user roles, if nobody changed it since `version` was read.
+    /// Gives the account exactly these user roles, if nobody changed it since `version` was read, and unless it is the
+    /// last one that can sign in with a role of `administrators` and would hold none any more.
     pub fn replace_roles(
         &self,
         conn: &mut Conn,
@@ -133,9 +138,11 @@ impl Identity {
         id: AccountId,
         version: i64,
         roles: &BTreeSet<Name>,
+        administrators: &BTreeSet<Name>,
     ) -> Result<(), AccountError> {
         let now = self.clock.now();
         existing(conn, id)?;
+        check_one_remains(conn, id, administrators, !roles.is_disjoint(administrators))?;
         if !account::advance(conn, id, version, now)? {
             return Err(AccountError::Stale);
         }
@@ -161,11 +168,19 @@ impl Identity {
         Ok(self.record(conn, &event.detail("system.User.name", Some(before), Some(name)))?)
     }
 
-    /// Closes the account and ends its sessions; a demo account is closed the same way.
-    pub fn block(&self, conn: &mut Conn, by: &Actor<'_>, id: AccountId) -> Result<(), AccountError> {
+    /// Closes the account and ends its sessions; a demo account is closed the same way. Not the last one that can sign
+    /// in with a role of `administrators`.
+    pub fn block(
+        &self,
+        conn: &mut Conn,
+        by: &Actor<'_>,
+        id: AccountId,
+        administrators: &BTreeSet<Name>,
+    ) -> Result<(), AccountError> {
         if existing(conn, id)?.state == AccountState::Blocked {
             return Ok(());
         }
+        check_one_remains(conn, id, administrators, false)?;
         let hash = account::password_hash(conn, id)?;
         account::set_access(conn, id, hash.as_deref(), AccountState::Blocked, self.clock.now())?;
         self.end_sessions(conn, by, id, None)?;

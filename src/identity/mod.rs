@@ -10,6 +10,7 @@
 //! session), and any account or password by default.
 
 mod account;
+mod administrators;
 mod bootstrap;
 mod caller;
 mod deeds;
@@ -30,9 +31,11 @@ mod trail;
 mod visitor;
 
 pub use account::{
-    Account, AccountFilter, AccountId, AccountPage, AccountState, find, find_by_email, holders, normal_email, normal_name, roles,
+    Account, AccountFilter, AccountId, AccountPage, AccountState, find, find_by_email, normal_email, normal_name, roles,
     roles_of, search,
 };
+pub use administrators::able_holders;
+pub use bootstrap::Founder;
 pub use caller::{Caller, User};
 pub use deeds::{AccountError, ChangeError, NewAccount};
 pub use demo::{DemoError, DemoMode, DemoUser, DemoUsers, SignIn as DemoSignIn};

@@ -11,8 +11,9 @@ use super::{Actor, Identity, trail};
 use crate::audit::EventKind;
 use crate::crypto::{hash_token, random_token};
 use crate::db::schema::{account as accounts, account_role, session};
-use crate::db::{Conn, Db, DbError, Moment, on};
-use crate::domain::Name;
+use crate::db::sql::{Params, Sql, fetch};
+use crate::db::{Conn, Db, DbError, Dialect, Moment, on};
+use crate::domain::{Kind, Name, Value};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -103,13 +104,12 @@ type ProofRow = (i64, String, String, String, Moment, Option<String>);
 type InfoRow = (String, Moment, Moment, String, String);
 
 impl Identity {
-    /// Begins a session for somebody whose password was verified just now.
-    pub fn start_session(
-        &self,
-        conn: &mut Conn,
-        proof: PasswordVerified,
-        device: Device<'_>,
-    ) -> Result<SessionToken, SignInError> {
+    /// Begins a session for somebody whose password was verified just now; that uses the proof up.
+    pub fn begin_session(&self, db: &Db, proof: PasswordVerified, device: Device<'_>) -> Result<SessionToken, SignInError> {
+        db.write(|conn| self.start_session(conn, &proof, device))
+    }
+
+    fn start_session(&self, conn: &mut Conn, proof: &PasswordVerified, device: Device<'_>) -> Result<SessionToken, SignInError> {
         let account = account::find(conn, proof.account())?.filter(|account| account.state == AccountState::Active);
         let id = account.ok_or(SignInError::WrongCredentials)?.id;
         let (now, token) = (self.clock.now(), random_token());
@@ -134,11 +134,21 @@ impl Identity {
     }
 
     /// The live session of a token, in a transaction of the caller's. Writes nothing.
+    ///
+    /// In a write transaction the session and its account stay as they are until it ends.
+    // SECURITY: what somebody may do is read here, and a change that rests on it must not be kept after the role was
+    // taken, the account blocked or the session ended. An order that makes both right would not be enough: it may put
+    // a change that was kept later before the removal. So the rows are locked: whoever takes a role away changes the
+    // account and waits, or was first, and then this transaction runs again and finds the role gone
+    // (`a_write_is_never_kept_after_its_role_was_taken`).
     pub fn prove_session(&self, conn: &mut Conn, token: &str) -> Result<Option<Session>, DbError> {
         if token.len() > 64 {
             return Ok(None);
         }
         let (id, now) = (hash_token(token), self.clock.now());
+        if conn.writes() {
+            lock_session(conn, &id, now)?;
+        }
         let rows: Vec<ProofRow> = on!(conn, |c| {
             let alive = session::table
                 .inner_join(accounts::table.left_join(account_role::table))
@@ -165,7 +175,8 @@ impl Identity {
         let found = db.read(|conn| self.prove_session(conn, token))?;
         let now = self.clock.now();
         let Some(session) = found.as_ref().filter(|session| now - session.last_seen >= TOUCH) else { return Ok(found) };
-        match db.write(|conn| self.touch(conn, &session.user, now)) {
+        // Single statements about one's own rows; in nobody's way, and nothing is decided by them.
+        match db.write_unserialized(|conn| self.touch(conn, &session.user, now)) {
             // A moment without a writer is no reason to refuse a reader; the next request notes it.
             Err(error) if !error.is_passing() => Err(error),
             _ => Ok(found),
@@ -300,6 +311,18 @@ impl Identity {
         }
         Ok(())
     }
+}
+
+/// Keeps others from changing a session and its account until the transaction ends; several may do so at once. SQLite
+/// has one writer.
+fn lock_session(conn: &mut Conn, id_hash: &str, now: NaiveDateTime) -> Result<(), DbError> {
+    if conn.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let mut sql = Sql::new();
+    sql.raw("SELECT a.id FROM session AS s JOIN account AS a ON a.id = s.account_id WHERE s.id_hash = ");
+    sql.bind(&Value::text(id_hash), &Kind::Text).raw(" FOR SHARE OF s, a");
+    fetch(conn, &sql, &Params::new(None, now, now.date()), &[Kind::INTEGER]).map(drop)
 }
 
 /// Forgets sessions that ended thirty days ago; until then they tell which addresses are familiar.

@@ -103,7 +103,7 @@ impl Identity {
                 self.record_failed(conn, reserved.account, attempt)?;
                 return Ok(Err(SignInError::WrongCredentials));
             };
-            if let Some((old, new)) = renewed {
+            if let Some((old, new)) = &renewed {
                 account::renew_hash(conn, id, &old.0, &new.0)?;
             }
             Self::settle(conn, &reserved)?;
@@ -132,7 +132,9 @@ impl Identity {
     fn reserve(&self, db: &Db, email: &str, attempt: Attempt<'_>) -> Result<Reserved, SignInError> {
         let (now, network) = (self.clock.now(), throttle::network(attempt.address));
         let address_bucket = format!("sign-in network {network}");
-        db.write(|conn| {
+        // One statement counts and tells the count, and guesses at once wait for each other there. Serialized, all but
+        // one of them would run again and again.
+        db.write_unserialized(|conn| {
             let counted = throttle::count(conn, &address_bucket, self.settings.address_allowance, now)?;
             if let Counted::Refused { .. } = counted {
                 return self.refuse(conn, counted, attempt);
@@ -173,7 +175,8 @@ impl Identity {
         let oversized = password.is_oversized();
         let compared = self.hasher.compare(if oversized { &empty } else { password }, reserved.hash.as_ref());
         if matches!(compared, Err(HashError::Busy)) {
-            db.write(|conn| {
+            // Single statements that count.
+            db.write_unserialized(|conn| {
                 throttle::refund(conn, &reserved.address_bucket)?;
                 throttle::refund(conn, &reserved.account_bucket)
             })?;

@@ -1039,6 +1039,17 @@ impl Model {
     pub fn anonymous_role(&self) -> Option<&Name> {
         self.user_roles.iter().find(|(_, role)| role.anonymous).map(|(name, _)| name)
     }
+    /// The user roles of administrators: those that may administer users, and of these none that may assign less than
+    /// another of them. A system in which nobody who can sign in has one of them cannot be put right from inside.
+    pub fn administrators(&self) -> BTreeSet<Name> {
+        let gives = |role: &Name| self.user_roles.get(role).map(|found| &found.may_assign);
+        let less = |role: &Name, other: &Name| match (gives(role), gives(other)) {
+            (Some(mine), Some(theirs)) => mine.len() < theirs.len() && mine.is_subset(theirs),
+            _ => false,
+        };
+        let all = &self.administration.users;
+        all.iter().filter(|role| !all.iter().any(|other| less(role, other))).cloned().collect()
+    }
     /// The built-in users.
     pub fn user_entity() -> QName {
         QName::new("system", "User")

@@ -88,6 +88,15 @@ impl Web {
                     "busy",
                 )
             },
+            Refusal::Busy(_) => Said {
+                retry_after: Some(2),
+                ..said(
+                    503,
+                    "Busy right now",
+                    "Other people are changing the same data at this moment. Nothing was changed. Please try again.",
+                    "busy",
+                )
+            },
             Refusal::Unsettled(_) => Said {
                 retry_after: Some(5),
                 ..said(

@@ -88,7 +88,7 @@ impl Web {
 
     fn begin(&self, request: &Request, shell: &Shell, proof: PasswordVerified, next: &str) -> Reply {
         let device = Device { address: request.ask.address, agent: &request.ask.agent };
-        match self.app.db.write(|conn| self.app.identity.start_session(conn, proof, device)) {
+        match self.app.identity.begin_session(&self.app.db, proof, device) {
             Ok(token) => Reply::redirect(next).session(SessionAct::Begin(token.expose().to_owned())),
             Err(SignInError::Db(error)) => self.refused(request, shell, &error.into()),
             Err(error) => self.refused(request, shell, &Refusal::Said(error.to_string())),

@@ -55,7 +55,7 @@ impl App {
         &self,
         ask: &Ask,
         part: Part,
-        act: impl FnOnce(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
+        act: impl Fn(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
     ) -> (Shell, Result<T, Refusal>) {
         let door = Door { part, csrf: None };
         self.enter(ask, door, act, |db, work| db.read(work))
@@ -93,7 +93,7 @@ impl App {
         ask: &Ask,
         part: Part,
         csrf: &str,
-        act: impl FnOnce(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
+        act: impl Fn(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
     ) -> (Shell, Result<T, Refusal>) {
         let door = Door { part, csrf: Some(csrf) };
         self.enter(ask, door, act, |db, work| db.read(work))
@@ -104,7 +104,7 @@ impl App {
         &self,
         ask: &Ask,
         part: Part,
-        act: impl FnOnce(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
+        act: impl Fn(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
     ) -> (Shell, Result<T, Refusal>) {
         let door = Door { part, csrf: None };
         self.enter(ask, door, act, |db, work| db.write(work))
@@ -148,7 +148,7 @@ impl App {
         &self,
         ask: &Ask,
         door: Door<'_>,
-        act: impl FnOnce(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
+        act: impl Fn(&Administrator<'_>, &mut Conn) -> Result<T, Refusal>,
         run: impl FnOnce(&crate::db::Db, Work<'_, T>) -> Result<T, Refusal>,
     ) -> (Shell, Result<T, Refusal>) {
         let live = self.live();
@@ -158,6 +158,8 @@ impl App {
             None => Err(Refusal::sign_in_first()),
             Some(_) => {
                 let work = |conn: &mut Conn| {
+                    // Who asks is proved anew in each run.
+                    proved = None;
                     let asker = self.prove(conn, &live, ask)?.ok_or_else(Refusal::sign_in_first)?;
                     let asker: &Asker = proved.insert(asker);
                     asker.grants.administer(door.part)?;
@@ -184,8 +186,8 @@ impl App {
     }
 }
 
-/// What happens within the transaction.
-type Work<'w, T> = Box<dyn FnOnce(&mut Conn) -> Result<T, Refusal> + 'w>;
+/// What happens within the transaction, as often as it is run.
+type Work<'w, T> = Box<dyn FnMut(&mut Conn) -> Result<T, Refusal> + 'w>;
 
 impl Administrator<'_> {
     /// The user roles that may be given to others.

@@ -166,13 +166,20 @@ impl Administrator<'_> {
         if !roles.is_subset(&held) {
             self.usable(conn, &roles)?;
         }
-        Ok(self.app.identity.replace_roles(conn, &self.asker.actor(self.ask), id, version, &roles)?)
+        Ok(self.app.identity.replace_roles(
+            conn,
+            &self.asker.actor(self.ask),
+            id,
+            version,
+            &roles,
+            &self.live.model.administrators(),
+        )?)
     }
 
     /// Closes an account and ends its sessions.
     pub fn block(&self, conn: &mut Conn, id: AccountId) -> Result<(), Refusal> {
         self.somebody_else(conn, id)?;
-        Ok(self.app.identity.block(conn, &self.asker.actor(self.ask), id)?)
+        Ok(self.app.identity.block(conn, &self.asker.actor(self.ask), id, &self.live.model.administrators())?)
     }
 
     /// Opens an account again.

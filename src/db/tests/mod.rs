@@ -1,6 +1,7 @@
 //! The wire, on both databases.
 
 mod attacks;
+mod concurrent;
 mod guard;
 mod literal;
 mod roles;

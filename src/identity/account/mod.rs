@@ -204,15 +204,6 @@ pub fn roles_of(conn: &mut Conn, ids: &[AccountId]) -> Result<BTreeMap<AccountId
     Ok(roles)
 }
 
-/// How many accounts hold a user role; demo accounts, which end with the demo, do not count.
-pub fn holders(conn: &mut Conn, role: &Name) -> Result<i64, DbError> {
-    let count = on!(conn, |c| {
-        let query = account_role::table.inner_join(account::table).filter(account_role::user_role.eq(role.as_str()));
-        query.filter(account::demo.eq(false)).count().get_result(c)
-    })?;
-    Ok(count)
-}
-
 /// The demo accounts.
 pub(super) fn demo_accounts(conn: &mut Conn) -> Result<Vec<Account>, DbError> {
     let rows = on!(conn, |c| account::table.filter(account::demo.eq(true)).select(COLUMNS).load::<Columned>(c))?;

@@ -73,13 +73,14 @@ fn of_two_administrators_who_change_roles_at_once_one_is_told() {
         let identity = identity();
         let id = active(&identity, db, "ada@b.example", &["Employee"]);
         let version = db.read(|conn| find(conn, id)).unwrap().unwrap().version;
-        let replace =
-            |version, roles: &[&str]| db.write(|conn| identity.replace_roles(conn, &actor(), id, version, &names(roles)));
+        let replace = |version, roles: &[&str]| {
+            db.write(|conn| identity.replace_roles(conn, &actor(), id, version, &names(roles), &names(&[])))
+        };
         replace(version, &["Employee", "Manager"]).unwrap();
         assert!(matches!(replace(version, &["Auditor"]), Err(AccountError::Stale)));
         assert_eq!(db.read(|conn| roles(conn, id)).unwrap(), names(&["Employee", "Manager"]));
         assert!(matches!(
-            db.write(|conn| identity.replace_roles(conn, &actor(), AccountId(999), 1, &names(&[]))),
+            db.write(|conn| identity.replace_roles(conn, &actor(), AccountId(999), 1, &names(&[]), &names(&[]))),
             Err(AccountError::Unknown)
         ));
         let events = recorded(db, "user.role");
@@ -94,7 +95,7 @@ fn blocking_ends_every_session_at_once_and_unblocking_brings_none_back() {
         let identity = identity();
         let id = active(&identity, db, "ada@b.example", &[]);
         let token = signed_in(&identity, db, "ada@b.example");
-        db.write(|conn| identity.block(conn, &actor(), id)).unwrap();
+        db.write(|conn| identity.block(conn, &actor(), id, &names(&[]))).unwrap();
         assert!(load(&identity, db, &token).is_none());
         db.write(|conn| identity.unblock(conn, &actor(), id)).unwrap();
         assert!(load(&identity, db, &token).is_none());
@@ -145,7 +146,7 @@ fn a_deed_that_cannot_be_recorded_does_not_happen() {
         let identity = identity();
         let id = active(&identity, db, "ada@b.example", &[]);
         db.owner(|conn| conn.batch("UPDATE audit_head SET mac = 'forged'")).unwrap();
-        assert!(db.write(|conn| identity.block(conn, &actor(), id)).is_err());
+        assert!(db.write(|conn| identity.block(conn, &actor(), id, &names(&[]))).is_err());
         assert_eq!(db.read(|conn| find(conn, id)).unwrap().unwrap().state, AccountState::Active);
         assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, home()).is_err(), "nor does a sign-in");
     });

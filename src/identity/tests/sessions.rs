@@ -14,7 +14,7 @@ fn a_session_proves_its_user_with_present_roles() {
         assert_eq!(*user.user_roles(), names(&["Employee", "Manager"]));
 
         let account = db.read(|conn| find(conn, id)).unwrap().unwrap();
-        db.write(|conn| identity.replace_roles(conn, &actor(), id, account.version, &names(&["Auditor"]))).unwrap();
+        db.write(|conn| identity.replace_roles(conn, &actor(), id, account.version, &names(&["Auditor"]), &names(&[]))).unwrap();
         assert_eq!(*load(&identity, db, &token).unwrap().user.user_roles(), names(&["Auditor"]), "at the next request");
     });
 }
@@ -201,9 +201,9 @@ fn a_proof_does_not_outlive_the_account() {
         let identity = identity();
         let id = active(&identity, db, "ada@b.example", &[]);
         let proof = try_sign_in(&identity, db, "ada@b.example", GOOD, home()).unwrap();
-        db.write(|conn| identity.block(conn, &actor(), id)).unwrap();
+        db.write(|conn| identity.block(conn, &actor(), id, &names(&[]))).unwrap();
         let device = Device { address: home(), agent: "x" };
-        assert!(matches!(db.write(|conn| identity.start_session(conn, proof, device)), Err(SignInError::WrongCredentials)));
+        assert!(matches!(identity.begin_session(db, proof, device), Err(SignInError::WrongCredentials)));
     });
 }
 

@@ -26,7 +26,7 @@ fn wrong_unknown_blocked_and_invited_get_the_same_answer_and_are_recorded() {
         let identity = identity();
         active(&identity, db, "ada@b.example", &[]);
         let blocked = active(&identity, db, "blocked@b.example", &[]);
-        db.write(|conn| identity.block(conn, &actor(), blocked)).unwrap();
+        db.write(|conn| identity.block(conn, &actor(), blocked, &names(&[]))).unwrap();
         let none = BTreeSet::new();
         let invited = NewAccount { email: "invited@b.example", name: "Ivy", roles: &none };
         db.write(|conn| identity.invite(conn, &actor(), &invited)).unwrap();

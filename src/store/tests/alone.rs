@@ -229,7 +229,11 @@ enum Ended {
 }
 
 /// Does it and takes it back.
-fn tried(app: &App<'_>, who: &Person, deed: impl FnOnce(&mut Store<'_>, &Grants) -> Result<(), WriteError>) -> (Ended, String) {
+fn tried(
+    app: &App<'_>,
+    who: &Person,
+    mut deed: impl FnMut(&mut Store<'_>, &Grants) -> Result<(), WriteError>,
+) -> (Ended, String) {
     let mut ended = None;
     let undone: Result<(), WriteError> = app.act(who, |store, grants| {
         ended = Some(deed(store, grants));

@@ -236,7 +236,7 @@ impl<'d> App<'d> {
     pub fn act<T>(
         &self,
         who: &Person,
-        deed: impl FnOnce(&mut Store<'_>, &Grants) -> Result<T, WriteError>,
+        mut deed: impl FnMut(&mut Store<'_>, &Grants) -> Result<T, WriteError>,
     ) -> Result<T, WriteError> {
         struct Undone(Result<WriteError, DbError>);
         impl From<DbError> for Undone {

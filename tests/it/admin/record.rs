@@ -117,7 +117,16 @@ fn the_live_log_ends_when_the_role_is_lost_and_has_room_for_twenty() {
         let account = house.account("paul");
         let roles = roles.iter().map(|role| (*role).into()).collect();
         app.db
-            .write(|conn| app.identity.replace_roles(conn, &Actor::system("test"), account.id, account.version, &roles))
+            .write(|conn| {
+                app.identity.replace_roles(
+                    conn,
+                    &Actor::system("test"),
+                    account.id,
+                    account.version,
+                    &roles,
+                    &std::collections::BTreeSet::new(),
+                )
+            })
             .unwrap();
     };
     give(&["Director"]);

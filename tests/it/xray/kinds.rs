@@ -75,6 +75,7 @@ fn refusals() -> (Vec<Refusal>, Vec<Refusal>) {
         Refusal::Said("Not so.".into()),
         Refusal::TooFast(std::time::Duration::from_secs(1)),
         Refusal::Unavailable("gone".into()),
+        Refusal::Busy("many".into()),
         Refusal::Unsettled("gone".into()),
         Refusal::Fault("ours".into()),
     ];
@@ -95,11 +96,12 @@ fn refusals() -> (Vec<Refusal>, Vec<Refusal>) {
         Refusal::Fault(_) => 10,
         // Never leaves the server: the database is told of the rights, and the work is done.
         Refusal::Unprepared(_) => 11,
+        Refusal::Busy(_) => 12,
     });
     let kinds: BTreeSet<usize> = kinds.collect();
-    assert_eq!(kinds.len(), 11, "a kind of refusal has no sample");
+    assert_eq!(kinds.len(), 12, "a kind of refusal has no sample");
     others.retain(|refusal| refusal.denial().is_none());
-    assert_eq!(others.len(), 7, "what is recorded as a denial must be told as one");
+    assert_eq!(others.len(), 8, "what is recorded as a denial must be told as one");
     (decided, others)
 }
 

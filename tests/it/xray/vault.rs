@@ -249,7 +249,9 @@ fn a_reference_leads_an_administrator_to_the_reason_as_far_as_they_may_know_it()
         .write(|conn| {
             let account = identity::find_by_email(conn, "cleo@vault.example").unwrap().unwrap();
             let roles = ["Clerk".into(), "Boss".into()].into_iter().collect();
-            app.identity.replace_roles(conn, &By::system("test"), account.id, account.version, &roles).unwrap();
+            app.identity
+                .replace_roles(conn, &By::system("test"), account.id, account.version, &roles, &std::collections::BTreeSet::new())
+                .unwrap();
             Ok::<_, portcullis::db::DbError>(())
         })
         .unwrap();
