@@ -20,6 +20,7 @@ mod nodes;
 mod planted;
 mod planted_engine;
 mod routes;
+mod serial;
 mod support;
 mod tls;
 mod tutorial;
