@@ -7,6 +7,7 @@
 use crate::app::{App, Live, Refusal, Runs};
 use crate::audit::{Event, EventKind};
 use crate::config::Level;
+use crate::db::Contention;
 use crate::model::{self, Files, Findings, Severity, Timing};
 use crate::store;
 use crate::web::Web;
@@ -20,6 +21,8 @@ use std::time::{Duration, SystemTime};
 
 const TICK: Duration = Duration::from_millis(500);
 const UPKEEP_SECONDS: i64 = 3_600;
+/// How often it is told how writes fared against each other.
+const CONTENTION_SECONDS: i64 = 60;
 /// An event that is to run at the start does not when it began so shortly before, on whichever node.
 const AT_START_SECONDS: i64 = 60;
 
@@ -100,13 +103,15 @@ struct Clockwork {
     troubles: Troubles,
     upkeep: Option<NaiveDateTime>,
     layers: Option<NaiveDateTime>,
+    /// When it was told last how writes fared, and how then.
+    contention: Option<(NaiveDateTime, Contention)>,
     files: Option<SystemTime>,
 }
 
 impl Clockwork {
     fn new(web: Arc<Web>) -> Self {
         let files = newest(&web.app.settings.app);
-        Self { web, started: false, troubles: Troubles::default(), upkeep: None, layers: None, files }
+        Self { web, started: false, troubles: Troubles::default(), upkeep: None, layers: None, contention: None, files }
     }
 
     fn app(&self) -> &App {
@@ -126,6 +131,7 @@ impl Clockwork {
             self.upkeep = Some(now);
         }
         self.layers(now);
+        self.contention(now);
         if self.app().demo.is_some() {
             self.watch();
         }
@@ -146,6 +152,19 @@ impl Clockwork {
             Err(refusal) => (Level::Error, format!("the layers could not be compared: {refusal}")),
         };
         self.app().logs.write("portcullis.layers", level, &text, None);
+    }
+
+    /// Once a minute: how many writes ran again because they met others, if any did.
+    fn contention(&mut self, now: NaiveDateTime) {
+        let (at, before) = *self.contention.get_or_insert((now, Contention::default()));
+        let after = self.app().db.contention();
+        if (now - at).num_seconds() < CONTENTION_SECONDS {
+            return;
+        }
+        self.contention = Some((now, after));
+        if let Some((level, text)) = contended(before, after) {
+            self.app().logs.write("portcullis.database", level, &text, None);
+        }
     }
 
     fn events(&mut self) -> Result<(), Refusal> {
@@ -223,6 +242,19 @@ impl Clockwork {
     }
 }
 
+/// What to say of writes that met each other since the last time; nothing when none did.
+fn contended(before: Contention, after: Contention) -> Option<(Level, String)> {
+    let writes = after.writes - before.writes;
+    match (after.retries - before.retries, after.given_up - before.given_up) {
+        (0, 0) => None,
+        (retries, 0) => Some((Level::Info, format!("{writes} write transactions ran again {retries} times for conflicts"))),
+        (retries, lost) => {
+            let text = format!("{writes} write transactions ran again {retries} times for conflicts; {lost} were given up");
+            Some((Level::Warning, text))
+        }
+    }
+}
+
 /// Whether an event that ran (or was first seen) at `last` is due again.
 fn is_due(timing: Timing, last: NaiveDateTime, now: NaiveDateTime) -> bool {
     match timing {
@@ -266,6 +298,16 @@ mod tests {
         assert!(is_due(daily, at(1, 1, 0), at(1, 2, 30)));
         assert!(!is_due(daily, at(1, 2, 30), at(1, 23, 0)));
         assert!(is_due(daily, at(1, 2, 30), at(2, 2, 31)));
+    }
+
+    #[test]
+    fn writes_that_ran_again_are_told_of_and_others_are_not() {
+        let at = |writes, retries, given_up| Contention { writes, retries, given_up };
+        assert_eq!(contended(at(5, 2, 1), at(90, 2, 1)), None);
+        let (level, text) = contended(at(5, 2, 1), at(90, 5, 1)).unwrap();
+        assert!(level == Level::Info && text.starts_with("85 ") && text.contains(" 3 times"), "{text}");
+        let (level, text) = contended(at(5, 2, 1), at(90, 22, 3)).unwrap();
+        assert!(level == Level::Warning && text.contains("2 were given up"), "{text}");
     }
 
     #[test]
