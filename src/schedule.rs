@@ -1,11 +1,11 @@
 //! The server's clockwork: what other nodes did, scheduled events, waiting mail and refusals, upkeep,
 //! the agreement check of the layers, and in demo mode the model's files.
 //!
-//! Two threads, so that nothing that concerns all nodes waits for a long job; a turn that fails is
-//! logged and tried again. It decides nothing: the use cases do.
+//! Three threads, so that nothing that concerns all nodes waits for a long job, and nothing for the
+//! sealing of the trail; a turn that fails is logged and tried again. It decides nothing: the use cases do.
 
 use crate::app::{App, Live, Refusal, Runs};
-use crate::audit::{Event, EventKind};
+use crate::audit::{Event, EventKind, Unsealed};
 use crate::config::Level;
 use crate::db::Contention;
 use crate::model::{self, Files, Findings, Severity, Timing};
@@ -15,7 +15,7 @@ use crate::workspace::Snapshots;
 use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -23,19 +23,25 @@ const TICK: Duration = Duration::from_millis(500);
 const UPKEEP_SECONDS: i64 = 3_600;
 /// How often it is told how writes fared against each other.
 const CONTENTION_SECONDS: i64 = 60;
+/// So many turns of sealing apart it is looked what other nodes refused, and at the lanes of every process.
+const FOLLOW_TURNS: u32 = 10;
+const ALL_TURNS: u32 = 7_200;
 /// An event that is to run at the start does not when it began so shortly before, on whichever node.
 const AT_START_SECONDS: i64 = 60;
 
 /// The running clockwork; stops when dropped.
 pub struct Schedule {
+    web: Arc<Web>,
     stop: Vec<Sender<()>>,
     threads: Vec<JoinHandle<()>>,
+    sealing: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Schedule {
     /// Starts it.
     pub fn start(web: Arc<Web>) -> std::io::Result<Self> {
-        let mut all = Self { stop: Vec::new(), threads: Vec::new() };
+        let mut all = Self { web: web.clone(), stop: Vec::new(), threads: Vec::new(), sealing: None };
+        all.spawn_sealing(web.clone())?;
         let (watched, ending, mut clockwork) = (web.clone(), web.clone(), Clockwork::new(web));
         let mut troubles = Troubles::default();
         // What waits at the end is recorded before the process is gone.
@@ -62,6 +68,21 @@ impl Schedule {
         self.stop.push(stop);
         Ok(())
     }
+
+    /// What is recorded is sealed each turn, and at once when it is critical.
+    fn spawn_sealing(&mut self, web: Arc<Web>) -> std::io::Result<()> {
+        let (stop, stopped) = channel::<()>();
+        let run = move || {
+            let mut sealing = Sealing::default();
+            while !matches!(stopped.try_recv(), Err(TryRecvError::Disconnected)) {
+                sealing.turn(&web.app);
+                web.app.db.await_hurry(TICK);
+            }
+            sealing.turn(&web.app);
+        };
+        self.sealing = Some((stop, std::thread::Builder::new().name("seal".into()).spawn(run)?));
+        Ok(())
+    }
 }
 
 impl Drop for Schedule {
@@ -70,6 +91,33 @@ impl Drop for Schedule {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+        // Last, so that what the others recorded at their end is sealed too.
+        if let Some((stop, thread)) = self.sealing.take() {
+            drop(stop);
+            self.web.app.db.hurry();
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The sealing of the trail, turn by turn.
+#[derive(Default)]
+struct Sealing {
+    turns: u32,
+    troubles: Troubles,
+}
+
+impl Sealing {
+    fn turn(&mut self, app: &App) {
+        let all = self.turns.is_multiple_of(ALL_TURNS);
+        let sealed = app.seal(if all { Unsealed::All } else { Unsealed::Ours });
+        if self.turns.is_multiple_of(FOLLOW_TURNS) {
+            let followed = app.follow_denials();
+            self.troubles.tell(app, "what other nodes refused is not known", followed);
+        }
+        // What failed is tried again the next turn, also when it was all lanes.
+        self.turns = if sealed.is_err() && all { 0 } else { self.turns.wrapping_add(1) };
+        self.troubles.tell(app, "what was recorded is not sealed", sealed);
     }
 }
 

@@ -204,9 +204,6 @@ pub(super) fn elevated(effects: &Effects) -> impl Iterator<Item = Event> {
     runs.chain(published)
 }
 
-pub(super) fn fault(error: audit::AuditError) -> Refusal {
-    match error {
-        audit::AuditError::Db(error) => error.into(),
-        tampered => Refusal::Fault(tampered.to_string()),
-    }
+pub(super) fn fault(audit::AuditError::Db(error): audit::AuditError) -> Refusal {
+    error.into()
 }

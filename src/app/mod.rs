@@ -22,6 +22,7 @@ mod recording;
 mod refusal;
 mod registration;
 mod runs;
+mod sealing;
 mod second;
 pub mod seed;
 mod shared;
@@ -79,6 +80,7 @@ pub struct App {
     following: Mutex<()>,
     /// Held while the trail is walked.
     verifying: Mutex<()>,
+    reported: sealing::Reported,
 }
 
 impl App {
@@ -112,6 +114,7 @@ impl App {
             post: duty::Post::new(hold),
             following: Mutex::new(()),
             verifying: Mutex::new(()),
+            reported: sealing::Reported::default(),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Rows as they are stored, and the keyed hashes that link them.
+//!
+//! A record is linked to the one before it in its lane, a seal to the one before it of its node. The lane without a name
+//! is the chain of before there were lanes; its records keep the hashes that they were written with.
 
 use crate::crypto::{Keys, constant_time_eq};
 use crate::db::Moment;
-use crate::db::schema::{audit_head, audit_record};
+use crate::db::schema::{audit_head, audit_record, audit_seal};
 use crate::domain::DATETIME_FORMAT;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +16,8 @@ use diesel::prelude::*;
 #[diesel(table_name = audit_record)]
 pub(super) struct Row {
     pub node: String,
-    pub seq: i64,
+    pub lane: String,
+    pub n: i64,
     pub at: Moment,
     pub severity: i32,
     pub event: String,
@@ -27,8 +31,25 @@ pub(super) struct Row {
     pub hash: String,
 }
 
-/// The stored end of a node's chain.
+/// A stored piece of the order: a lane's records up to `n` come next.
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_seal)]
+pub(super) struct Seal {
+    pub node: String,
+    pub seq: i64,
+    pub lane: String,
+    pub n: i64,
+    /// That of the lane's record `n`, and so of all before it.
+    pub hash: String,
+    /// How many records of the node are sealed with this one.
+    pub total: i64,
+    /// The mac of the node's seal before.
+    pub previous: String,
+    pub mac: String,
+}
+
+/// The stored end of a node's chain of before there were lanes.
+#[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = audit_head)]
 pub(super) struct Head {
     pub node: String,
@@ -42,10 +63,16 @@ impl Row {
     pub(super) fn link(&self, keys: &Keys) -> String {
         let mut data = Vec::with_capacity(256 + self.summary.len() + self.details.len());
         let at = self.at.0.format(DATETIME_FORMAT).to_string();
-        let (seq, severity, caller) = (self.seq.to_string(), self.severity.to_string(), self.caller.map(|id| id.to_string()));
+        let (n, severity, caller) = (self.n.to_string(), self.severity.to_string(), self.caller.map(|id| id.to_string()));
+        push(&mut data, Some(self.node.as_str()));
+        let purpose = if self.lane.is_empty() {
+            "audit record"
+        } else {
+            push(&mut data, Some(self.lane.as_str()));
+            "audit lane record"
+        };
         for field in [
-            Some(self.node.as_str()),
-            Some(&seq),
+            Some(n.as_str()),
             Some(&at),
             Some(&severity),
             Some(&self.event),
@@ -59,19 +86,29 @@ impl Row {
         ] {
             push(&mut data, field);
         }
-        URL_SAFE_NO_PAD.encode(keys.mac("audit record", &data))
+        URL_SAFE_NO_PAD.encode(keys.mac(purpose, &data))
     }
     pub(super) fn is_genuine(&self, keys: &Keys) -> bool {
         constant_time_eq(self.link(keys).as_bytes(), self.hash.as_bytes())
     }
 }
 
-impl Head {
-    pub(super) fn new(keys: &Keys, node: &str, seq: i64, hash: String) -> Self {
-        let mut head = Self { node: node.to_owned(), seq, hash, mac: String::new() };
-        head.mac = head.seal(keys);
-        head
+impl Seal {
+    /// The keyed hash over every other field.
+    pub(super) fn link(&self, keys: &Keys) -> String {
+        let mut data = Vec::with_capacity(256);
+        let (seq, n, total) = (self.seq.to_string(), self.n.to_string(), self.total.to_string());
+        for field in [&self.node, &seq, &self.lane, &n, &self.hash, &total, &self.previous] {
+            push(&mut data, Some(field));
+        }
+        URL_SAFE_NO_PAD.encode(keys.mac("audit seal", &data))
     }
+    pub(super) fn is_genuine(&self, keys: &Keys) -> bool {
+        constant_time_eq(self.link(keys).as_bytes(), self.mac.as_bytes())
+    }
+}
+
+impl Head {
     pub(super) fn is_genuine(&self, keys: &Keys) -> bool {
         constant_time_eq(self.seal(keys).as_bytes(), self.mac.as_bytes())
     }

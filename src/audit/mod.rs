@@ -1,25 +1,31 @@
 //! The audit trail: what happened, who did it, and proof that nobody edited it afterwards.
 //!
 //! Guarantees: a record is written in the transaction of the deed, so there is no deed without a
-//! record and no record without a deed; each node's records form one chain, each link keyed with
-//! the installation's secret, so that [`verify`] names the first record that was altered, removed,
-//! slipped in or cut off the end. The database refuses to change or delete a record by itself.
+//! record and no record without a deed; it is linked to the one before it in its lane, with the
+//! installation's secret, and writers of different lanes never meet; shortly after, [`seal`] fixes
+//! the order of all lanes of a node in a chain of its own. So [`verify`] names the first record that
+//! was altered, removed, inserted, moved or cut off the end. The database refuses to change or delete
+//! a record by itself.
 //! Deliberately not here: protection against a whole database put back to an earlier state. That
 //! shows only against a chain head ([`Report`] prints them) that was noted elsewhere. Nor does it
 //! decide who may see a detail: each detail carries the member's name, so that its reader's rights
 //! can be asked.
 
 mod chain;
+mod denials;
 mod event;
 mod record;
+mod seal;
 mod search;
 mod verify;
 
 pub use crate::config::Level as Severity;
+pub use denials::follow_denials;
 pub use event::{Detail, Event, EventKind, Who};
 pub use record::record;
+pub use seal::{Sealed, Unsealed, seal};
 pub use search::{Filter, Found, Page, Record, search};
-pub use verify::{Fault, NodeReport, Report, verify};
+pub use verify::{At, Fault, NodeReport, Report, verify};
 
 use crate::db::DbError;
 
@@ -29,9 +35,6 @@ pub enum AuditError {
     /// The database did not take it.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// The end of the chain is not the one that was written.
-    #[error("the audit trail of node `{0}` was tampered with: run `portcullis audit verify`")]
-    Tampered(String),
 }
 
 #[cfg(test)]

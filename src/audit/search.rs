@@ -54,8 +54,10 @@ pub struct Page {
 pub struct Record {
     /// The node that wrote it.
     pub node: String,
-    /// Its place in the node's chain.
-    pub seq: i64,
+    /// The lane in which it was written; empty for what was written before there were lanes.
+    pub lane: String,
+    /// Its place in the lane.
+    pub n: i64,
     /// When.
     pub at: NaiveDateTime,
     /// How grave.
@@ -118,7 +120,7 @@ pub fn search(conn: &mut Conn, filter: &Filter, page: Page) -> Result<Found, DbE
             query = query.filter(in_summary.nullable().or(in_object));
         }
         query
-            .order((audit_record::at.desc(), audit_record::node.desc(), audit_record::seq.desc()))
+            .order((audit_record::at.desc(), audit_record::node.desc(), audit_record::lane.desc(), audit_record::n.desc()))
             .limit(i64::from(limit) + 1)
             .offset(i64::from(page.offset))
             .load(c)
@@ -139,7 +141,8 @@ impl From<Row> for Record {
         let unreadable = |_| vec![Detail { name: "unreadable".into(), old: None, new: None }];
         Self {
             node: row.node,
-            seq: row.seq,
+            lane: row.lane,
+            n: row.n,
             at: row.at.0,
             // A rank that was never written is the work of somebody who should be looked at.
             severity: Severity::of_rank(row.severity).unwrap_or(Severity::Critical),

@@ -137,6 +137,7 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
     for event in found.incidents().into_iter().filter(|_| ours) {
         db.write(|conn| audit::record(conn, &keys, &settings.node, &clock, &event)).map_err(complain)?;
     }
+    audit::seal(&db, &keys, audit::Unsealed::Ours).map_err(complain)?;
     for one in &found.differences {
         println!("{one}");
     }
@@ -195,12 +196,16 @@ fn create(email: &str, name: &str, roles: &[String], flags: &Flags) -> Result<Ex
     }
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
     let (db, _hold) = open_database(&settings, Use::Change).map_err(|error| failed(&error))?;
-    let identity = Identity::new(keys, Clock::system(), &settings.node, IdentitySettings::configured(&settings, &model.title))
-        .map_err(complain)?;
+    let identity =
+        Identity::new(keys.clone(), Clock::system(), &settings.node, IdentitySettings::configured(&settings, &model.title))
+            .map_err(complain)?;
     let roles: BTreeSet<Name> = roles.iter().map(Name::new).collect();
     let new = NewAccount { email, name, roles: &roles };
     let (_, token) = db.write(|conn| identity.invite(conn, &Actor::system("command line"), &new)).map_err(complain)?;
     println!("{}/link/invite/{token}", settings.base_url);
+    if let Err(error) = audit::seal(&db, &keys, audit::Unsealed::Ours) {
+        eprintln!("portcullis: the record of it is sealed by the next server that starts: {error}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -96,8 +96,10 @@ const FUNCTIONS: [&str; 20] = [
 ];
 /// Functions that reach out of the database.
 const DANGEROUS: [&str; 3] = ["load_extension", "fts3_tokenizer", "writefile"];
-/// The trail: its records, and the ends of its chains.
-const TRAIL: [&str; 2] = ["audit_record", "audit_head"];
+/// The trail: its records, their order, and the ends of the chains of before there were lanes.
+const TRAIL: [&str; 3] = ["audit_record", "audit_seal", "audit_head"];
+/// What the trail is added to.
+const GROWS: [&str; 2] = ["audit_record", "audit_seal"];
 /// What the owner of the schema notes: the model that was applied, and what was generated from it.
 const NOTES: [&str; 2] = ["schema_state", "engine_set"];
 /// Pragmas whose value the server relies on.
@@ -131,8 +133,7 @@ fn system(asked: &Question<'_>) -> bool {
 fn trail(asked: &Question<'_>) -> bool {
     match asked.action {
         ffi::SQLITE_SELECT => true,
-        ffi::SQLITE_INSERT => TRAIL.contains(&asked.first),
-        ffi::SQLITE_READ | ffi::SQLITE_UPDATE => asked.first == "audit_head",
+        ffi::SQLITE_INSERT => GROWS.contains(&asked.first),
         _ => false,
     }
 }

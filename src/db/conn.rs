@@ -5,6 +5,7 @@
 
 use super::admit::{Authority, Scope};
 use super::guard::Guard;
+use super::lane::{Ended, Lanes, Leases};
 use super::line::{Counts, Lender, Lent};
 use super::postgres::{self, PgConn};
 use super::roles::Roles;
@@ -36,6 +37,12 @@ pub struct Conn {
     counts: Option<Arc<Counts>>,
     /// Whether a transaction was begun only by half.
     stuck: bool,
+    /// The ends of the trail's lanes between transactions,
+    lanes: Arc<Lanes>,
+    /// and what the present transaction adds to them.
+    leases: Leases,
+    /// Whether the present transaction's end is not known.
+    lost: bool,
 }
 
 /// What typed statements run on, and what holds them to their authority.
@@ -77,7 +84,27 @@ impl Mode {
 
 impl Conn {
     pub(super) fn new(wire: Wire) -> Self {
-        Self { wire, authority: Authority::Owner, mode: Mode::Read, lender: None, lent: None, counts: None, stuck: false }
+        Self {
+            wire,
+            authority: Authority::Owner,
+            mode: Mode::Read,
+            lender: None,
+            lent: None,
+            counts: None,
+            stuck: false,
+            lanes: Arc::default(),
+            leases: Leases::default(),
+            lost: false,
+        }
+    }
+
+    /// With the lanes of the database that it leads to.
+    pub(super) fn in_lanes(self, lanes: Arc<Lanes>) -> Self {
+        Self { lanes, ..self }
+    }
+
+    pub(super) fn lanes(&mut self) -> (&Lanes, &mut Leases) {
+        (&self.lanes, &mut self.leases)
     }
 
     pub(super) fn counting(self, counts: Arc<Counts>) -> Self {
@@ -113,7 +140,12 @@ impl Conn {
     /// Runs `f` so that its changes can be undone without ending the transaction around it.
     pub fn savepoint<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.control(|conn| on!(conn, |c| begin_nested(c)))?;
-        self.settle(f, |error| error)
+        let mark = self.leases.mark();
+        let done = self.settle(f, |error| error);
+        if done.is_err() {
+            self.leases.back_to(mark);
+        }
+        done
     }
 
     /// Runs `f` with the rights of a set and nothing more. In a read transaction only [`Purpose::Read`].
@@ -164,11 +196,19 @@ impl Conn {
             false => self.settle(f, |error| error),
         };
         (self.lender, self.lent) = (None, None);
+        let ended = match (&done, self.lost) {
+            (Ok(_), _) => Ended::Kept,
+            (Err(_), false) => Ended::Undone,
+            (Err(_), true) => Ended::Unknown,
+        };
+        self.lanes.end(std::mem::take(&mut self.leases), ended);
         done
     }
 
     fn begin(&mut self, mode: Mode, authority: Authority) -> Result<(), DbError> {
         (self.mode, self.authority) = (mode, authority);
+        // What a transaction left that ended in a panic has no end that anybody knows.
+        (self.leases, self.lost) = (Leases::default(), false);
         // PostgreSQL may have begun without taking the role on: then nobody may use the connection again.
         self.stuck = true;
         let role = self.role();
@@ -206,7 +246,9 @@ impl Conn {
                     // A commit that failed for a reason that leaves the transaction open is undone;
                     // when that fails too, the pool sees a broken connection and drops it.
                     let _ = self.control(|conn| on!(conn, |c| rollback(c)));
-                    Err(told(error).into())
+                    let error = told(error);
+                    self.lost |= matches!(error, DbError::Unsettled(_));
+                    Err(error.into())
                 }
             },
             Err(error) => {

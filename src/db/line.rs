@@ -2,6 +2,7 @@
 
 use super::admit::Authority;
 use super::conn::{Conn, Mode, Wire};
+use super::lane::Lanes;
 use super::retry::Counters;
 use super::{DbError, postgres, sqlite};
 use crate::log::with_causes;
@@ -21,6 +22,8 @@ pub(super) struct Counts {
     pub contention: Counters,
     /// Held while a writer of this process commits to SQLite, and shared while two connections begin at one state.
     pub commits: RwLock<()>,
+    /// Where the trail's lanes end.
+    pub lanes: Arc<Lanes>,
 }
 
 /// Where connections lead, and as whom.
@@ -53,14 +56,16 @@ impl Maker {
         Ok(match &self.source {
             Source::Sqlite(path, mode, rest) => {
                 let (wire, guard) = sqlite::open(path, *mode, counter)?;
-                let mut conn = Conn::new(Wire::Sqlite(wire, guard)).counting(self.counts.clone());
+                let mut conn =
+                    Conn::new(Wire::Sqlite(wire, guard)).counting(self.counts.clone()).in_lanes(self.counts.lanes.clone());
                 conn.rest(rest.clone());
                 Line { conn, gone: Arc::default(), generation }
             }
             Source::Postgres(target) => {
                 let (mut wire, roles, gone) = target.connect()?;
                 wire.set_instrumentation(counter);
-                Line { conn: Conn::new(Wire::Pg(wire, roles)), gone, generation }
+                let conn = Conn::new(Wire::Pg(wire, roles)).in_lanes(self.counts.lanes.clone());
+                Line { conn, gone, generation }
             }
         })
     }

@@ -35,6 +35,20 @@ pub(super) fn migrate(conn: &mut Conn, login: Option<&(Roles, String)>) -> Resul
     }
 }
 
+/// Runs the migrations that come before this one.
+#[cfg(test)]
+pub(super) fn before(conn: &mut Conn, first: &str) -> Result<(), DbError> {
+    fn run<DB: Backend>(c: &mut impl MigrationHarness<DB>, all: EmbeddedMigrations, first: &str) -> Result<(), DbError> {
+        let pending = c.pending_migrations(all).map_err(told)?;
+        let earlier = pending.iter().filter(|one| one.name().to_string().as_str() < first);
+        earlier.map(|one| c.run_migration(one).map(drop).map_err(told)).collect()
+    }
+    match conn.wire() {
+        Wire::Sqlite(c, _) => run::<Sqlite>(c, SQLITE, first),
+        Wire::Pg(c, _) => run::<Pg>(c, POSTGRES, first),
+    }
+}
+
 /// A migration's error says which one failed `with: ` what the database said.
 fn told(error: Box<dyn std::error::Error + Send + Sync>) -> DbError {
     let text = error.to_string();

@@ -14,6 +14,7 @@ mod error;
 #[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
 mod guard;
 mod hold;
+mod lane;
 mod line;
 mod migrate;
 mod moment;
@@ -36,6 +37,7 @@ pub(crate) use conn::on;
 pub use conn::{Conn, Dialect, Wire};
 pub use error::DbError;
 pub use hold::Hold;
+pub use lane::{Lane, Thing};
 pub use moment::{Moment, MomentType};
 pub use pool::Db;
 pub use postgres::PgConn;

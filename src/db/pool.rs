@@ -2,6 +2,7 @@
 
 use super::admit::Authority;
 use super::conn::{Conn, Mode};
+use super::lane::Lanes;
 use super::line::{self, Counts, Lender, Line, Maker, Source};
 use super::retry::{self, Contention, Runs};
 use super::{DbError, DbTarget, Dialect, migrate, postgres, roles};
@@ -149,6 +150,17 @@ impl Db {
         Ok(())
     }
 
+    /// Brings the system tables up to what they were before this migration.
+    #[cfg(test)]
+    pub fn migrate_before(&self, first: &str) -> Result<(), DbError> {
+        self.with_owner(|conn| {
+            conn.rest(Authority::Owner);
+            let done = migrate::before(conn, first);
+            conn.rest(Authority::System);
+            done
+        })
+    }
+
     /// Whether the system tables and the roles are as this program needs them.
     pub fn is_ready(&self) -> Result<bool, DbError> {
         Ok(self.has_roles()? && self.pending_migrations()?.is_empty())
@@ -179,6 +191,10 @@ impl Db {
         }
         // An empty database, or one of before there were roles, which only its owner reads.
         migrate::pending(&mut line::take(&self.pools()?.read)?.conn)
+    }
+
+    pub(super) fn lanes(&self) -> &Lanes {
+        &self.0.counts.lanes
     }
 
     /// What was opened.

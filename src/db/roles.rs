@@ -76,9 +76,9 @@ impl Roles {
                              WHERE n.nspname = home AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') LOOP
                     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I TO {system}', home, entry.name);
                 END LOOP;
-                REVOKE INSERT, UPDATE, DELETE ON audit_record, audit_head, schema_state, engine_set, __diesel_schema_migrations FROM {system};
-                GRANT INSERT ON audit_record TO {audit};
-                GRANT SELECT, INSERT, UPDATE ON audit_head TO {audit};
+                REVOKE INSERT, UPDATE, DELETE ON audit_record, audit_seal, audit_head, schema_state, engine_set, __diesel_schema_migrations FROM {system};
+                REVOKE ALL ON audit_record, audit_seal, audit_head FROM {audit};
+                GRANT INSERT ON audit_record, audit_seal TO {audit};
                 EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {system}', home);
                 IF (SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = home) THEN
                     EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', home);

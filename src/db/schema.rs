@@ -73,9 +73,10 @@ table! {
 table! {
     use diesel::sql_types::*;
     use super::MomentType;
-    audit_record (node, seq) {
+    audit_record (node, lane, n) {
         node -> Text,
-        seq -> BigInt,
+        lane -> Text,
+        n -> BigInt,
         at -> MomentType,
         severity -> Integer,
         event -> Text,
@@ -94,6 +95,18 @@ table! {
         node -> Text,
         seq -> BigInt,
         hash -> Text,
+        mac -> Text,
+    }
+}
+table! {
+    audit_seal (node, seq) {
+        node -> Text,
+        seq -> BigInt,
+        lane -> Text,
+        n -> BigInt,
+        hash -> Text,
+        total -> BigInt,
+        previous -> Text,
         mac -> Text,
     }
 }

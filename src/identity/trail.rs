@@ -55,10 +55,7 @@ pub(super) fn object(id: AccountId) -> String {
 impl Identity {
     /// Appends an event to the trail.
     pub(super) fn record(&self, conn: &mut Conn, event: &Event) -> Result<(), DbError> {
-        record(conn, &self.keys, &self.node, &self.clock, event).map_err(|error| match error {
-            AuditError::Db(error) => error,
-            tampered @ AuditError::Tampered(_) => DbError::Other(tampered.into()),
-        })
+        record(conn, &self.keys, &self.node, &self.clock, event).map_err(|AuditError::Db(error)| error)
     }
 
     pub(super) fn record_signed_in(

@@ -110,10 +110,7 @@ impl<'c> Store<'c> {
             event.caller = self.recorder.who.clone();
             event.request_id = self.recorder.request_id.clone();
             let Recorder { keys, node, clock, .. } = self.recorder;
-            audit::record(self.conn, keys, node, clock, &event).map_err(|error| match error {
-                AuditError::Db(error) => error::wire(error),
-                tampered => ObjectError::Fault(tampered.into()),
-            })?;
+            audit::record(self.conn, keys, node, clock, &event).map_err(|AuditError::Db(error)| error::wire(error))?;
         }
         Ok(())
     }

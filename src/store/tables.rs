@@ -68,13 +68,14 @@ pub(super) const OWNER: &str = "owner_id";
 /// Its other side.
 pub(super) const TARGET: &str = "target_id";
 /// The system's own tables, which no entity may have.
-const SYSTEM: [&str; 18] = [
+const SYSTEM: [&str; 19] = [
     "account",
     "account_role",
     "session",
     "one_time_link",
     "throttle",
     "audit_record",
+    "audit_seal",
     "audit_head",
     "setting",
     "schema_state",

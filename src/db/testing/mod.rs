@@ -31,6 +31,11 @@ pub fn postgres(test: impl FnOnce(&Db)) {
     db.close();
 }
 
+/// The same database, as another process has it.
+pub fn again(db: &Db) -> Db {
+    Db::open(db.target(), 4).unwrap()
+}
+
 /// A database at a URL.
 pub fn postgres_target(url: String) -> DbTarget {
     DbTarget::Postgres(Secret::new(url))

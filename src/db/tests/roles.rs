@@ -177,12 +177,16 @@ fn the_servers_own_work_changes_neither_the_schema_nor_the_trail_and_the_trail_i
             "SELECT summary FROM audit_record",
             "UPDATE audit_record SET summary = ''",
             "DELETE FROM audit_record",
+            "SELECT mac FROM audit_seal",
+            "UPDATE audit_seal SET mac = ''",
             "DELETE FROM audit_head",
+            "UPDATE audit_head SET mac = 'forged'",
+            "INSERT INTO audit_head VALUES ('n', 1, '', '')",
             "SELECT value FROM setting",
         ] {
             forbidden(db.write(|conn| conn.recording(|conn| conn.batch(attack))), attack);
         }
-        let added = "INSERT INTO audit_head VALUES ('n', 1, '', ''); UPDATE audit_head SET seq = 2 WHERE node = 'n'";
+        let added = "INSERT INTO audit_seal VALUES ('n', 1, '', 1, '', 1, '', '')";
         db.write(|conn| conn.recording(|conn| conn.batch(added))).unwrap();
     });
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::db::Dialect;
 use crate::db::testing::each;
 
 #[test]
@@ -145,7 +146,14 @@ fn a_deed_that_cannot_be_recorded_does_not_happen() {
     each(|db| {
         let identity = identity();
         let id = active(&identity, db, "ada@b.example", &[]);
-        db.owner(|conn| conn.batch("UPDATE audit_head SET mac = 'forged'")).unwrap();
+        // The trail takes nothing any more.
+        let full = match db.dialect() {
+            Dialect::Sqlite => "CREATE TRIGGER full BEFORE INSERT ON audit_record BEGIN SELECT RAISE(ABORT, 'full'); END",
+            Dialect::Postgres => {
+                "CREATE TRIGGER full_up BEFORE INSERT ON audit_record FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()"
+            }
+        };
+        db.owner(|conn| conn.batch(full)).unwrap();
         assert!(db.write(|conn| identity.block(conn, &actor(), id, &names(&[]))).is_err());
         assert_eq!(db.read(|conn| find(conn, id)).unwrap().unwrap().state, AccountState::Active);
         assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, home()).is_err(), "nor does a sign-in");

@@ -17,7 +17,7 @@ pub(super) const OTHER: &str = "other ";
 /// other table has any but those that are made here.
 const SQLITE: &str = "SELECT substr(name, 3, 16), type || ' ' || name, sql FROM sqlite_master
     WHERE (type = 'view' AND substr(name, 1, 2) IN ('r_', 'w_')) OR (type = 'trigger' AND substr(name, 1, 2) = 'g_')
-    UNION ALL SELECT '0000000000000000', CASE WHEN tbl_name IN ('audit_record', 'audit_head') THEN 'guard ' ELSE 'other trigger ' END
+    UNION ALL SELECT '0000000000000000', CASE WHEN tbl_name IN ('audit_record', 'audit_seal', 'audit_head') THEN 'guard ' ELSE 'other trigger ' END
         || name, sql FROM sqlite_master WHERE type = 'trigger' AND substr(name, 1, 2) <> 'g_'";
 
 /// Everything of ours bears its set in its name: after the prefix of the database's roles, or after a letter. What
@@ -26,7 +26,7 @@ const POSTGRES: &str = "
     WITH home AS (SELECT current_schema()::regnamespace AS id),
     role AS (SELECT substr(rolname::text, length($1) + 1, 16) AS set, *
              FROM pg_roles WHERE starts_with(rolname::text, $1) AND rolname::text ~ '_[0-9a-f]{16}_[rwv]$'),
-    here AS (SELECT c.*, c.relname IN ('audit_record', 'audit_head') AS trail FROM pg_class AS c JOIN home ON c.relnamespace = home.id),
+    here AS (SELECT c.*, c.relname IN ('audit_record', 'audit_seal', 'audit_head') AS trail FROM pg_class AS c JOIN home ON c.relnamespace = home.id),
     held AS (
         SELECT a.grantee, c.relname || '.' || coalesce(t.attname, '*') || ':' || a.privilege_type || a.is_grantable::text AS what, c.relname
         FROM here AS c LEFT JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attacl IS NOT NULL

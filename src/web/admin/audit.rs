@@ -133,7 +133,7 @@ fn record(told: &ToldRecord) -> Value {
     // What a refusal notes is for its explanation.
     let noted = if one.event == EventKind::Denied.id() { &[] } else { told.details.as_slice() };
     json!({
-        "seq": one.seq, "node": one.node, "at": second(one.at), "severity": one.severity.id(), "event": one.event,
+        "seq": one.n, "lane": one.lane, "node": one.node, "at": second(one.at), "severity": one.severity.id(), "event": one.event,
         "who": one.caller.as_ref().map(|who| &who.name), "summary": one.summary, "object": one.object, "request_id": one.request_id,
         "why": why, "details": noted.iter().map(detail).collect::<Vec<_>>(),
         "withheld": noted.iter().any(|detail| detail.values.is_none()),
@@ -152,7 +152,7 @@ fn verdict(report: &Report) -> Value {
     let ok = report.is_whole();
     let count: i64 = report.nodes.iter().map(|node| node.intact).sum();
     let text = if ok {
-        let heads: Vec<String> = report.nodes.iter().map(|node| format!("{} {}", node.node, node.last_hash)).collect();
+        let heads: Vec<String> = report.nodes.iter().map(|node| format!("{} {}", node.node, node.head)).collect();
         format!("The record is whole: {count} records, none altered, removed or added by others. Ends: {}.", heads.join("; "))
     } else {
         let broken = report.nodes.iter().filter_map(|node| {
