@@ -132,6 +132,7 @@ impl From<FlowError> for Refusal {
             FlowError::Raised(text) => Self::Said(text),
             FlowError::Stale => Self::Stale,
             FlowError::InUse(entity) => Self::Said(format!("This is still in use ({}) and cannot be deleted.", entity.name)),
+            FlowError::Overflow => Self::Said(FlowError::Overflow.to_string()),
             FlowError::Object(error) => error.into(),
             other => Self::Fault(other.to_string()),
         }

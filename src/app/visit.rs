@@ -211,7 +211,11 @@ impl Visit<'_> {
                 effects.rolled_back();
                 return Err(Again::Form(Box::new(posted), Box::new(effects)));
             }
-            Err(FlowError::Raised(message)) => {
+            Err(error @ (FlowError::Raised(_) | FlowError::Overflow)) => {
+                let message = match error {
+                    FlowError::Raised(message) => message,
+                    other => self.live.model.translate(self.language, &other.to_string()).to_owned(),
+                };
                 let feedback = vec![crate::access::Feedback { object: None, member: None, message }];
                 effects.rolled_back();
                 return Err(Again::Form(Box::new(again(pairs, feedback, &made)), Box::new(effects)));

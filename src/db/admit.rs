@@ -72,7 +72,7 @@ pub(super) struct Question<'a> {
 }
 
 /// Functions that the store's statements call, and those that say in whose name they run.
-const FUNCTIONS: [&str; 20] = [
+const FUNCTIONS: [&str; 21] = [
     "abs",
     "coalesce",
     "count",
@@ -92,6 +92,7 @@ const FUNCTIONS: [&str; 20] = [
     "substr",
     "sum",
     "trim",
+    "typeof",
     "upper",
 ];
 /// Functions that reach out of the database.

@@ -1,6 +1,6 @@
 //! The types of values.
 
-use super::QName;
+use super::{Decimal, QName};
 
 /// Digits that a number may have, known before anything runs.
 ///
@@ -23,6 +23,15 @@ impl Number {
     /// Digits before the point.
     pub fn whole(self) -> u32 {
         self.digits.saturating_sub(self.scale)
+    }
+
+    /// Whether a number has no more digits than these, before the point and after it.
+    pub fn fits(self, number: Decimal) -> bool {
+        let number = number.normalize();
+        let ten = |power: u32| 10_i128.checked_pow(power);
+        let Some(shift) = self.scale.checked_sub(number.scale()).and_then(ten) else { return false };
+        let Some(most) = ten(self.digits) else { return false };
+        number.mantissa().checked_mul(shift).is_some_and(|scaled| scaled.abs() < most)
     }
 }
 

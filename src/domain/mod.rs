@@ -15,4 +15,4 @@ pub use kind::{Kind, Number};
 pub use name::{Name, QName, did_you_mean};
 pub use object::{Member, ObjectId, Origin};
 pub use rust_decimal::Decimal;
-pub use value::{DATETIME_FORMAT, Value, parse_value};
+pub use value::{DATETIME_FORMAT, UNCOMPUTABLE, Value, parse_value};

@@ -7,6 +7,9 @@ use std::sync::Arc;
 /// How a moment is written in text (SQLite column, JSON): fixed width, so text order is time order.
 pub const DATETIME_FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 
+/// What stands for [`Value::Uncomputable`] in a text; no value is read back from it.
+pub const UNCOMPUTABLE: &str = "cannot be computed";
+
 /// One value. There is no empty text: `''` is [`Value::Empty`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
@@ -28,6 +31,9 @@ pub enum Value {
     Object(ObjectId),
     /// References to several objects.
     List(Vec<ObjectId>),
+    /// There is a value, but it needs more digits than a number has. Neither empty nor withheld: it has no order,
+    /// no comparison with it is true, and it cannot be stored.
+    Uncomputable,
 }
 
 impl Value {
@@ -39,6 +45,10 @@ impl Value {
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
+    }
+    /// Whether it has a place among others: one that is empty, or cannot be computed, comes after them.
+    pub fn has_order(&self) -> bool {
+        !matches!(self, Self::Empty | Self::Uncomputable)
     }
     /// The text, if it is one.
     pub fn as_text(&self) -> Option<&str> {
@@ -78,6 +88,7 @@ impl Value {
             Self::DateTime(t) => t.format(DATETIME_FORMAT).to_string(),
             Self::Object(id) => format!("#{}", id.0),
             Self::List(ids) => ids.iter().map(|id| format!("#{}", id.0)).collect::<Vec<_>>().join(" "),
+            Self::Uncomputable => UNCOMPUTABLE.to_owned(),
         }
     }
 }
@@ -99,7 +110,7 @@ pub fn parse_value(kind: &Kind, text: &str) -> Option<Value> {
         }
         Kind::Number(number) => {
             let plain = text.len() <= 40 && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.'));
-            let decimal = plain.then(|| text.parse::<Decimal>().ok()).flatten()?.normalize();
+            let decimal = plain.then(|| Decimal::from_str_exact(text).ok()).flatten()?.normalize();
             if decimal.scale() > number.scale || decimal.abs().trunc().to_string().len() as u32 > number.whole().max(1) {
                 return None;
             }
@@ -144,7 +155,10 @@ mod tests {
         let read = |text: &str| parse_value(&money, text).map(|v| v.canonical());
         assert_eq!(read("1234567890.5").as_deref(), Some("1234567890.50"));
         assert_eq!(read("-0.05").as_deref(), Some("-0.05"));
-        for wrong in ["12345678901", "1.234", "1e5", "abc", "NaN", "1,5", " 1"] {
+        // The last but one would become 1.00 if a digit too many were rounded away.
+        let nearly_one = format!("0.{}", "9".repeat(35));
+        for wrong in ["12345678901", "1.234", "1e5", "abc", "NaN", "1,5", " 1", &nearly_one, "1.0000000000000000000000000000001"]
+        {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         assert_eq!(parse_value(&Kind::INTEGER, "999999999999999"), Some(Value::Integer(999_999_999_999_999)));

@@ -69,6 +69,38 @@ pub fn check(text: &str, scope: &Scope<'_>, expected: Option<&Kind>) -> Result<T
     }
 }
 
+/// Parses and checks what a calculated member of this kind computes: a number gets the digits that the member declares.
+pub fn check_calculated(text: &str, scope: &Scope<'_>, kind: &Kind) -> Result<Typed, Fault> {
+    Ok(declared(fit(typed(&parse(text)?, scope)?, &any_digits(kind), scope)?, kind))
+}
+
+/// Parses and checks a value that is stored in a member of this kind. How many digits a computed one has is known only
+/// when it is there: one with more than the member keeps is refused then, at the member; a written one is refused here.
+pub fn check_assigned(text: &str, scope: &Scope<'_>, kind: &Kind) -> Result<Typed, Fault> {
+    let typed = typed(&parse(text)?, scope)?;
+    let written = matches!(typed.node, Node::Literal(_));
+    fit(typed, &if written { kind.clone() } else { any_digits(kind) }, scope)
+}
+
+/// The kind with as many digits after the point as any number of an expression has.
+fn any_digits(kind: &Kind) -> Kind {
+    match kind {
+        Kind::Number(number) if number.scale > 0 => {
+            Kind::Number(Number { digits: Number::MOST_DIGITS, scale: Number::MOST_DIGITS })
+        }
+        other => other.clone(),
+    }
+}
+
+fn declared(typed: Typed, kind: &Kind) -> Typed {
+    let (Kind::Number(of), Kind::Number(declared)) = (&typed.kind, kind) else { return typed };
+    if of.scale == declared.scale && of.whole() <= declared.whole() && !typed.may_overflow() {
+        return typed;
+    }
+    let span = typed.span;
+    Typed { node: Node::Declared(Box::new(typed)), kind: kind.clone(), span }
+}
+
 /// Parses and checks a condition.
 pub fn check_condition(text: &str, scope: &Scope<'_>) -> Result<Typed, Fault> {
     check(text, scope, Some(&Kind::Boolean))
@@ -87,7 +119,7 @@ fn fault<T>(span: Span, message: impl Into<String>) -> Result<T, Fault> {
 fn fit(typed: Typed, kind: &Kind, scope: &Scope<'_>) -> Result<Typed, Fault> {
     let fits = match (kind, &typed.kind) {
         (_, Kind::Empty) => *kind != Kind::Boolean,
-        (Kind::Number(to), Kind::Number(from)) => to.scale > 0 || from.scale == 0,
+        (Kind::Number(to), Kind::Number(from)) => to.scale >= from.scale,
         (Kind::Enumeration(name), Kind::Text) => return enumeration_value(typed, name, scope),
         (a, b) => a == b,
     };
@@ -97,6 +129,10 @@ fn fit(typed: Typed, kind: &Kind, scope: &Scope<'_>) -> Result<Typed, Fault> {
     let message = format!("this gives {}, but {} is needed here", typed.kind.describe(), kind.describe());
     let fault = Fault::new(typed.span, message);
     Err(match (kind, &typed.kind) {
+        (Kind::Number(to), Kind::Number(from)) if to.scale > 0 => {
+            let message = format!("this can have {} digits after the point; {} are kept here", from.scale, to.scale);
+            Fault::new(fault.span, message).hint(format!("round(x, {}) rounds it", to.scale))
+        }
         (Kind::Number(_), Kind::Number(_)) => fault.hint("round(x, 0) gives a whole number"),
         (Kind::Date, Kind::Text) => fault.hint("write a date as date('2026-01-31')"),
         _ => fault,
@@ -334,6 +370,10 @@ fn arithmetic(operator: &str, left: Typed, right: Typed, span: Span) -> Result<T
         });
     };
     let scale = a.scale.max(b.scale);
+    if operator == "*" && a.scale + b.scale > Number::MOST_DIGITS {
+        let message = format!("this can have {} digits after the point; a number has at most 18", a.scale + b.scale);
+        return Err(Fault::new(span, message).hint("round one of the factors: round(x, 2)"));
+    }
     let (op, number) = match operator {
         "*" => (Arithmetic::Multiply, Number { digits: a.digits + b.digits, scale: a.scale + b.scale }),
         "/" => (Arithmetic::Divide, Number { digits: 28, scale: 8 }),
@@ -408,10 +448,15 @@ fn call(name: &str, arguments: &[Syntax], span: Span, scope: &Scope<'_>) -> Resu
     }
 }
 
+/// What a function takes that works on every number.
+fn any_number() -> Kind {
+    Kind::Number(Number { digits: 28, scale: 28 })
+}
+
 /// The functions with plain arguments: name, kinds taken, kind given.
 fn signature(name: &str) -> Option<(Function, Vec<Kind>, Kind)> {
     use Kind::{Boolean, Date, DateTime, Text};
-    let any = || Kind::Number(Number { digits: 28, scale: 28 });
+    let any = any_number;
     let whole = || Kind::INTEGER;
     let small = || Kind::Number(Number { digits: 4, scale: 0 });
     Some(match name {
@@ -491,7 +536,8 @@ fn function(name: &str, arguments: &[Syntax], span: Span, scope: &Scope<'_>) -> 
         // A date function takes a moment too where that has a plain meaning.
         let flexible = function == Function::AddDays && argument.kind == Kind::DateTime;
         let text = *kind == Kind::Text && matches!(argument.kind, Kind::Enumeration(_));
-        out.push(if flexible || text { argument } else { fit(argument, kind, scope)? });
+        let number = *kind == any_number() && matches!(argument.kind, Kind::Number(_));
+        out.push(if flexible || text || number { argument } else { fit(argument, kind, scope)? });
     }
     if function == Function::Substring {
         let fixed =
@@ -513,7 +559,12 @@ fn numeric_kind(function: Function, arguments: &[Typed]) -> Option<Kind> {
     Some(Kind::Number(match function {
         Function::Abs => first,
         Function::Round => match arguments.get(1).map(|a| &a.node) {
-            Some(Node::Literal(Value::Integer(0))) => Number { digits: first.whole() + 1, scale: 0 },
+            // Rounding up may need one digit more before the point.
+            Some(Node::Literal(Value::Integer(digits))) if *digits < i64::from(first.scale) => {
+                let scale = u32::try_from(*digits).unwrap_or(0);
+                Number { digits: first.whole() + 1 + scale, scale }
+            }
+            Some(Node::Literal(_)) => first,
             _ => Number { digits: first.digits + 1, scale: first.scale },
         },
         Function::Min | Function::Max => numbers.iter().fold(first, |a, b| {

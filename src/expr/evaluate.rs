@@ -1,9 +1,10 @@
 //! The in-memory reading of a typed expression.
 
-use super::typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};
-use crate::domain::{Decimal, Kind, Name, ObjectId, QName, Value};
+use super::numbers::{arithmetic, declared_value, round, sum};
+use super::sql_gap::sql_gap;
+use super::typed::{Aggregate, Comparison, Function, Node, Root, Typed};
+use crate::domain::{Decimal, Kind, Name, Number, ObjectId, QName, Value};
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime};
-use rust_decimal::RoundingStrategy;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,9 +51,19 @@ pub struct Environment<'a> {
     pub variables: &'a BTreeMap<Name, Value>,
 }
 
-/// Evaluates an expression.
+/// Evaluates an expression. What needs more digits than a number has is [`Value::Uncomputable`], and no comparison
+/// with it is true.
 pub fn evaluate(expression: &Typed, environment: &Environment<'_>, data: &mut dyn Data) -> Result<Value, EvalError> {
-    Run { environment, data, depth: 0 }.value(expression, environment.this, None)
+    Run { environment, data, depth: 0, strict: false }.value(expression, environment.this, None)
+}
+
+/// The same, but what cannot be computed is an error wherever it is met.
+///
+/// SECURITY: for steps that act on the outcome, such as decisions of microflows: a limit that is compared with a number
+/// too large to compute must end the run, not count as "not exceeded"
+/// (`a_decision_over_a_number_that_cannot_be_computed_ends_the_run`).
+pub fn evaluate_strictly(expression: &Typed, environment: &Environment<'_>, data: &mut dyn Data) -> Result<Value, EvalError> {
+    Run { environment, data, depth: 0, strict: true }.value(expression, environment.this, None)
 }
 
 /// Evaluates a condition: true only when it is true.
@@ -80,12 +91,19 @@ struct Run<'r, 'e> {
     environment: &'e Environment<'e>,
     data: &'r mut dyn Data,
     depth: usize,
+    strict: bool,
 }
 
 type Object = Option<ObjectId>;
 
 impl<'e> Run<'_, 'e> {
     fn value(&mut self, e: &Typed, this: Object, item: Object) -> Result<Value, EvalError> {
+        let value = self.node(e, this, item)?;
+        let value = if bounded(&e.node) { within_digits(e, value) } else { value };
+        if self.strict && value == Value::Uncomputable { Err(EvalError::Overflow) } else { Ok(value) }
+    }
+
+    fn node(&mut self, e: &Typed, this: Object, item: Object) -> Result<Value, EvalError> {
         Ok(match &e.node {
             Node::Literal(value) => value.clone(),
             Node::Now => Value::DateTime(self.environment.now),
@@ -115,9 +133,16 @@ impl<'e> Run<'_, 'e> {
                 Value::Boolean(compare_values(&a, &b).is_some_and(|order| op.accepts(order)))
             }
             Node::IsEmpty(a) => Value::Boolean(self.value(a, this, item)?.is_empty()),
-            Node::Arithmetic(op, a, b) => arithmetic(*op, &self.value(a, this, item)?, &self.value(b, this, item)?)?,
+            Node::Arithmetic(op, a, b) => arithmetic(*op, &self.value(a, this, item)?, &self.value(b, this, item)?),
+            Node::Declared(of) => match (&e.kind, self.value(of, this, item)?) {
+                (Kind::Number(number), value) => declared_value(*number, &value),
+                (_, value) => value,
+            },
             Node::Concat(a, b) => {
                 let (a, b) = (self.value(a, this, item)?, self.value(b, this, item)?);
+                if a == Value::Uncomputable || b == Value::Uncomputable {
+                    return Ok(Value::Uncomputable);
+                }
                 Value::text(format!("{}{}", a.as_text().unwrap_or_default(), b.as_text().unwrap_or_default()))
             }
             Node::InValues(a, values) => {
@@ -140,7 +165,7 @@ impl<'e> Run<'_, 'e> {
                 for argument in arguments {
                     values.push(self.value(argument, this, item)?);
                 }
-                call(*function, &values)?
+                call(*function, &values)
             }
         })
     }
@@ -218,26 +243,16 @@ impl<'e> Run<'_, 'e> {
                 _ => Value::Integer(i64::try_from(elements.len()).map_err(|_| EvalError::Overflow)?),
             });
         };
-        let mut best = Value::Empty;
-        if aggregate == Aggregate::Sum {
-            best = Value::Integer(0);
-        }
+        let mut values = Vec::with_capacity(elements.len());
         for element in elements {
-            let value = self.value(of, this, Some(element))?;
-            let better = match (aggregate, compare_values(&value, &best)) {
-                _ if value.is_empty() => continue,
-                (Aggregate::Sum, _) => {
-                    best = arithmetic(Arithmetic::Add, &best, &value)?;
-                    continue;
-                }
-                (Aggregate::Min, order) => order != Some(Ordering::Greater),
-                (_, order) => order != Some(Ordering::Less),
-            };
-            if better || best.is_empty() {
-                best = value;
-            }
+            values.push(self.value(of, this, Some(element))?);
         }
-        Ok(best)
+        Ok(match aggregate {
+            Aggregate::Sum => sum(&values),
+            // Nothing can be said of the others when one of them is not known.
+            _ if values.contains(&Value::Uncomputable) => Value::Uncomputable,
+            _ => best(if aggregate == Aggregate::Min { Ordering::Less } else { Ordering::Greater }, values),
+        })
     }
 
     fn within(
@@ -282,48 +297,52 @@ impl Comparison {
     }
 }
 
-/// The sum of two numbers; empty when a side is no number.
-pub fn add_values(a: &Value, b: &Value) -> Result<Value, EvalError> {
-    arithmetic(Arithmetic::Add, a, b)
+/// Whether a node can give a number with more digits than its parts.
+fn bounded(node: &Node) -> bool {
+    use Function::{Abs, Max, Min, Round};
+    match node {
+        Node::Arithmetic(..) | Node::If(..) | Node::Aggregate(Aggregate::Sum, ..) => true,
+        Node::Call(function, _) => matches!(function, Abs | Max | Min | Round),
+        _ => false,
+    }
 }
 
-fn arithmetic(op: Arithmetic, a: &Value, b: &Value) -> Result<Value, EvalError> {
-    if let (Value::Integer(a), Value::Integer(b)) = (a, b) {
-        let whole = match op {
-            Arithmetic::Add => a.checked_add(*b),
-            Arithmetic::Subtract => a.checked_sub(*b),
-            Arithmetic::Multiply => a.checked_mul(*b),
-            Arithmetic::Divide => return divide(Decimal::from(*a), Decimal::from(*b)),
-        };
-        return whole.map(Value::Integer).ok_or(EvalError::Overflow);
-    }
-    let (Some(a), Some(b)) = (a.as_decimal(), b.as_decimal()) else { return Ok(Value::Empty) };
-    let exact = match op {
-        Arithmetic::Add => a.checked_add(b),
-        Arithmetic::Subtract => a.checked_sub(b),
-        Arithmetic::Multiply => a.checked_mul(b),
-        Arithmetic::Divide => return divide(a, b),
+/// A number that needs more than 18 digits is uncomputable, as it is in the database. What only memory computes may have
+/// as many as a decimal holds.
+fn within_digits(e: &Typed, value: Value) -> Value {
+    let (Kind::Number(number), Some(exact)) = (&e.kind, value.as_decimal()) else { return value };
+    let whole = Number::MOST_DIGITS.saturating_sub(number.scale);
+    let fits = 10_i64.checked_pow(whole).is_some_and(|most| exact.abs() < Decimal::from(most));
+    if fits || sql_gap(e).is_some() { value } else { Value::Uncomputable }
+}
+
+/// The least or the greatest of values that have an order; empty over nothing.
+fn best(wanted: Ordering, values: Vec<Value>) -> Value {
+    let better = |kept: Value, value: Value| match compare_values(&value, &kept) {
+        _ if value.is_empty() => kept,
+        Some(order) if order != wanted => kept,
+        _ => value,
     };
-    exact.map(Value::Decimal).ok_or(EvalError::Overflow)
+    values.into_iter().fold(Value::Empty, better)
 }
 
-fn divide(a: Decimal, b: Decimal) -> Result<Value, EvalError> {
-    if b.is_zero() {
-        return Ok(Value::Empty);
-    }
-    let quotient = a.checked_div(b).ok_or(EvalError::Overflow)?;
-    Ok(Value::Decimal(quotient.round_dp_with_strategy(8, RoundingStrategy::MidpointNearestEven)))
-}
-
-fn call(function: Function, values: &[Value]) -> Result<Value, EvalError> {
+fn call(function: Function, values: &[Value]) -> Value {
     let at = |index: usize| values.get(index).unwrap_or(&Value::Empty);
+    let condition = matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith);
     if values.iter().any(Value::is_empty) {
-        let condition = matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith);
-        return Ok(if condition { Value::Boolean(false) } else { Value::Empty });
+        return if condition { Value::Boolean(false) } else { Value::Empty };
+    }
+    if values.contains(&Value::Uncomputable) {
+        return match function {
+            _ if condition => Value::Boolean(false),
+            // A day so far away lies outside the years 1 to 9999.
+            Function::AddDays => Value::Empty,
+            _ => Value::Uncomputable,
+        };
     }
     let text = |index: usize| at(index).as_text().unwrap_or_default();
     let whole = |index: usize| if let Value::Integer(n) = at(index) { *n } else { 0 };
-    Ok(match function {
+    match function {
         Function::Lower => Value::text(text(0).to_ascii_lowercase()),
         Function::Upper => Value::text(text(0).to_ascii_uppercase()),
         Function::Trim => Value::text(text(0).trim_matches(' ')),
@@ -336,7 +355,7 @@ fn call(function: Function, values: &[Value]) -> Result<Value, EvalError> {
             Value::text(text(0).chars().skip(skip).take(count).collect::<String>())
         }
         Function::Abs => match at(0) {
-            Value::Integer(n) => Value::Integer(n.checked_abs().ok_or(EvalError::Overflow)?),
+            Value::Integer(n) => n.checked_abs().map_or(Value::Uncomputable, Value::Integer),
             other => other.as_decimal().map_or(Value::Empty, |d| Value::Decimal(d.abs())),
         },
         Function::Min | Function::Max => {
@@ -347,15 +366,7 @@ fn call(function: Function, values: &[Value]) -> Result<Value, EvalError> {
         Function::Round => round(at(0), whole(1)),
         Function::Text => Value::text(at(0).canonical()),
         _ => dates(function, at(0), at(1)),
-    })
-}
-
-fn round(value: &Value, digits: i64) -> Value {
-    let Some(decimal) = value.as_decimal() else { return Value::Empty };
-    let digits = u32::try_from(digits.clamp(0, 18)).unwrap_or(0);
-    let rounded = decimal.round_dp_with_strategy(digits, RoundingStrategy::MidpointNearestEven);
-    let whole = (digits == 0).then(|| rounded.normalize().to_string().parse().ok()).flatten();
-    whole.map_or(Value::Decimal(rounded), Value::Integer)
+    }
 }
 
 fn dates(function: Function, first: &Value, second: &Value) -> Value {

@@ -11,6 +11,7 @@
 mod check;
 mod evaluate;
 mod lex;
+mod numbers;
 mod parse;
 mod settle;
 mod sql_gap;
@@ -18,12 +19,13 @@ mod template;
 mod trace;
 mod typed;
 
-pub use check::{MemberType, Schema, Scope, check, check_condition};
-pub use evaluate::{Data, Environment, EvalError, add_values, compare_values, evaluate, holds};
+pub use check::{MemberType, Schema, Scope, check, check_assigned, check_calculated, check_condition};
+pub use evaluate::{Data, Environment, EvalError, compare_values, evaluate, evaluate_strictly, holds};
 pub use lex::Span;
+pub use numbers::sum_values;
 pub use parse::{Fault, Syntax, parse};
 pub use settle::{Split, settle, split};
-pub use sql_gap::sql_gap;
+pub use sql_gap::{rounding, sql_gap};
 pub use template::{Part, Template, check_template};
 pub use trace::{Logic, Read, Side, Trace, trace};
 pub use typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};

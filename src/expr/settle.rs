@@ -92,6 +92,7 @@ impl<E> Settling<'_, E> {
                 Node::Aggregate(*how, list, of.as_ref().map(|of| self.boxed(of)).transpose()?)
             }
             Node::Not(a) => Node::Not(self.boxed(a)?),
+            Node::Declared(a) => Node::Declared(self.boxed(a)?),
             Node::And(a, b) => Node::And(self.boxed(a)?, self.boxed(b)?),
             Node::Or(a, b) => Node::Or(self.boxed(a)?, self.boxed(b)?),
             Node::If(a, b, c) => Node::If(self.boxed(a)?, self.boxed(b)?, self.boxed(c)?),

@@ -1,8 +1,8 @@
 //! What the database could not compute, or not exactly, found while the model is read.
 
-use super::typed::{Arithmetic, Comparison, Function, Node, Root, Typed};
+use super::typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};
 use super::{Fault, Span};
-use crate::domain::{Kind, Number};
+use crate::domain::{Kind, Number, Value};
 
 /// The innermost part of a condition that cannot be lowered to SQL exactly on both databases.
 ///
@@ -23,7 +23,10 @@ pub fn sql_gap(expression: &Typed) -> Option<Fault> {
 fn node_gap(node: &Typed) -> Option<String> {
     match &node.node {
         Node::Arithmetic(Arithmetic::Divide, ..) => Some("division is not exact in the database; use it in a microflow".into()),
-        Node::Call(Function::Round | Function::Text | Function::WorkdaysBetween, _) => {
+        Node::Call(Function::Round, arguments) if rounding(arguments).is_none() => {
+            Some("the database rounds only to a fixed number of digits, as in round(x, 2)".into())
+        }
+        Node::Call(Function::Text | Function::WorkdaysBetween, _) => {
             Some("this function is not available in rules and constraints".into())
         }
         Node::Compare(_, a, b) => aligned(a, b),
@@ -52,8 +55,46 @@ fn reachable(list: &Typed) -> bool {
 /// Comparing two numbers means writing both with the same digits after the point.
 fn aligned(a: &Typed, b: &Typed) -> Option<String> {
     let (Kind::Number(x), Kind::Number(y)) = (&a.kind, &b.kind) else { return None };
-    let digits = x.whole().max(y.whole()) + x.scale.max(y.scale);
+    // What has more than 18 digits cannot be computed, and is compared with nothing.
+    let whole = |number: &Number| number.whole().min(Number::MOST_DIGITS.saturating_sub(number.scale));
+    let digits = whole(x).max(whole(y)) + x.scale.max(y.scale);
     (digits > Number::MOST_DIGITS).then(|| format!("comparing these needs {digits} digits; a database number has at most 18"))
+}
+
+/// From how many digits after the point to how many a call of `round` goes, if the database can follow: the digits are
+/// written out, and the surplus is one that a number can have.
+pub fn rounding(arguments: &[Typed]) -> Option<(u32, i64)> {
+    let [Typed { kind: Kind::Number(from), .. }, Typed { node: Node::Literal(Value::Integer(to)), .. }] = arguments else {
+        return None;
+    };
+    (i64::from(from.scale).saturating_sub(*to) <= i64::from(Number::MOST_DIGITS)).then_some((from.scale, *to))
+}
+
+/// What the digits of an expression say about it.
+impl Typed {
+    /// Whether the value can be [`Value::Uncomputable`], as far as can be said without data.
+    pub fn may_overflow(&self) -> bool {
+        let Kind::Number(number) = &self.kind else { return false };
+        let too_many = number.digits > Number::MOST_DIGITS;
+        match &self.node {
+            Node::Literal(_) | Node::Root(_) => false,
+            Node::Member { calculated, .. } => calculated.as_ref().is_some_and(|inner| inner.may_overflow()),
+            // A thousand million numbers of at most nine digits still fit.
+            Node::Aggregate(Aggregate::Sum, _, Some(of)) => {
+                of.may_overflow() || matches!(of.kind, Kind::Number(n) if n.digits > 9)
+            }
+            Node::Declared(of) => {
+                let carries = |from: Number| from.whole() + u32::from(from.scale > number.scale) > number.whole();
+                of.may_overflow() || matches!(of.kind, Kind::Number(from) if carries(from))
+            }
+            Node::If(_, a, b) => too_many || a.may_overflow() || b.may_overflow(),
+            _ => {
+                let mut found = too_many;
+                self.children(&mut |child| found |= child.may_overflow());
+                found
+            }
+        }
+    }
 }
 
 /// Whether the expression can differ from row to row.

@@ -181,6 +181,9 @@ pub enum Node {
     SignedIn,
     /// A function of plain values.
     Call(Function, Vec<Typed>),
+    /// A number with the digits that were declared for it: rounded half to even to the scale of the node's kind,
+    /// uncomputable where its precision does not suffice.
+    Declared(Box<Typed>),
 }
 
 impl Typed {
@@ -195,7 +198,7 @@ impl Typed {
         match &self.node {
             Node::Literal(_) | Node::Now | Node::Today | Node::Root(_) | Node::HasRole(_) | Node::SignedIn => {}
             Node::Member { of, .. } | Node::Many { of, .. } => see(of),
-            Node::Not(a) | Node::IsEmpty(a) => see(a),
+            Node::Not(a) | Node::IsEmpty(a) | Node::Declared(a) => see(a),
             Node::And(a, b)
             | Node::Or(a, b)
             | Node::Compare(_, a, b)

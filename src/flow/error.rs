@@ -29,8 +29,8 @@ pub enum FlowError {
     /// A budget is used up.
     #[error("the run was ended: {0}")]
     Exhausted(&'static str),
-    /// A number left its range.
-    #[error("a number became too large")]
+    /// A number needs more digits than a number has; the text is for the person.
+    #[error("A number became too large to be computed. Nothing was changed.")]
     Overflow,
     /// The data could not be read or written; nothing that the model could help.
     #[error("the data is not available")]

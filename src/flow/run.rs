@@ -10,7 +10,7 @@ use super::reading::Reading;
 use super::{FlowError, text};
 use crate::access::{Authority, Denied, Elevation, Ground, Inside, Layer, ObjectError, Permit, Query, Reason, Run};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
-use crate::expr::{Environment, Template, Typed, evaluate, settle};
+use crate::expr::{Environment, Template, Typed, evaluate_strictly, settle};
 use crate::model::{Activity, Microflow, Model};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -161,7 +161,7 @@ impl<'r, 'c> Interpreter<'r, 'c> {
         let (user, now) = (self.context.account.map(|account| account.id), self.context.now);
         let environment = Environment { this: None, user, roles: &roles, now, variables: &frame.variables };
         let mut reading = self.reading(&frame.authority);
-        let value = match evaluate(expression, &environment, &mut reading) {
+        let value = match evaluate_strictly(expression, &environment, &mut reading) {
             Ok(value) => value,
             Err(error) => return Err(reading.failed(error)),
         };

@@ -2,7 +2,7 @@
 //!
 //! A value is only ever inserted: nothing reads the result as a template again.
 
-use crate::domain::{Kind, Value};
+use crate::domain::{Kind, UNCOMPUTABLE, Value};
 use crate::expr::{Part, Template, Typed};
 use crate::model::Model;
 
@@ -17,6 +17,7 @@ pub fn display(model: &Model, language: &str, kind: &Kind, value: &Value) -> Str
         (Value::Boolean(yes), _) => model.translate(language, if *yes { "Yes" } else { "No" }).to_owned(),
         (Value::DateTime(moment), _) => moment.format("%Y-%m-%d %H:%M").to_string(),
         (Value::Object(_) | Value::List(_), _) => String::new(),
+        (Value::Uncomputable, _) => model.translate(language, UNCOMPUTABLE).to_owned(),
         (plain, _) => plain.canonical(),
     }
 }

@@ -2,10 +2,23 @@
 
 use super::check::{each_activity, each_widget};
 use super::types::*;
-use crate::domain::QName;
-use crate::expr::Typed;
+use crate::domain::{Name, QName};
+use crate::expr::{Typed, sql_gap};
 
 impl Model {
+    /// Why the database does not compute the member at the end of a path of stored objects: then nothing can be sorted,
+    /// filtered, searched or summed by it. `None` when it does.
+    pub fn memory_only(&self, entity: &QName, path: &[Name]) -> Option<String> {
+        let (last, way) = path.split_last()?;
+        let mut at = self.entities.get(entity)?;
+        for name in way {
+            let own = at.associations.get(name).map(|association| &association.target);
+            at = self.entities.get(own.or_else(|| at.inverses.get(name).map(|inverse| &inverse.owner))?)?;
+        }
+        let calculated = at.attributes.get(last).filter(|_| at.persistable)?.calculated.as_ref()?;
+        sql_gap(calculated).map(|gap| gap.message)
+    }
+
     /// The page on which a visitor registers: one that the anonymous role may open, with a button
     /// that runs a flow which registers.
     pub fn registration_page(&self) -> Option<&QName> {

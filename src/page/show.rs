@@ -1,7 +1,7 @@
 //! How values look to a reader.
 
 use crate::access::Cell;
-use crate::domain::{Decimal, Kind, Value};
+use crate::domain::{Decimal, Kind, UNCOMPUTABLE, Value};
 use crate::model::{Model, Tone};
 use serde::Serialize;
 
@@ -30,6 +30,8 @@ pub enum CellState {
     Empty,
     /// A value that is not for this reader.
     Withheld,
+    /// A value that needs more digits than a number has.
+    Uncomputable,
 }
 
 /// How one reader is spoken to.
@@ -63,7 +65,11 @@ impl<'m> Speech<'m> {
     /// A value of a kind.
     pub fn value(&self, kind: &Kind, value: &Value) -> CellView {
         let text = self.text(kind, value);
-        let state = if text.is_empty() { CellState::Empty } else { CellState::Plain };
+        let state = match value {
+            Value::Uncomputable => CellState::Uncomputable,
+            _ if text.is_empty() => CellState::Empty,
+            _ => CellState::Plain,
+        };
         let tone = self.tone(kind, value).map(Tone::as_str);
         CellView { state, text, tone, align: align(kind), kind: word(kind) }
     }
@@ -92,6 +98,7 @@ impl<'m> Speech<'m> {
             (_, Value::List(ids)) if ids.is_empty() => String::new(),
             (_, Value::List(ids)) => ids.len().to_string(),
             (_, Value::Object(_)) => String::new(),
+            (_, Value::Uncomputable) => self.say(UNCOMPUTABLE).to_owned(),
             (_, other) => other.canonical(),
         }
     }

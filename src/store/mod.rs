@@ -47,7 +47,7 @@ use crate::db::sql::{Params, Sql, fetch};
 use crate::db::{Conn, Purpose};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
-use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
+use crate::expr::{Data, Environment, EvalError, Typed, evaluate, evaluate_strictly};
 use crate::model::Model;
 use chrono::NaiveDateTime;
 use statements::Footing;
@@ -128,6 +128,19 @@ impl<'c> Store<'c> {
             Environment { this, user: self.caller.user, roles: &rights.roles, now: self.caller.now, variables: &none };
         let mut data = self.system_data();
         evaluate(expression, &environment, &mut data).map_err(|error| data.failed(error))
+    }
+
+    /// Whether a rule of the model about a stored object holds. One that cannot be computed does not.
+    fn satisfies(&mut self, rule: &Typed, object: ObjectId, rights: &Rights) -> Result<bool, ObjectError> {
+        let none = BTreeMap::new();
+        let (this, user, now) = (Some(object), self.caller.user, self.caller.now);
+        let environment = Environment { this, user, roles: &rights.roles, now, variables: &none };
+        let mut data = self.system_data();
+        match evaluate_strictly(rule, &environment, &mut data) {
+            Ok(value) => Ok(value.holds()),
+            Err(EvalError::Overflow) => Ok(false),
+            Err(error) => Err(data.failed(error)),
+        }
     }
 
     /// Asks in the name of a set of rights: through its views, and with nothing more.

@@ -10,7 +10,7 @@ use crate::db::sql::{Params, Sql};
 use crate::db::{Conn, Standing, Writes, set_id};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, QName};
-use crate::expr::{Node, Typed};
+use crate::expr::{Node, Typed, sql_gap};
 use crate::model::Model;
 use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -82,6 +82,8 @@ pub(super) struct Readable {
     pub kind: Kind,
     /// Never empty in a row where it is shown.
     pub required: bool,
+    /// Whether it can be a number that cannot be computed.
+    pub overflows: bool,
     /// In which of the visible rows.
     pub shown: Condition,
     pub value: Source,
@@ -240,6 +242,8 @@ impl Compiled {
             (Place::Column { column: of, .. }, Some(_)) => column(&names::masked(of)),
             (Place::Link(link), None) => Source::Link(link.table.clone()),
             (Place::Link(link), Some(set)) => Source::Link(names::reader(set, &link.table)),
+            // What has a gap may have more digits in memory than the database has.
+            (Place::Calculated { expression, .. }, _) if sql_gap(expression).is_some() => Source::Memory(expression.clone()),
             (Place::Calculated { expression, .. }, view) => match lower.value_at(expression, ROW) {
                 Ok(_) if view.is_some() => column(&names::masked(&names::attribute(name))),
                 Ok(sql) => Source::Sql(sql),
@@ -291,12 +295,11 @@ impl Compiled {
 fn readable(table: &Table, name: &Name, place: &Place, shown: Condition, value: Source) -> Readable {
     let (kind, required) = match place {
         Place::Column { kind, required, .. } => (kind.clone(), *required),
-        // The value is written with the digits of the expression, so it is read with them.
-        Place::Calculated { expression, kind: Kind::Number(_) } => (expression.kind.clone(), false),
         Place::Calculated { kind, .. } => (kind.clone(), false),
         Place::Link(_) => (table.entity.member_kind(name).unwrap_or(Kind::Empty), false),
     };
-    Readable { kind, required, shown, value }
+    let overflows = matches!(place, Place::Calculated { expression, .. } if expression.may_overflow());
+    Readable { kind, required, overflows, shown, value }
 }
 
 /// The parts of a condition that must all hold; none when there is no condition.

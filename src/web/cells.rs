@@ -12,6 +12,8 @@ use std::io::Write;
 pub(super) struct Words {
     withheld: String,
     empty: String,
+    /// Up to the text, which says that the value cannot be computed.
+    uncomputable: String,
 }
 
 impl Words {
@@ -27,7 +29,12 @@ impl Words {
         );
         let empty =
             format!("<span class=\"nil\"><span aria-hidden=\"true\">–</span><span class=\"vh\">{}</span></span>", text("empty"));
-        Self { withheld, empty }
+        let uncomputable = format!(
+            "<span class=\"uncomputable\" title=\"{}\"><svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\">\
+             <use href=\"{icon}#alert\"></use></svg><span>",
+            text("It needs more digits than a number has")
+        );
+        Self { withheld, empty, uncomputable }
     }
 
     /// The cells of the row with this number (from 1) of a grid.
@@ -70,6 +77,11 @@ impl Words {
         match (cell.state, cell.tone) {
             (CellState::Withheld, _) => return out.push_str(&self.withheld),
             (CellState::Empty, _) => return out.push_str(&self.empty),
+            (CellState::Uncomputable, _) => {
+                out.push_str(&self.uncomputable);
+                escape_into(&cell.text, out);
+                return out.push_str("</span></span>");
+            }
             (CellState::Plain, Some(tone)) => push(out, &["<span class=\"badge tone-", tone, "\">"]),
             (CellState::Plain, None) if with_kind => push(out, &["<span class=\"value kind-", cell.kind, "\">"]),
             (CellState::Plain, None) => out.push_str("<span class=\"value\">"),
@@ -165,7 +177,7 @@ mod tests {
     fn a_cell_is_what_the_component_of_the_templates_makes_of_it() {
         let assets = Arc::new(Assets::load().unwrap());
         let words = Words::new(&assets, str::to_owned);
-        for state in [CellState::Plain, CellState::Empty, CellState::Withheld] {
+        for state in [CellState::Plain, CellState::Empty, CellState::Withheld, CellState::Uncomputable] {
             for tone in [None, Some("danger")] {
                 let cell = CellView { state, text: "<b>'x'</b>".into(), tone, align: "right", kind: "number" };
                 let mut out = String::new();

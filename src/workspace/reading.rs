@@ -3,7 +3,7 @@
 use super::Workspace;
 use crate::access::{Cell, ObjectError, Objects, Permit, Query, View};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
+use crate::expr::{Data, Environment, EvalError, Typed, evaluate, evaluate_strictly};
 use crate::model::Model;
 use std::collections::BTreeMap;
 
@@ -27,6 +27,18 @@ impl Reading<'_> {
         let workspace = self.workspace;
         let environment = Environment { this, user: workspace.user, roles: &workspace.roles, now: workspace.now, variables };
         evaluate(expression, &environment, self).map_err(|error| self.explained(error))
+    }
+
+    /// Whether a rule about an object in memory holds. One that cannot be computed does not.
+    pub(super) fn satisfied(&mut self, rule: &Typed, object: ObjectId) -> Result<bool, ObjectError> {
+        let (workspace, variables) = (self.workspace, BTreeMap::new());
+        let (this, user, now) = (Some(object), workspace.user, workspace.now);
+        let environment = Environment { this, user, roles: &workspace.roles, now, variables: &variables };
+        match evaluate_strictly(rule, &environment, self) {
+            Ok(value) => Ok(value.holds()),
+            Err(EvalError::Overflow) => Ok(false),
+            Err(error) => Err(self.explained(error)),
+        }
     }
 
     fn explained(&mut self, error: EvalError) -> ObjectError {

@@ -6,8 +6,8 @@ use super::{Held, Workspace, snapshots};
 use crate::access::{
     Act, Cell, Filter, FilterOp, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Row, Rows, Total, View,
 };
-use crate::domain::{Decimal, Name, ObjectId, Value};
-use crate::expr::compare_values;
+use crate::domain::{Name, ObjectId, Value};
+use crate::expr::{compare_values, sum_values};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -52,13 +52,8 @@ impl Workspace {
         if sum.is_none() {
             return Ok(permit.release(Cell::Shown(Value::Integer(i64::try_from(found.len()).unwrap_or(i64::MAX)))));
         }
-        let mut total = Decimal::ZERO;
-        for cell in found.iter().flat_map(|candidate| &candidate.cells) {
-            let number = cell.value().and_then(Value::as_decimal).unwrap_or_default();
-            let Some(more) = total.checked_add(number) else { return Ok(permit.release(Cell::Withheld)) };
-            total = more;
-        }
-        Ok(permit.release(Cell::Shown(Value::Decimal(total))))
+        let values: Vec<Value> = found.iter().flat_map(|found| &found.cells).filter_map(Cell::value).cloned().collect();
+        Ok(permit.release(Cell::Shown(sum_values(&values))))
     }
 
     pub(super) fn load(
@@ -190,13 +185,13 @@ fn loaded_keys(query: &Query, object: &LoadedObject) -> Vec<Value> {
     query.sort.iter().map(|(path, _)| key(path)).collect()
 }
 
-/// By the keys, empty ones last either way; then in the order in which the objects came to be.
+/// By the keys, empty ones and those that cannot be computed last either way; then in the order in which the objects came to be.
 fn ordered(query: &Query, a: (&[Value], ObjectId), b: (&[Value], ObjectId)) -> Ordering {
     for ((x, y), (_, descending)) in a.0.iter().zip(b.0).zip(&query.sort) {
-        let order = match (x.is_empty(), y.is_empty()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
+        let order = match (x.has_order(), y.has_order()) {
+            (false, false) => Ordering::Equal,
+            (false, true) => Ordering::Greater,
+            (true, false) => Ordering::Less,
             _ if *descending => compare_values(y, x).unwrap_or(Ordering::Equal),
             _ => compare_values(x, y).unwrap_or(Ordering::Equal),
         };

@@ -5,7 +5,6 @@ use super::reading::Reading;
 use super::values::accept;
 use crate::access::{Denied, Feedback, Layer, ObjectError, Objects, Permit, Reason, View};
 use crate::domain::{ObjectId, Value};
-use std::collections::BTreeMap;
 
 impl Workspace {
     pub(super) fn validate(
@@ -35,7 +34,7 @@ impl Workspace {
         }
         for validation in &entity.validations {
             let mut reading = Reading { workspace: self, beyond, reader: Some(permit), failure: None };
-            if !reading.value(&validation.rule, Some(object), &BTreeMap::new())?.holds() {
+            if !reading.satisfied(&validation.rule, object)? {
                 say(validation.member.as_ref(), validation.message.clone());
             }
         }

@@ -14,6 +14,9 @@ pub(super) fn accept(model: &Model, entity: &Entity, name: &Name, value: &Value)
     if value.is_empty() {
         return Ok(if kind == Kind::Boolean { Value::Boolean(false) } else { Value::Empty });
     }
+    if *value == Value::Uncomputable {
+        return Err("This cannot be computed: it needs more digits than a number has".into());
+    }
     let value = fit(model, &kind, value)?;
     match entity.attributes.get(name) {
         Some(attribute) => constraints(attribute, &value).map(|()| value),

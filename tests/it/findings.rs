@@ -72,6 +72,18 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     ("an inverse that is taken", "lending/domain.yaml", "inverse: donations", "inverse: copies"),
     (
+        "a choice in the order of what only memory computes",
+        "lending/domain.yaml",
+        "calculated: \"this.firstName + ' ' + this.lastName\"",
+        "calculated: \"this.firstName + text(length(this.lastName))\"",
+    ),
+    (
+        "a default with more digits than are kept",
+        "lending/domain.yaml",
+        "price: {type: decimal, precision: 8, scale: 2, min: \"0\"",
+        "price: {type: decimal, precision: 8, scale: 2, default: \"0.125\", min: \"0\"",
+    ),
+    (
         "calculated in a circle",
         "lending/domain.yaml",
         "calculated: \"this.firstName + ' ' + this.lastName\"",
@@ -85,10 +97,10 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "where: \"this.born / 2 > 3\"",
     ),
     (
-        "a rule that could overflow",
+        "a comparison that needs too many digits",
         "lending/domain.yaml",
         "where: \"!exists(this.books)\"",
-        "where: \"this.born * this.born > 3\"",
+        "where: \"this.born > 0.00001\"",
     ),
     (
         "a handler for another entity",

@@ -3,6 +3,7 @@
 //! Deliberately naive, and deliberately not the code that the server asks: no grants, no SQL, no evaluator of
 //! `expr`. It knows the model's rules and the rows that the attack made itself; nothing else.
 
+mod number;
 #[cfg(test)]
 mod tests;
 mod value;

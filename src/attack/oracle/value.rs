@@ -1,10 +1,10 @@
 //! A tiny interpreter of typed expressions over rows in memory, written from the language's description.
 
+use super::number::{calculate, declared, held_to, rounded, total};
 use super::{Oracle, Who};
-use crate::domain::{Decimal, Name, ObjectId, QName, Value};
-use crate::expr::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};
+use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::expr::{Aggregate, Comparison, Function, Node, Root, Typed};
 use chrono::{Datelike, Days, NaiveDate, Weekday};
-use rust_decimal::RoundingStrategy::MidpointNearestEven;
 use std::cmp::Ordering;
 
 /// An expression that has no value here.
@@ -28,6 +28,10 @@ impl Oracle<'_> {
     }
 
     fn eval(&self, e: &Typed, at: Place<'_>) -> Computed {
+        self.node(e, at).map(|value| held_to(e, value))
+    }
+
+    fn node(&self, e: &Typed, at: Place<'_>) -> Computed {
         let yes = |answer: bool| Ok(Value::Boolean(answer));
         match &e.node {
             Node::Literal(value) => Ok(value.clone()),
@@ -53,9 +57,16 @@ impl Oracle<'_> {
             Node::If(c, a, b) => self.eval(if self.is_true(c, at)? { a } else { b }, at),
             Node::Compare(op, a, b) => yes(order(&self.eval(a, at)?, &self.eval(b, at)?).is_some_and(|found| fits(*op, found))),
             Node::IsEmpty(a) => yes(self.eval(a, at)? == Value::Empty),
-            Node::Arithmetic(op, a, b) => calculate(*op, &self.eval(a, at)?, &self.eval(b, at)?),
+            Node::Arithmetic(op, a, b) => Ok(calculate(*op, &self.eval(a, at)?, &self.eval(b, at)?)),
+            Node::Declared(inner) => match (&e.kind, self.eval(inner, at)?) {
+                (Kind::Number(number), value) => Ok(declared(*number, &value)),
+                (_, value) => Ok(value),
+            },
             Node::Concat(a, b) => {
                 let (a, b) = (self.eval(a, at)?, self.eval(b, at)?);
+                if [&a, &b].contains(&&Value::Uncomputable) {
+                    return Ok(Value::Uncomputable);
+                }
                 Ok(Value::text([a.as_text().unwrap_or(""), b.as_text().unwrap_or("")].concat()))
             }
             Node::InValues(a, values) => {
@@ -137,7 +148,10 @@ impl Oracle<'_> {
             return Ok(if aggregate == Aggregate::Exists { Value::Boolean(!all.is_empty()) } else { count });
         };
         let values: Result<Vec<Value>, Fault> = all.iter().map(|id| self.eval(of, Place { item: Some(*id), ..at })).collect();
-        let values = values?.into_iter().filter(|value| *value != Value::Empty);
+        let values: Vec<Value> = values?.into_iter().filter(|value| *value != Value::Empty).collect();
+        if values.contains(&Value::Uncomputable) {
+            return Ok(Value::Uncomputable);
+        }
         let best = |wanted: Ordering| {
             move |kept: Value, value: Value| {
                 if kept == Value::Empty || order(&value, &kept) == Some(wanted) { value } else { kept }
@@ -146,15 +160,9 @@ impl Oracle<'_> {
         match aggregate {
             Aggregate::Count => Ok(count),
             Aggregate::Exists => Ok(Value::Boolean(!all.is_empty())),
-            Aggregate::Sum => {
-                let mut sum = Value::Integer(0);
-                for value in values {
-                    sum = calculate(Arithmetic::Add, &sum, &value)?;
-                }
-                Ok(sum)
-            }
-            Aggregate::Min => Ok(values.fold(Value::Empty, best(Ordering::Less))),
-            Aggregate::Max => Ok(values.fold(Value::Empty, best(Ordering::Greater))),
+            Aggregate::Sum => Ok(total(&values)),
+            Aggregate::Min => Ok(values.into_iter().fold(Value::Empty, best(Ordering::Less))),
+            Aggregate::Max => Ok(values.into_iter().fold(Value::Empty, best(Ordering::Greater))),
         }
     }
 
@@ -200,29 +208,18 @@ fn fits(op: Comparison, found: Ordering) -> bool {
     }
 }
 
-/// A number: whole where both sides are and nothing is divided.
-fn calculate(op: Arithmetic, a: &Value, b: &Value) -> Computed {
-    let whole = matches!((a, b), (Value::Integer(_), Value::Integer(_)));
-    let (Some(a), Some(b)) = (a.as_decimal(), b.as_decimal()) else { return Ok(Value::Empty) };
-    let result = match op {
-        Arithmetic::Add => a.checked_add(b),
-        Arithmetic::Subtract => a.checked_sub(b),
-        Arithmetic::Multiply => a.checked_mul(b),
-        Arithmetic::Divide if b.is_zero() => return Ok(Value::Empty),
-        Arithmetic::Divide => a.checked_div(b).map(|quotient| quotient.round_dp_with_strategy(8, MidpointNearestEven)),
-    };
-    let result = result.ok_or(Fault)?;
-    if whole && op != Arithmetic::Divide { integer(result) } else { Ok(Value::Decimal(result)) }
-}
-
-fn integer(number: Decimal) -> Computed {
-    number.normalize().to_string().parse().map(Value::Integer).map_err(|_| Fault)
-}
-
 fn call(function: Function, values: &[Value]) -> Computed {
     let asks = matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith);
     if values.contains(&Value::Empty) {
         return Ok(if asks { Value::Boolean(false) } else { Value::Empty });
+    }
+    if values.contains(&Value::Uncomputable) {
+        // A day too far away to be counted is none.
+        return Ok(match function {
+            Function::AddDays => Value::Empty,
+            _ if asks => Value::Boolean(false),
+            _ => Value::Uncomputable,
+        });
     }
     let at = |index: usize| values.get(index).cloned().unwrap_or(Value::Empty);
     let (first, second) = (at(0), at(1));
@@ -247,12 +244,7 @@ fn call(function: Function, values: &[Value]) -> Computed {
         },
         Function::Min => Ok(if order(&second, &first) == Some(Ordering::Less) { second } else { first }),
         Function::Max => Ok(if order(&second, &first) == Some(Ordering::Greater) { second } else { first }),
-        Function::Round => {
-            let Some(decimal) = first.as_decimal() else { return Ok(Value::Empty) };
-            let digits = u32::try_from(number(&second).clamp(0, 18)).map_err(|_| Fault)?;
-            let rounded = decimal.round_dp_with_strategy(digits, MidpointNearestEven);
-            if digits == 0 { integer(rounded) } else { Ok(Value::Decimal(rounded)) }
-        }
+        Function::Round => Ok(rounded(&first, number(&second))),
         Function::Text => Ok(Value::text(first.canonical())),
         _ => Ok(calendar(function, &first, &second)),
     }

@@ -13,6 +13,14 @@ use diesel::result::{Error, QueryResult};
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Numeric, SmallInt, Text};
 use diesel::sqlite::{Sqlite, SqliteType, SqliteValue};
 
+/// What stands in SQLite for a number that cannot be computed.
+const BEYOND: f64 = 9e99;
+
+/// Whether this is PostgreSQL's NUMERIC that is no number: its sign, the third of the 16-bit words, says so.
+fn is_nan(numeric: &[u8]) -> bool {
+    numeric.get(4..6) == Some(&[0xC0, 0x00])
+}
+
 /// A backend that dynamic statements run on.
 pub(super) trait DynBackend: Backend {
     const DIALECT: Dialect;
@@ -66,6 +74,9 @@ impl DynBackend for Sqlite {
         match kind {
             Kind::Text | Kind::Enumeration(_) if text => Ok(Value::text(raw.read_text())),
             Kind::Number(number) if whole => Ok(unscaled(raw.read_long(), number.scale)),
+            Kind::Number(_) if matches!(raw.value_type(), Some(SqliteType::Double)) && raw.read_double() == BEYOND => {
+                Ok(Value::Uncomputable)
+            }
             Kind::Boolean if whole => match raw.read_long() {
                 0 => Ok(Value::Boolean(false)),
                 1 => Ok(Value::Boolean(true)),
@@ -107,6 +118,7 @@ impl DynBackend for Pg {
             Kind::Text | Kind::Enumeration(_) if matches!(of, oid::TEXT | oid::VARCHAR) => {
                 <String as FromSql<Text, Pg>>::from_sql(raw).map(Value::text)
             }
+            Kind::Number(_) if of == oid::NUMERIC && is_nan(raw.as_bytes()) => Ok(Value::Uncomputable),
             Kind::Number(number) if of == oid::NUMERIC => {
                 let read = <BigDecimal as FromSql<Numeric, Pg>>::from_sql(raw)?;
                 exact(&read, number.scale).ok_or_else(|| "a number has more digits than its kind".into())

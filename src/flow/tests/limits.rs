@@ -57,6 +57,22 @@ do:
 }
 
 #[test]
+fn a_decision_over_a_number_that_cannot_be_computed_ends_the_run() {
+    let flow = |condition: &str| {
+        format!(
+            "roles: [Clerk]\nparameters: {{N: integer}}\ndo:\n  - decide: {{if: \"{condition}\", then: [{{raise: {{message: Too much}}}}]}}\n  - message: {{text: Granted}}"
+        )
+    };
+    for condition in ["$N * $N > 1000", "!($N * $N <= 1000)", "$N * $N * 0 == 1 || $N < 0"] {
+        let text = flow(condition);
+        let mut desk = desk(&[("Flow", &text)]);
+        let ended = desk.run("Flow", [("N", Value::Integer(999_999_999_999_999))]);
+        assert!(matches!(ended, Err(FlowError::Overflow)), "{condition}: {ended:?}");
+        assert!(desk.run("Flow", [("N", Value::Integer(3))]).is_ok(), "{condition}");
+    }
+}
+
+#[test]
 fn a_list_has_ten_thousand_elements_at_most() {
     let flow = "roles: [Clerk]\ndo:\n  - retrieve: {as: All, entity: Order}";
     let mut desk = desk(&[("Flow", flow)]);

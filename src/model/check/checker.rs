@@ -279,9 +279,19 @@ impl<'f> Checker<'f> {
                 line: order.line,
                 column: order.column + u64::from(descending),
             };
-            out.extend(self.path(here, entity, &bare).map(|(path, _)| (path, descending)));
+            let Some((path, _)) = self.path(here, entity, &bare) else { continue };
+            self.asked_of_database(here, &bare, entity, &path, "sorted by");
+            out.push((path, descending));
         }
         out
+    }
+    /// Only what the database computes can be asked about there.
+    pub fn asked_of_database(&mut self, here: &Here, at: &Text, entity: &QName, path: &[Name], how: &str) {
+        if let Some(gap) = self.model.memory_only(entity, path) {
+            let message = format!("`{}` cannot be {how}: the database does not compute it ({gap})", at.value);
+            let hint = "store the value, or calculate it from what the database computes".to_owned();
+            self.error(here, at, "not-queryable", message, Some(hint));
+        }
     }
     /// A path along to-one associations; gives the path and the kind of its end.
     pub fn path(&mut self, here: &Here, entity: &QName, at: &Text) -> Option<(Path, Kind)> {
@@ -310,6 +320,16 @@ impl<'f> Checker<'f> {
     /// Runs an expression check and reports its fault.
     pub fn typed(&mut self, here: &Here, at: &Text, scope: &Context, expected: Option<&Kind>) -> Option<Typed> {
         let result = crate::expr::check(&at.value, &scope.scope(self, here), expected);
+        self.checked(here, at, result)
+    }
+    /// What a calculated member of this kind computes.
+    pub fn calculation(&mut self, here: &Here, at: &Text, scope: &Context, kind: &Kind) -> Option<Typed> {
+        let result = crate::expr::check_calculated(&at.value, &scope.scope(self, here), kind);
+        self.checked(here, at, result)
+    }
+    /// A value for a member of this kind.
+    pub fn assigned(&mut self, here: &Here, at: &Text, scope: &Context, kind: &Kind) -> Option<Typed> {
+        let result = crate::expr::check_assigned(&at.value, &scope.scope(self, here), kind);
         self.checked(here, at, result)
     }
     pub fn condition(&mut self, here: &Here, at: &Text, scope: &Context) -> Option<Typed> {

@@ -410,7 +410,7 @@ impl Checker<'_> {
         let kind = self.model.entities.get(entity).and_then(|e| e.member_kind(&at.value));
         let (Some(kind), context) = (kind, Context::this(entity)) else { return true };
         let findings = self.findings.len();
-        let typed = self.typed(here, text, &context, Some(&kind));
+        let typed = self.calculation(here, text, &context, &kind);
         if typed.as_ref().is_some_and(|typed| self.waits(typed)) {
             self.findings.truncate(findings);
             return false;

@@ -401,8 +401,8 @@ impl Checker<'_> {
             if entity.server_kept(&member) {
                 self.error(here, at, "server-kept", format!("`{member}` is kept by the server and never written"), None);
             }
-            let kind = entity.member_kind(&member);
-            out.extend(self.typed(here, value, context, kind.as_ref()).map(|typed| (member, typed)));
+            let Some(kind) = entity.member_kind(&member) else { continue };
+            out.extend(self.assigned(here, value, context, &kind).map(|typed| (member, typed)));
         }
         out
     }

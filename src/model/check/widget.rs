@@ -2,7 +2,7 @@
 
 use super::super::source::{self, At, Text, Widget as W};
 use super::super::types::*;
-use super::checker::{Checker, Sources};
+use super::checker::{Checker, Here, Sources};
 use super::page::{Form, Spot};
 use crate::domain::{Kind, Member, Name, QName};
 use crate::expr::Typed;
@@ -190,8 +190,8 @@ impl Checker<'_> {
             let at = At { value: "grid".into(), line: grid.source.line, column: grid.source.column };
             self.error(&spot.here, &at, "missing-key", "a grid shows at least one column", None);
         }
-        let search = self.shown_paths(&row, &from.entity, &grid.search, true);
-        let filters = self.shown_paths(&row, &from.entity, &grid.filters, false);
+        let search = self.asked_paths(&row, &from.entity, &grid.search, true);
+        let filters = self.asked_paths(&row, &from.entity, &grid.filters, false);
         let opens = grid.opens.as_ref().and_then(|open| self.page_open(&row, open));
         let buttons = self.widgets(&Spot { form: None, ..spot.clone() }, number, &grid.buttons, sources);
         let row_buttons = self.widgets(&row, number, &grid.row_buttons, sources);
@@ -272,7 +272,8 @@ impl Checker<'_> {
         label
     }
 
-    fn shown_paths(&mut self, row: &Spot, entity: &QName, names: &[Text], text_only: bool) -> Vec<Path> {
+    /// What readers search in, or filter by.
+    fn asked_paths(&mut self, row: &Spot, entity: &QName, names: &[Text], text_only: bool) -> Vec<Path> {
         let mut out = Vec::new();
         for at in names {
             let Some((path, kind)) = self.path(&row.here, entity, at) else { continue };
@@ -280,10 +281,22 @@ impl Checker<'_> {
                 self.error(&row.here, at, "kind", format!("only texts can be searched, not {}", kind.describe()), None);
                 continue;
             }
+            self.asked_of_database(&row.here, at, entity, &path, if text_only { "searched" } else { "filtered by" });
+            if let Kind::Object(target) = &kind {
+                self.offered_by(&row.here, at, target, None);
+            }
             self.path_use(row, at, entity, &path);
             out.push(path);
         }
         out
+    }
+
+    /// Objects to choose from are offered in the order of what is shown of them: a member of theirs, or their `display`.
+    fn offered_by(&mut self, here: &Here, at: &Text, target: &QName, show: Option<&Name>) {
+        let display = self.model.entities.get(target).and_then(|entity| entity.display.clone());
+        if let Some(shown) = show.cloned().or(display) {
+            self.asked_of_database(here, at, target, &[shown], "sorted by");
+        }
     }
 
     /// The entity around an input.
@@ -341,6 +354,7 @@ impl Checker<'_> {
         };
         self.member_use(spot, &reference.member, Member { entity: entity.name.clone(), name: member.clone() });
         self.member_use(spot, &reference.member, Member { entity: target.name.clone(), name: show.clone() });
+        self.offered_by(&spot.here, reference.show.as_ref().unwrap_or(&reference.member), &target.name, Some(&show));
         let inner = spot.context.with_this(&target.name);
         let condition = match &reference.condition {
             Some(at) => Some(self.row_condition(&spot.here, at, &inner)?),
@@ -368,6 +382,7 @@ impl Checker<'_> {
                 if !matches!(entity.member_kind(&member), Some(Kind::Number(_))) {
                     self.error(&spot.here, at, "kind", "only numbers can be summed", None);
                 }
+                self.asked_of_database(&spot.here, at, &from.entity, std::slice::from_ref(&member), "summed");
                 self.member_use(spot, at, Member { entity: from.entity.clone(), name: member.clone() });
                 Some(member)
             }

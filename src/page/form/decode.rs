@@ -1,7 +1,7 @@
 //! Texts of fields → typed values, with a plain sentence at each field that cannot be read.
 
 use super::sent::Sent;
-use crate::domain::{Kind, Name, Value, parse_value};
+use crate::domain::{Kind, Name, Number, Value, parse_value};
 use crate::page::context::Posted;
 use crate::page::walk::{Field, Walk};
 use crate::page::{PageError, widget};
@@ -62,6 +62,23 @@ fn chosen(walk: &mut Walk<'_, '_>, field: &Field, text: &str) -> Result<Result<V
     Ok(if there { Ok(Value::Object(id)) } else { Err("Choose one of the entries offered") })
 }
 
+/// What is wrong with a text where a number is wanted.
+fn wrong_number(number: Number, walk: &Walk<'_, '_>, text: &str) -> &'static str {
+    let plain = walk.speak(|speech| speech.plain_number(text)).unwrap_or_default();
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain.trim_start_matches(['-', '+']), ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let number_like =
+        digits(whole.trim_start_matches(['-', '+'])) && digits(fraction) && plain.bytes().any(|b| b.is_ascii_digit());
+    match number_like {
+        true if fraction.trim_end_matches('0').len() > number.scale as usize && number.scale > 0 => {
+            "This has more digits after the point than are kept"
+        }
+        true if fraction.trim_end_matches('0').is_empty() => "This number is too large",
+        _ if number.scale == 0 => "Enter a whole number",
+        _ => "Enter a number such as 1234.50",
+    }
+}
+
 fn typed(walk: &Walk<'_, '_>, field: &Field, text: &str) -> Result<Result<Value, &'static str>, PageError> {
     let kind = &field.kind;
     Ok(match kind {
@@ -72,8 +89,7 @@ fn typed(walk: &Walk<'_, '_>, field: &Field, text: &str) -> Result<Result<Value,
         },
         Kind::Number(number) => {
             let value = walk.speak(|speech| speech.plain_number(text)).and_then(|text| parse_value(kind, &text));
-            let wrong = if number.scale == 0 { "Enter a whole number" } else { "Enter a number such as 1234.50" };
-            value.ok_or(wrong)
+            value.ok_or_else(|| wrong_number(*number, walk, text))
         }
         Kind::Date => parse_value(kind, text).ok_or("Enter a date such as 2026-01-31"),
         Kind::DateTime => parse_value(kind, text).ok_or("Enter a date and time such as 2026-01-31T14:30"),

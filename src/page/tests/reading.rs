@@ -1,7 +1,8 @@
 //! What a reader is shown, and what not.
 
 use super::desk::{Desk, field, grid, name, nodes};
-use crate::access::{Denied, ObjectError};
+use crate::access::{Cell, Denied, ObjectError};
+use crate::domain::{Kind, Value};
 use crate::page::*;
 
 fn texts(grid: &DataGridNode, column: usize) -> Vec<&str> {
@@ -301,4 +302,16 @@ fn a_reader_is_spoken_to_in_their_language() {
         (cell("salary"), cell("joined"), cell("seen")),
         ("1,234.50".into(), "29 Feb 2024".into(), "30 Jan 2026, 08:15".into())
     );
+}
+
+#[test]
+fn what_cannot_be_computed_is_neither_empty_nor_withheld() {
+    let desk = Desk::of("Employee");
+    let speech = Speech { model: &desk.model, language: "en" };
+    let cell = |value| speech.cell(&Kind::INTEGER, &Cell::Shown(value));
+    let shown = cell(Value::Uncomputable);
+    assert_eq!((shown.state, shown.text.as_str()), (CellState::Uncomputable, "cannot be computed"));
+    assert_eq!(cell(Value::Empty).state, CellState::Empty);
+    assert_eq!(cell(Value::Integer(0)).state, CellState::Plain);
+    assert_eq!(speech.cell(&Kind::INTEGER, &Cell::Withheld).state, CellState::Withheld);
 }

@@ -269,3 +269,26 @@ fn a_field_twice_or_a_form_of_thousands_is_refused() {
     refused(send(&mut desk, &button, &many), "thousands");
     refused(desk.send_state("Person", &EMMA, "sealed-0", &[]), "without a button");
 }
+
+#[test]
+fn digits_that_a_member_does_not_keep_are_refused_at_the_field_with_the_text_kept() {
+    let more = "This has more digits after the point than are kept";
+    let cases = [
+        ("salary", "1.005", more),
+        ("salary", "-1.00000000000000000000000000000000000001", more),
+        ("salary", "12345678901", "This number is too large"),
+        ("salary", "99999999999999999999999999999999999999", "This number is too large"),
+        ("salary", "1e5", "Enter a number such as 1234.50"),
+        ("salary", "-", "Enter a number such as 1234.50"),
+        ("children", "2.5", "Enter a whole number"),
+        ("children", "1000000000000000", "This number is too large"),
+    ];
+    for (member, text, wanted) in cases {
+        let mut desk = Desk::of("Manager");
+        let input = desk.input("Person", member);
+        let result = save(&mut desk, &[("remote", "true"), (member, text)]);
+        let Err(PageError::Invalid(posted)) = result else { panic!("{text}: {result:?}") };
+        assert_eq!(posted.errors.get(&input).map(String::as_str), Some(wanted), "{text}");
+        assert_eq!(posted.values.get(&input).map(String::as_str), Some(text));
+    }
+}

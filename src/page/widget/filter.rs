@@ -140,7 +140,8 @@ pub(super) fn effective(walk: &Walk<'_, '_>, entity: &QName, path: &Path) -> Pat
 pub(super) fn sortable(walk: &mut Walk<'_, '_>, grid: &DataGrid, path: &Path) -> bool {
     let path = effective(walk, &grid.source.entity, path);
     let plain = kind_at(&walk.model, &grid.source.entity, &path).is_some_and(|kind| kind.is_plain());
-    plain && walk.permits.readable(walk.context, &grid.source.entity, &path)
+    let computed = walk.model.memory_only(&grid.source.entity, &path).is_none();
+    plain && computed && walk.permits.readable(walk.context, &grid.source.entity, &path)
 }
 
 fn filterable(walk: &mut Walk<'_, '_>, grid: &DataGrid, path: &Path) -> bool {

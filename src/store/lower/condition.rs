@@ -1,5 +1,6 @@
 //! Conditions in true mode.
 
+use super::exact::comparable;
 use super::{Lower, Lowered, Scope, lists};
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Value};
@@ -135,15 +136,26 @@ impl Lower<'_> {
             self.compare_row(op.swapped(), b, a, scope)
         } else {
             let scale = common_scale([a, b]);
-            Ok(compared(op, &self.scaled(a, scope, scale)?, &self.scaled(b, scope, scale)?, &a.kind))
+            Ok(compared(op, &self.side(a, scope, scale)?, &self.side(b, scope, scale)?, &a.kind))
         }
     }
 
     /// The row's side is compared where its column is, so that the column stands alone.
     fn compare_row(&self, op: Comparison, row: &Typed, fixed: &Typed, scope: Scope<'_>) -> Lowered<Sql> {
         let scale = common_scale([row, fixed]);
-        let fixed = self.scaled(fixed, scope, scale)?;
-        self.along(row, scope, &|value| Ok(compared(op, &rescaled(value, &row.kind, scale), &fixed, &row.kind)))
+        let (fixed, beyond) = (self.side(fixed, scope, scale)?, self.overflows(row));
+        self.along(row, scope, &|value| {
+            let value = if beyond { comparable(&value) } else { value };
+            Ok(compared(op, &rescaled(value, &row.kind, scale), &fixed, &row.kind))
+        })
+    }
+
+    /// A side of a comparison: NULL where it cannot be computed, so that the comparison is not true.
+    fn side(&self, e: &Typed, scope: Scope<'_>, scale: u32) -> Lowered<Sql> {
+        if !self.overflows(e) {
+            return self.scaled(e, scope, scale);
+        }
+        Ok(rescaled(comparable(&self.value(e, scope)?), &e.kind, scale))
     }
 
     fn among(&self, a: &Typed, values: &[Typed], scope: Scope<'_>) -> Lowered<Sql> {

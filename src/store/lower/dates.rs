@@ -1,5 +1,6 @@
 //! Date functions. SQLite keeps dates and moments as text of fixed width, PostgreSQL has types.
 
+use super::exact::comparable;
 use super::{Lower, LowerError, Lowered, Scope};
 use crate::db::sql::Sql;
 use crate::domain::Kind;
@@ -9,7 +10,9 @@ impl Lower<'_> {
     pub(super) fn date_value(&self, function: Function, arguments: &[Typed], scope: Scope<'_>) -> Lowered<Sql> {
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
-            values.push(self.value(argument, scope)?);
+            let value = self.value(argument, scope)?;
+            // A day so far away lies outside the years 1 to 9999.
+            values.push(if self.overflows(argument) { comparable(&value) } else { value });
         }
         match (function, values.as_slice()) {
             (Function::AddDays, [from, days]) => {

@@ -1,9 +1,9 @@
 //! Lists along to-many associations, aggregates over them, and trees.
 
 use super::condition::is_in;
-use super::{Condition, Lower, LowerError, Lowered, Scope};
+use super::{Condition, Lower, LowerError, Lowered, Scope, exact};
 use crate::db::sql::Sql;
-use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::domain::{Kind, Name, Number, ObjectId, QName, Value};
 use crate::expr::{Aggregate, Node, Typed};
 use crate::store::tables::{Hop, Place};
 
@@ -22,6 +22,14 @@ pub(in crate::store) fn ids(all: &[ObjectId]) -> Sql {
         out.raw(if at == 0 { "" } else { ", " });
         out.bind(&Value::Object(*id), &Kind::Object(QName::new("system", "User")));
     }
+    out
+}
+
+/// The least number; BEYOND when there is any, which is the greatest.
+fn least(number: &Sql) -> Sql {
+    let (mut out, beyond) = (Sql::new(), exact::beyond());
+    out.raw("CASE WHEN max(").append(number).raw(") = ").append(&beyond).raw(" THEN ").append(&beyond);
+    out.raw(" ELSE min(").append(number).raw(") END");
     out
 }
 
@@ -84,15 +92,30 @@ impl Lower<'_> {
     pub(super) fn aggregate(&self, aggregate: Aggregate, list: &Typed, of: Option<&Typed>, scope: Scope<'_>) -> Lowered<Sql> {
         let rows = self.rows(list, scope)?;
         let item = Scope { this: scope.this, item: Some(&rows.alias) };
-        let mut out = Sql::new();
+        let (mut out, mut within) = (Sql::new(), None);
+        out.raw("(SELECT ");
         match (aggregate, of) {
-            (Aggregate::Sum, Some(of)) => out.raw("(SELECT COALESCE(sum(").append(&self.value(of, item)?).raw("), 0)"),
-            (Aggregate::Min, Some(of)) => out.raw("(SELECT min(").append(&self.value(of, item)?).raw(")"),
-            (Aggregate::Max, Some(of)) => out.raw("(SELECT max(").append(&self.value(of, item)?).raw(")"),
-            _ => out.raw("(SELECT count(*)"),
+            (Aggregate::Sum, Some(of)) => {
+                within = self.sum_within(of);
+                out.append(&exact::sum(&self.value(of, item)?, &of.kind))
+            }
+            (Aggregate::Min, Some(of)) if self.overflows(of) => out.append(&least(&self.value(of, item)?)),
+            (Aggregate::Min, Some(of)) => out.raw("min(").append(&self.value(of, item)?).raw(")"),
+            (Aggregate::Max, Some(of)) => out.raw("max(").append(&self.value(of, item)?).raw(")"),
+            _ => out.raw("count(*)"),
         };
+        if within.is_some() {
+            out.raw(" AS n");
+        }
         out.raw(" FROM ").append(&rows.from).raw(" WHERE ").append(&rows.condition.sql()).raw(")");
-        Ok(out)
+        Ok(within.map_or(out.clone(), |within| exact::checked(&out, within)))
+    }
+
+    /// The digits that a sum is held to, if it can have more.
+    fn sum_within(&self, of: &Typed) -> Option<Number> {
+        let Kind::Number(number) = of.kind else { return None };
+        let more = number.digits > 9 || self.overflows(of);
+        more.then_some(Number { digits: Number::MOST_DIGITS, scale: number.scale })
     }
 
     pub(super) fn within(&self, object: &Typed, roots: &Typed, entity: &QName, parent: &Name, scope: Scope<'_>) -> Lowered<Sql> {

@@ -9,6 +9,7 @@
 
 mod condition;
 mod dates;
+mod exact;
 mod lists;
 mod paths;
 mod text;
@@ -24,6 +25,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 pub(super) use condition::Condition;
+pub(super) use exact::{checked, comparable, sum};
 pub(super) use lists::ids;
 
 /// Why an expression has no SQL. The checker refuses such models; the store refuses the request.

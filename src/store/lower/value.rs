@@ -1,10 +1,11 @@
 //! Values.
 
 use super::condition::rescaled;
+use super::exact::{beyond, guarded, roomy, rounded};
 use super::{Condition, Lower, LowerError, Lowered, Scope};
 use crate::db::sql::{Param, Sql};
 use crate::domain::{Kind, Number, Value};
-use crate::expr::{Aggregate, Arithmetic, Function, Node, Root, Typed};
+use crate::expr::{Aggregate, Arithmetic, Function, Node, Root, Typed, rounding};
 
 impl Lower<'_> {
     /// The value; a number is written with the digits after the point that its kind has.
@@ -32,12 +33,46 @@ impl Lower<'_> {
             | Node::Within { .. }
             | Node::HasRole(_)
             | Node::SignedIn => return Ok(self.condition(e, scope)?.truth()),
-            Node::If(c, a, b) => return self.chosen(c, a, b, &e.kind, scope),
-            Node::Arithmetic(op, a, b) => return self.arithmetic(*op, a, b, &e.kind, scope),
+            Node::If(c, a, b) => return Ok(self.within_digits(e, self.chosen(c, a, b, &e.kind, scope)?)),
+            Node::Arithmetic(op, a, b) => return Ok(self.within_digits(e, self.arithmetic(*op, a, b, e, scope)?)),
+            Node::Declared(of) => return self.declared(of, e, scope),
             Node::Concat(..) => return self.concat(e, scope),
             Node::Call(function, arguments) => return self.call(*function, arguments, e, scope),
         };
         Ok(out)
+    }
+
+    /// Whether the value can be one that cannot be computed; a variable can bring one along.
+    pub(super) fn overflows(&self, e: &Typed) -> bool {
+        matches!(e.kind, Kind::Number(_))
+            && (e.may_overflow() || self.variables.values().any(|value| *value == Value::Uncomputable))
+    }
+
+    /// The number, with the digits that a number has.
+    fn within_digits(&self, e: &Typed, number: Sql) -> Sql {
+        match &e.kind {
+            Kind::Number(of) if self.overflows(e) => guarded(&number, Number { digits: Number::MOST_DIGITS, ..*of }),
+            _ => number,
+        }
+    }
+
+    /// A number with the digits that were declared for it.
+    fn declared(&self, of: &Typed, e: &Typed, scope: Scope<'_>) -> Lowered<Sql> {
+        let (Kind::Number(from), Kind::Number(to)) = (&of.kind, &e.kind) else { return self.value(of, scope) };
+        let value = if from.scale > to.scale {
+            rounded(&self.value(of, scope)?, from.scale, i64::from(to.scale))
+        } else {
+            self.scaled(of, scope, to.scale)?
+        };
+        Ok(if self.overflows(e) { guarded(&value, *to) } else { value })
+    }
+
+    fn round(&self, arguments: &[Typed], scope: Scope<'_>) -> Lowered<Sql> {
+        let (Some(of), Some((from, to))) = (arguments.first(), rounding(arguments)) else {
+            return Err(LowerError::Beyond("a computed number of digits"));
+        };
+        let value = self.value(of, scope)?;
+        Ok(if to < i64::from(from) { rounded(&value, from, to) } else { value })
     }
 
     /// The value as a column of `kind` keeps it, over the row with this alias.
@@ -84,7 +119,10 @@ impl Lower<'_> {
                 None => return Err(LowerError::Beyond("`item` here")),
             },
             Root::User => out.param(Param::User),
-            Root::Variable(name) => out.bind(self.variables.get(name).unwrap_or(&Value::Empty), &e.kind),
+            Root::Variable(name) => match self.variables.get(name).unwrap_or(&Value::Empty) {
+                Value::Uncomputable => out.append(&beyond()),
+                value => out.bind(value, &e.kind),
+            },
         };
         Ok(out)
     }
@@ -103,14 +141,15 @@ impl Lower<'_> {
         Ok(closed)
     }
 
-    fn arithmetic(&self, op: Arithmetic, a: &Typed, b: &Typed, kind: &Kind, scope: Scope<'_>) -> Lowered<Sql> {
-        let Kind::Number(number) = kind else { return Err(LowerError::Beyond("arithmetic on this")) };
+    fn arithmetic(&self, op: Arithmetic, a: &Typed, b: &Typed, e: &Typed, scope: Scope<'_>) -> Lowered<Sql> {
+        let Kind::Number(number) = &e.kind else { return Err(LowerError::Beyond("arithmetic on this")) };
         let (a, b) = match op {
             Arithmetic::Divide => return Err(LowerError::Beyond("division")),
             // Scaled integers multiply to the sum of their scales, which is the product's.
             Arithmetic::Multiply => (self.value(a, scope)?, self.value(b, scope)?),
             _ => (self.scaled(a, scope, number.scale)?, self.scaled(b, scope, number.scale)?),
         };
+        let a = if number.scale == 0 && self.overflows(e) { roomy(&a) } else { a };
         let mut out = Sql::new();
         out.raw("(").append(&a).raw(match op {
             Arithmetic::Add => " + ",
@@ -140,14 +179,21 @@ impl Lower<'_> {
                 out.raw("abs(").append(&self.value(a, scope)?).raw(")");
                 Ok(out)
             }
-            (Function::Min | Function::Max, [a, b]) => self.lesser(function == Function::Min, a, b, e, scope),
-            (Function::Round | Function::Text | Function::WorkdaysBetween, _) => Err(LowerError::Beyond("this function")),
+            (Function::Min | Function::Max, [a, b]) => {
+                Ok(self.within_digits(e, self.lesser(function == Function::Min, a, b, e, scope)?))
+            }
+            (Function::Round, arguments) => Ok(self.within_digits(e, self.round(arguments, scope)?)),
+            (Function::Text | Function::WorkdaysBetween, _) => Err(LowerError::Beyond("this function")),
             _ => self.date_value(function, arguments, scope),
         }
     }
 
     fn lesser(&self, least: bool, a: &Typed, b: &Typed, e: &Typed, scope: Scope<'_>) -> Lowered<Sql> {
+        let beyond = least && (self.overflows(a) || self.overflows(b));
         let (a, b) = (self.value_of(a, &e.kind, scope)?, self.value_of(b, &e.kind, scope)?);
+        if beyond {
+            return Ok(lesser_known(&a, &b));
+        }
         let mut out = Sql::new();
         // SQLite's two-sided min is empty when a side is; PostgreSQL's LEAST is not.
         out.raw_by(if least { "min(" } else { "max(" }, "(SELECT ");
@@ -160,4 +206,13 @@ impl Lower<'_> {
         out.raw_by(")", " AS b) AS v WHERE v.a IS NOT NULL AND v.b IS NOT NULL)");
         Ok(out)
     }
+}
+
+/// The lesser of two numbers of which one may be BEYOND, which is the greatest: then so is what is asked for.
+fn lesser_known(a: &Sql, b: &Sql) -> Sql {
+    let (mut out, beyond) = (Sql::new(), beyond());
+    out.raw("(SELECT CASE WHEN v.a >= ").append(&beyond).raw(" OR v.b >= ").append(&beyond).raw(" THEN ").append(&beyond);
+    out.raw_by(" ELSE min(v.a, v.b) END FROM (SELECT ", " ELSE LEAST(v.a, v.b) END FROM (SELECT ").append(a).raw(" AS a, ");
+    out.append(b).raw_by(" AS b)", " AS b OFFSET 0)").raw(" AS v WHERE v.a IS NOT NULL AND v.b IS NOT NULL)");
+    out
 }

@@ -8,7 +8,7 @@ use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, Number, ObjectId, Value};
 use crate::model::Path;
 use crate::store::error::fault;
-use crate::store::lower::Condition;
+use crate::store::lower::{self, Condition};
 use crate::store::statements::Source;
 use crate::store::{Store, inside, links};
 
@@ -51,25 +51,28 @@ pub(in crate::store) fn figure(
     sum: Option<&Name>,
 ) -> Result<Cell, ObjectError> {
     let mut frame = Frame::new(store, rights, &query.entity)?;
-    let mut out = Sql::new();
-    let kind = match sum {
-        None => {
-            out.raw("SELECT count(*)");
-            Kind::INTEGER
-        }
+    let (mut out, mut kind, mut within) = (Sql::new(), Kind::INTEGER, None);
+    match sum {
+        None => out.raw("SELECT count(*)"),
         Some(member) => {
             let refused = || not_there(rights, &query.entity, member);
             let End::Member(source, at) = frame.locate(&vec![member.clone()], false)? else { return Err(refused()) };
             let (_, readable) = frame.readable(source, at)?;
             let (Kind::Number(number), Source::Sql(_)) = (&readable.kind, &readable.value) else { return Err(refused()) };
-            let kind = Kind::Number(Number { digits: Number::MOST_DIGITS, scale: number.scale });
-            out.raw("SELECT COALESCE(sum(").append(&frame.column(source, at)?).raw("), 0)");
-            kind
+            let most = Number { digits: Number::MOST_DIGITS, scale: number.scale };
+            (kind, within) = (Kind::Number(most), Some(most));
+            out.raw("(SELECT ").append(&lower::sum(&frame.column(source, at)?, &readable.kind)).raw(" AS n")
         }
     };
     let outside = outside::conditions(&mut frame, query)?;
     out.raw(" FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
     out.raw(" WHERE ").append(&outside.sql());
+    if let Some(within) = within {
+        out.raw(")");
+        let mut sum = Sql::new();
+        sum.raw("SELECT ").append(&lower::checked(&out, within));
+        out = sum;
+    }
     let found = store.asked(rights, &out, &[kind])?;
     let value = found.into_iter().next().and_then(|row| row.into_iter().next());
     Ok(Cell::Shown(value.ok_or_else(|| fault("a figure has no row"))?))

@@ -6,7 +6,7 @@ use crate::access::{Denied, Filter, FilterOp, Ground, Layer, ObjectError, Order,
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Value};
 use crate::model::Path;
-use crate::store::lower::Condition;
+use crate::store::lower::{Condition, comparable};
 use crate::store::statements::Source;
 
 /// All filters hold, and the search text is in one of its members.
@@ -51,7 +51,7 @@ fn filter(frame: &mut Frame<'_>, filter: &Filter) -> Result<Condition, ObjectErr
         return Err(unusable());
     }
     let mut out = Sql::new();
-    out.raw("(").append(&frame.column(source, member)?).raw(operator).bind(&filter.value, &kind);
+    out.raw("(").append(&compared(frame, source, member)?).raw(operator).bind(&filter.value, &kind);
     if kind == Kind::Text && filter.op != FilterOp::Equal {
         out.raw_by("", " COLLATE \"C\"");
     }
@@ -59,7 +59,14 @@ fn filter(frame: &mut Frame<'_>, filter: &Filter) -> Result<Condition, ObjectErr
     Ok(Condition::When(out))
 }
 
-/// Empty, and not just withheld.
+/// The column as it is compared and ordered by: what cannot be computed is not among the values.
+fn compared(frame: &Frame<'_>, source: usize, member: usize) -> Result<Sql, ObjectError> {
+    let column = frame.column(source, member)?;
+    let (_, readable) = frame.readable(source, member)?;
+    Ok(if readable.overflows { comparable(&column) } else { column })
+}
+
+/// Empty, and neither withheld nor a number that cannot be computed.
 fn empty(frame: &mut Frame<'_>, path: &Path) -> Result<Condition, ObjectError> {
     let (source, member, _) = place(frame, path)?;
     let mut out = Sql::new();
@@ -82,7 +89,7 @@ fn contains(frame: &mut Frame<'_>, path: &Path, text: &Value) -> Result<Conditio
     Ok(Condition::When(out))
 }
 
-/// ` ORDER BY …`: empty values last, the key as the last tie-break.
+/// ` ORDER BY …`: empty values and those that cannot be computed last, the key as the last tie-break.
 pub(super) fn order(frame: &mut Frame<'_>, sort: &[Order]) -> Result<Sql, ObjectError> {
     let mut out = Sql::new();
     out.raw(" ORDER BY ");
@@ -90,7 +97,7 @@ pub(super) fn order(frame: &mut Frame<'_>, sort: &[Order]) -> Result<Sql, Object
         let (source, member, kind) = place(frame, path)?;
         let (_, readable) = frame.readable(source, member)?;
         let never_empty = readable.required && source == 0 && matches!(readable.shown, Condition::Always);
-        out.append(&frame.column(source, member)?);
+        out.append(&compared(frame, source, member)?);
         if matches!(kind, Kind::Text | Kind::Enumeration(_)) {
             out.raw_by("", " COLLATE \"C\"");
         }

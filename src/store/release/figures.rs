@@ -5,7 +5,7 @@ use super::{differ, error};
 use crate::access::{Cell, ObjectError, Query, Rights, Rows};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Name, Value};
-use crate::expr::{EvalError, add_values, compare_values};
+use crate::expr::{compare_values, sum_values};
 use crate::store::{Store, read};
 use std::cmp::Ordering;
 
@@ -52,7 +52,7 @@ pub(in crate::store) fn figure(
     }
     let again = match sum {
         None => Value::Integer(i64::try_from(answer.rows.len()).unwrap_or(i64::MAX)),
-        Some(_) => added(&answer).map_err(|why| ObjectError::Fault(why.into()))?,
+        Some(_) => added(&answer),
     };
     if told.value().is_some_and(|told| alike(&again, told)) {
         return Ok(());
@@ -61,7 +61,7 @@ pub(in crate::store) fn figure(
     Err(error(differ(format!("a figure over {about}"), "this figure", "another, from the rows one by one")))
 }
 
-fn added(answer: &Rows) -> Result<Value, EvalError> {
+fn added(answer: &Rows) -> Value {
     let cells = answer.rows.iter().filter_map(|row| row.cells.first()).filter_map(Cell::value);
-    cells.filter(|value| !value.is_empty()).try_fold(Value::Integer(0), |sum, value| add_values(&sum, value))
+    sum_values(&cells.cloned().collect::<Vec<_>>())
 }

@@ -127,9 +127,9 @@ impl Question<'_> {
     /// Whether one row may stand before another.
     pub(super) fn in_order(&self, reader: &mut Reader<'_>, before: &Row, after: &Row) -> Decided<bool> {
         for (path, descending) in &self.query.sort {
-            let one = self.seen(reader, before.id, Some(before), path)?.filter(|value| !value.is_empty());
-            let other = self.seen(reader, after.id, Some(after), path)?.filter(|value| !value.is_empty());
-            // Empty values come last either way.
+            let one = self.seen(reader, before.id, Some(before), path)?.filter(|value| value.has_order());
+            let other = self.seen(reader, after.id, Some(after), path)?.filter(|value| value.has_order());
+            // Empty values, and those that cannot be computed, come last either way.
             let order = match (one, other) {
                 (None, None) => Ordering::Equal,
                 (None, Some(_)) => Ordering::Greater,

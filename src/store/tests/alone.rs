@@ -4,7 +4,7 @@
 //! database alone come to the same; and so do writes.
 
 use super::agree::{Dice, populate};
-use super::fixture::{APP, App, DOMAIN, MODULE, Person, hr, now, path};
+use super::fixture::{APP, App, MODULE, Person, hr, now, numbers, path};
 use super::reader::by_rules;
 use crate::access::{Authority, Cell, Filter, FilterOp, Grants, ObjectError, Objects, Query, WriteError};
 use crate::db::sql::{Params, Sql, fetch};
@@ -15,8 +15,26 @@ use crate::store::{Statements, Store, read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-const EMPLOYEE: [&str; 13] =
-    ["name", "nick", "notes", "age", "salary", "born", "status", "active", "label", "department", "boss", "skills", "main"];
+const EMPLOYEE: [&str; 18] = [
+    "name",
+    "nick",
+    "notes",
+    "age",
+    "salary",
+    "born",
+    "status",
+    "active",
+    "label",
+    "department",
+    "boss",
+    "skills",
+    "main",
+    "price",
+    "pay",
+    "product",
+    "tenths",
+    "chained",
+];
 const WRITTEN: [&str; 10] = ["name", "nick", "age", "salary", "status", "active", "department", "boss", "skills", "main"];
 
 /// Some of these, at least one.
@@ -40,7 +58,8 @@ fn rule(dice: &mut Dice, role: &str, read: &[&str], written: &[&str], condition:
 fn model(dice: &mut Dice) -> (Arc<Model>, String) {
     loop {
         let (mut text, mut entity, mut access, mut kept) = (String::new(), String::new(), false, true);
-        for line in DOMAIN.split_inclusive('\n') {
+        let domain = numbers();
+        for line in domain.split_inclusive('\n') {
             let deep = line.len() - line.trim_start().len();
             if deep == 2 {
                 entity = line.trim().trim_end_matches(':').to_owned();

@@ -132,6 +132,32 @@ entities:
         write: [text, about]
 ";
 
+/// Members of employees whose numbers come close to what a number can be, and go beyond.
+pub const NUMBERS: &str = "
+      big: {type: integer}
+      price: {type: decimal, precision: 18, scale: 8}
+      pay: {type: decimal, precision: 8, scale: 2, calculated: \"this.salary * this.factor\"}
+      product: {type: decimal, precision: 12, scale: 2, calculated: \"this.price * this.big\"}
+      square: {type: integer, calculated: \"this.big * this.big\"}
+      tenths: {type: decimal, precision: 12, scale: 4, calculated: \"round(this.salary * this.factor, 1)\"}
+      hundreds: {type: integer, calculated: \"round(this.salary, -2)\"}
+      chained: {type: decimal, precision: 10, scale: 1, calculated: \"this.pay + this.product\"}
+";
+
+/// The same app with those members, which the administrator reads and writes.
+pub fn numbers() -> String {
+    let worked = "      worked: {type: integer,";
+    assert!(DOMAIN.contains(worked) && DOMAIN.matches("[name, nick, notes, email, code, age,").count() == 1);
+    DOMAIN
+        .replacen(worked, &format!("{}{worked}", &NUMBERS[1..]), 1)
+        .replacen(
+            "read: [number, name, nick,",
+            "read: [number, big, price, pay, product, square, tenths, hundreds, chained, name, nick,",
+            1,
+        )
+        .replacen("write: [name, nick, notes, email,", "write: [big, price, name, nick, notes, email,", 1)
+}
+
 pub fn model() -> Arc<Model> {
     model_of(DOMAIN)
 }

@@ -7,6 +7,7 @@ mod changed;
 mod explain;
 mod fixture;
 mod golden;
+mod numbers;
 mod prepared;
 mod reader;
 mod release;

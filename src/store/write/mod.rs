@@ -129,7 +129,7 @@ fn settle(
     }
     let mut wrong = Vec::new();
     for validation in &compiled.table.entity.validations {
-        if !store.compute(&validation.rule, Some(object), rights)?.holds() {
+        if !store.satisfies(&validation.rule, object, rights)? {
             wrong.push(feedback::of(validation.member.clone(), validation.message.clone()));
         }
     }

@@ -80,6 +80,9 @@ fn attribute_fault(model: &Model, attribute: &Attribute, value: &Value) -> Optio
         let never = attribute.kind == AttributeKind::Boolean;
         return never.then(|| format!("{} is required", attribute.label));
     }
+    if *value == Value::Uncomputable {
+        return Some(format!("{} cannot be computed: it needs more digits than a number has", attribute.label));
+    }
     let wrong_kind = || Some(format!("{} is not {}", attribute.label, attribute.kind().describe()));
     match (&attribute.kind, value) {
         (AttributeKind::String(_) | AttributeKind::Text, Value::Text(text)) => text_fault(attribute, text),
