@@ -15,7 +15,7 @@ use crate::crypto::Keys;
 use crate::db::{Conn, Db};
 use crate::domain::{Name, ObjectId};
 use crate::identity;
-use crate::store::{self, Caller, Compared, Recorder, Statements, Store};
+use crate::store::{self, Caller, Circle, Compared, Recorder, Statements, Store};
 use chrono::NaiveDateTime;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,8 @@ pub struct Agreement {
     pub rows: usize,
     /// What layers decided differently.
     pub differences: Vec<Disagreement>,
+    /// Rows that stand in a circle of a tree.
+    pub circles: Vec<Circle>,
 }
 
 /// Compares the layers that decide about rows and members, for everybody whom the database knows.
@@ -73,6 +75,7 @@ pub fn compare_layers(db: &Db, statements: &Statements, keys: &Keys, clock: &Clo
     compare(&Grants::none(model), None)?;
     let changed = steadily(|| db.read(|conn| Ok(Compared { rows: 0, differences: changed(conn, now)? })))?;
     all.differences.extend(changed.differences);
+    all.circles = db.read(|conn| store::circles(conn, statements, now))?;
     Ok(all)
 }
 
@@ -134,6 +137,9 @@ impl App {
         let mut agreement = compare_layers(&self.db, &live.statements, &self.keys, &self.clock)?;
         if self.demo.is_none() {
             agreement.differences.extend(self.db.too_mighty()?.into_iter().map(unbound));
+        }
+        for circle in &agreement.circles {
+            self.logs.write("portcullis.trees", Level::Error, &circle.to_string(), None);
         }
         for event in agreement.incidents() {
             let about = event.object.clone().unwrap_or_default();

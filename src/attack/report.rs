@@ -64,6 +64,8 @@ pub struct Report {
     /// What took longer or more statements over one set of withheld data than over another, by so little that it is told
     /// and not judged.
     pub timing: Vec<String>,
+    /// What is told although it is withheld, as SECURITY.md says.
+    pub remaining: Vec<String>,
 }
 
 /// Findings printed in full.
@@ -92,7 +94,7 @@ impl Report {
         for missing in &self.row_classes_without_row {
             let _ = writeln!(out, "  no row: {missing}");
         }
-        for (word, lines) in [("timing", &self.timing), ("fault", &self.faults)] {
+        for (word, lines) in [("timing", &self.timing), ("remains", &self.remaining), ("fault", &self.faults)] {
             lines.iter().take(MOST_TOLD).for_each(|line| out.push_str(&format!("{word}: {line}\n")));
         }
         for finding in self.findings.iter().take(MOST_TOLD) {

@@ -63,6 +63,9 @@ impl Migrate {
             println!("DRIFT {difference}");
         }
         let plan = db.read(|conn| store::plan(conn, &statements, now)).map_err(complain)?;
+        for warning in plan.warnings() {
+            println!("WARNING {warning}");
+        }
         if plan.is_empty() {
             println!("The database is in step with the model.");
             return Ok(ExitCode::SUCCESS);
@@ -78,6 +81,9 @@ impl Migrate {
         }
         for missing in plan.missing() {
             println!("MISSING {missing}: required, but rows exist without a value and there is no constant default");
+        }
+        for overlap in plan.overlaps() {
+            println!("OVERLAP {overlap}");
         }
         if self.apply {
             let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
@@ -138,6 +144,9 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
         db.write(|conn| audit::record(conn, &keys, &settings.node, &clock, &event)).map_err(complain)?;
     }
     audit::seal(&db, &keys, audit::Unsealed::Ours).map_err(complain)?;
+    for circle in &found.circles {
+        println!("WARNING {circle}");
+    }
     for one in &found.differences {
         println!("{one}");
     }

@@ -33,6 +33,12 @@ pub enum DbError {
         /// The columns that must be unique together.
         columns: Vec<String>,
     },
+    /// A row's range overlaps that of another row.
+    #[error("another row overlaps in {constraint}")]
+    Overlap {
+        /// The constraint.
+        constraint: String,
+    },
     /// A row points to one that is not there, or is still pointed to.
     #[error("a referenced row is missing or still in use")]
     ForeignKey(#[source] Error),
@@ -65,6 +71,9 @@ impl From<Error> for DbError {
             Error::DatabaseError(Kind::ForeignKeyViolation | Kind::RestrictViolation, _) => Self::ForeignKey(error),
             Error::DatabaseError(Kind::SerializationFailure, _) => Self::Busy(error.into()),
             Error::DatabaseError(Kind::UnableToSendCommand | Kind::ClosedConnection, _) => Self::Unavailable(error.into()),
+            Error::DatabaseError(Kind::ExclusionViolation, info) => {
+                Self::Overlap { constraint: info.constraint_name().unwrap_or_default().to_owned() }
+            }
             Error::DatabaseError(_, info) => match passing(info.message()) {
                 Some(Passing::Busy) => Self::Busy(error.into()),
                 Some(Passing::Full) => Self::Full(error),

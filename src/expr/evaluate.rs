@@ -266,18 +266,21 @@ impl<'e> Run<'_, 'e> {
     ) -> Result<Value, EvalError> {
         let Value::Object(mut at) = self.value(object, this, item)? else { return Ok(Value::Boolean(false)) };
         let roots = self.list(roots, this, item)?;
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut found) = (BTreeSet::new(), false);
         loop {
-            if roots.contains(&at) {
-                return Ok(Value::Boolean(true));
-            }
+            found |= roots.contains(&at);
             // INVARIANT: a circle in the tree ends the walk, it does not hang it.
+            // SECURITY: where the way up never ends, nothing is within anything: a circle must not widen what is
+            // granted (`a_circle_in_a_tree_shows_nothing_and_is_named`).
             if !seen.insert(at) {
                 return Ok(Value::Boolean(false));
             }
-            match self.data.member(entity, at, parent)? {
-                Value::Object(up) => at = up,
-                _ => return Ok(Value::Boolean(false)),
+            match self.data.member(entity, at, parent) {
+                Ok(Value::Object(up)) => at = up,
+                Ok(_) => return Ok(Value::Boolean(found)),
+                // What is above a root that was found need not be readable.
+                Err(EvalError::Withheld(..)) if found => return Ok(Value::Boolean(true)),
+                Err(error) => return Err(error),
             }
         }
     }

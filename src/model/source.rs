@@ -6,7 +6,8 @@ use super::types::{ButtonStyle, Classification, Layout, LogLevel, TextStyle, Ton
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -76,6 +77,52 @@ impl<T: JsonSchema> JsonSchema for Map<T> {
     }
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         IndexMap::<String, T>::json_schema(generator)
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+/// One of something, or a list of them.
+#[derive(Clone, Debug)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = OneOrMany<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping, or a list of mappings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|one| OneOrMany(vec![one]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut out = Vec::new();
+                while let Some(one) = list.next_element()? {
+                    out.push(one);
+                }
+                Ok(OneOrMany(out))
+            }
+        }
+        deserializer.deserialize_any(Either(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("OneOrMany_{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let (one, many) = (generator.subschema_for::<T>(), generator.subschema_for::<Vec<T>>());
+        schemars::json_schema!({"anyOf": [one, many]})
     }
     fn inline_schema() -> bool {
         true
@@ -243,6 +290,7 @@ mod shapes {
             tree: Option<Text>,
             display: Option<Text>,
             #[serde(default)] unique: Vec<Vec<Text>>,
+            #[serde(default)] exclude: OneOrMany<Exclusion>,
             #[serde(default)] indexes: Vec<Vec<Text>>,
             #[serde(default)] validations: Vec<Validation>,
             #[serde(default)] events: Vec<Handler>,
@@ -282,6 +330,13 @@ mod shapes {
             doc: Option<String>,
             default: Option<Text>,
             was: Option<Text>,
+        }
+        /// Objects whose ranges may not overlap.
+        Exclusion {
+            #[serde(default)] same: Vec<Text>,
+            overlap: Vec<Text>,
+            member: Option<Text>,
+            message: Option<String>,
         }
         /// A validation by expression.
         Validation {

@@ -265,6 +265,8 @@ pub struct Entity {
     pub display: Option<Name>,
     /// Unique combinations of members.
     pub unique: Vec<Vec<Name>>,
+    /// Ranges that may not overlap.
+    pub exclude: Vec<Exclusion>,
     /// Declared indexes.
     pub indexes: Vec<Vec<Name>>,
     /// Validations by expression.
@@ -467,6 +469,21 @@ pub struct Inverse {
     pub association: Name,
     /// Whether it leads to several owners.
     pub many: bool,
+}
+
+/// No two objects that have the same in some members may overlap in a range.
+#[derive(Clone, Debug)]
+pub struct Exclusion {
+    /// Stored attributes and to-one associations; an empty one is the same as none.
+    pub same: Vec<Name>,
+    /// Where the range begins: a date, or a date and time. Empty: it has no beginning.
+    pub from: Name,
+    /// Where it ends: a date is the last day, a date and time the first moment after it. Empty: it has no end.
+    pub to: Name,
+    /// The member the message stands at.
+    pub member: Name,
+    /// What to say when there is another one; in the model's own words.
+    pub message: Option<String>,
 }
 
 /// A validation by expression.

@@ -2,7 +2,9 @@
 //! made: what demo mode begins with.
 
 use super::Collision;
+use super::ranges::Range;
 use super::tables::{Place, Table, Tables};
+use super::trees::Tree;
 use super::write::{check, inserted, linked};
 use crate::access::Feedback;
 use crate::db::sql::{Params, Sql, execute, fetch};
@@ -61,7 +63,9 @@ impl<'c> Bulk<'c> {
             self.next.insert(key, next.max(number.saturating_add(1)));
         }
         let key = inserted(self.conn, &self.params, &table, &values).map_err(|error| table.told(error))?;
-        key.ok_or_else(|| DbError::Refused("a new row has no key".into()))
+        let key = key.ok_or_else(|| DbError::Refused("a new row has no key".into()))?;
+        self.overlaps_nothing(&table, key)?;
+        Ok(key)
     }
 
     /// Points an association of an object to others.
@@ -76,10 +80,30 @@ impl<'c> Bulk<'c> {
                 let mut sql = Sql::new();
                 sql.raw("UPDATE ").ident(&table.name).raw(" SET ").ident(column).raw(" = ").bind(&value, kind);
                 sql.raw(" WHERE ").ident("id").raw(" = ").bind(&Value::Object(object), &Kind::Object(entity.clone()));
-                execute(self.conn, &sql, &self.params).map(drop)
+                execute(self.conn, &sql, &self.params)?;
+                self.overlaps_nothing(&table, object)?;
+                self.stays_a_tree(&table, object, member, &value)
             }
             _ => Err(DbError::Refused(format!("{entity}.{member} is not stored"))),
         }
+    }
+
+    /// Refuses a row whose range overlaps that of another row. PostgreSQL has noticed before.
+    fn overlaps_nothing(&mut self, table: &Table, object: ObjectId) -> Result<(), DbError> {
+        for range in Range::of(table) {
+            if range.overlaps(self.conn, &self.params, object)? {
+                return Err(DbError::Overlap { constraint: range.name().to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a parent that is the object itself, or one below it.
+    fn stays_a_tree(&mut self, table: &Table, object: ObjectId, member: &str, parent: &Value) -> Result<(), DbError> {
+        let Some(tree) = Tree::of(table).filter(|tree| tree.member.as_str() == member) else { return Ok(()) };
+        let Value::Object(parent) = parent else { return Ok(()) };
+        // The row has its new parent already: from there the way up must end, without meeting the row again.
+        if tree.admits(self.conn, &self.params, object, *parent)? { Ok(()) } else { Err(DbError::Refused(tree.refusal())) }
     }
 
     /// Lets automatic numbers go on after the highest that was written.

@@ -16,6 +16,7 @@ mod inside;
 mod links;
 mod lower;
 mod names;
+mod ranges;
 mod read;
 mod release;
 mod statements;
@@ -23,6 +24,7 @@ mod sync;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trees;
 mod whole;
 mod write;
 
@@ -33,6 +35,7 @@ pub use release::Compared;
 pub use statements::Statements;
 pub use sync::{Loss, Plan, Step, SyncError, apply, can_prepare, drift, model_in_force, plan, prepare};
 pub use tables::Collision;
+pub use trees::{Circle, circles};
 pub use whole::{Pulse, StoredRow};
 
 use crate::access::explain::{Inspected, Inspection};

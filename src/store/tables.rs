@@ -218,12 +218,16 @@ impl Table {
         }
     }
 
-    /// The members that an index of this name keeps unique together.
-    fn unique_by(&self, index: &str) -> Option<Vec<&Name>> {
+    /// The sets of members that are unique together.
+    pub(super) fn unique_sets(&self) -> impl Iterator<Item = Vec<&Name>> {
         let entity = &self.entity;
         let single = entity.associations.values().filter(|a| a.multiplicity == Multiplicity::OneToOne).map(|a| vec![&a.name]);
-        let all = entity.unique.iter().map(|members| members.iter().collect::<Vec<_>>()).chain(single);
-        all.into_iter().find(|members| {
+        entity.unique.iter().map(|members| members.iter().collect::<Vec<_>>()).chain(single)
+    }
+
+    /// The members that an index of this name keeps unique together.
+    fn unique_by(&self, index: &str) -> Option<Vec<&Name>> {
+        self.unique_sets().find(|members| {
             let column = |member: &&Name| match self.members.get(member.as_str()) {
                 Some(Place::Column { column, .. }) => Some(column.clone()),
                 _ => None,

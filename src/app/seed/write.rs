@@ -72,6 +72,8 @@ fn insert<'s>(
 fn located(sheet: &Sheet, row: &Row, column: &str, error: DbError) -> SeedError {
     let message = match &error {
         DbError::Unique { columns, .. } => format!("another row has the same {}", columns.join(", ")),
+        DbError::Overlap { .. } => "it overlaps with another row".to_owned(),
+        DbError::Refused(why) => why.clone(),
         DbError::ForeignKey(_) => "it refers to a row that is not there".to_owned(),
         _ => return error.into(),
     };

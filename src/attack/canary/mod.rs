@@ -13,10 +13,10 @@ mod value;
 pub use mark::{Found, Marks};
 pub use random::Random;
 
-use super::oracle::{Oracle, Who};
+use super::oracle::{Oracle, Who, order};
 use super::world::World;
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
-use crate::model::{Association, Attribute, AttributeKind, Entity, Model, Multiplicity};
+use crate::model::{Association, Attribute, AttributeKind, Entity, Exclusion, Model, Multiplicity};
 use crate::store::StoredRow;
 use chrono::NaiveDateTime;
 use rules::{Compared, paths_of_the_user};
@@ -158,10 +158,27 @@ impl Nursery<'_> {
             Value::List(all) => all.first().map(|to| (association.target.clone(), *to)),
             _ => {
                 let to = self.target(&of, association, 0)?;
+                if of.tree.as_ref() == Some(name) && self.is_below(&of, to, id) {
+                    return None;
+                }
                 self.world.set(entity, id, name, Value::Object(to));
                 Some((association.target.clone(), to))
             }
         }
+    }
+
+    /// Whether an object is another one of the same tree, or below it.
+    fn is_below(&self, entity: &Entity, id: ObjectId, other: ObjectId) -> bool {
+        let Some(parent) = &entity.tree else { return false };
+        let mut up = Some(id);
+        for _ in 0..=self.world.ids(&entity.name).len() {
+            match up {
+                Some(at) if at == other => return true,
+                Some(at) => up = self.world.value(&entity.name, at, parent).as_object(),
+                None => return false,
+            }
+        }
+        true
     }
 
     /// Makes rows until each rule holds for one and not for another, for each of those it speaks of.
@@ -294,14 +311,32 @@ impl Nursery<'_> {
         (association.required && depth < 4).then(|| self.row(&target, &BTreeMap::new(), depth + 1))?
     }
 
-    /// Whether a unique combination is there already.
+    /// Whether a unique combination is there already, or a range overlaps that may not.
     fn collides(&self, entity: &Entity, values: &BTreeMap<Name, Value>) -> bool {
         let same = |members: &Vec<Name>, row: &StoredRow| {
             let mut pairs = members.iter().map(|name| (row.values.get(name), values.get(name)));
             pairs.all(|(known, new)| known == new && known.is_some_and(|value| !value.is_empty()))
         };
-        let rows = self.world.rows.get(&entity.name);
-        rows.into_iter().flat_map(|rows| rows.values()).any(|row| entity.unique.iter().any(|members| same(members, row)))
+        let overlaps = |range: &Exclusion, row: &StoredRow| {
+            let pair = |name: &Name| (row.values.get(name), values.get(name));
+            let given = |value: Option<&Value>| value.filter(|value| !value.is_empty()).cloned();
+            let apart = |from: Option<&Value>, to: Option<&Value>| match (given(from), given(to)) {
+                (Some(from), Some(to)) => order(&from, &to) == Some(std::cmp::Ordering::Greater),
+                _ => false,
+            };
+            let ((from, new_from), (to, new_to)) = (pair(&range.from), pair(&range.to));
+            // What touches counts too, so that this errs on the safe side.
+            same(&range.same, row) && !apart(new_from, to) && !apart(from, new_to)
+        };
+        let mut rows = self.world.rows.get(&entity.name).into_iter().flat_map(|rows| rows.values());
+        let backwards = |range: &Exclusion| match (values.get(&range.from), values.get(&range.to)) {
+            (Some(from), Some(to)) => order(from, to).is_some_and(std::cmp::Ordering::is_ge),
+            _ => false,
+        };
+        let clashes = |row: &StoredRow| {
+            entity.unique.iter().any(|members| same(members, row)) || entity.exclude.iter().any(|range| overlaps(range, row))
+        };
+        entity.exclude.iter().any(backwards) || rows.any(clashes)
     }
 
     fn valid(&self, entity: &Entity, id: ObjectId) -> bool {

@@ -9,6 +9,7 @@ mod members;
 mod operations;
 mod questions;
 mod replays;
+mod taken;
 mod tampered;
 mod visitors;
 mod writes;
@@ -58,6 +59,7 @@ classes! {
     ReplayedState, "replayed-state", "sealed forms sent by another session, from another page, after signing out, altered";
     Questions, "questions", "filters, orders, searches, counts and sums about members and rows that are withheld";
     Compared, "compared", "the same questions over two sets of data that differ only in what may not be known";
+    UniqueValues, "unique-values", "what a hidden object has where it must be unique, sent as one's own: the refusal must not tell of the object";
     Tampered, "tampered", "parameters of wrong types, sizes, numbers and encodings";
     DoubleSubmits, "double-submits", "the same form sent twice at once";
     MovedRows, "moved-rows", "writes that would move a row out of or into reach, and new rows out of reach";
@@ -113,6 +115,7 @@ fn one(raid: &mut Raid<'_>, class: Class) -> Result<(), AttackError> {
         Class::ReplayedState => replays::replayed(raid, Class::ReplayedState),
         Class::Questions => questions::about_hidden(raid),
         Class::Compared => compared::two_worlds(raid),
+        Class::UniqueValues => taken::unique(raid),
         Class::Tampered => tampered::parameters(raid),
         Class::DoubleSubmits => replays::double(raid),
         Class::MovedRows => writes::moved(raid),

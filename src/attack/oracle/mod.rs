@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use value::Fault;
+pub(super) use value::order;
 
 /// Somebody of one user role; a visitor has no account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +185,7 @@ impl<'w> Oracle<'w> {
                     .iter()
                     .filter(|member| !entity.server_kept(member))
                     .filter(|member| self.follows(entity, one.id, &gone, OnDelete::Clear).as_ref() != Some(*member))
+                    .filter(|member| !self.loses(after, entity, one.id, member, &gone))
                     .find(|member| !self.changes(&then, who, entity, one.id, member, extra))
                     .map(|member| format!("{what}.{member} was changed")),
             }
@@ -196,6 +198,14 @@ impl<'w> Oracle<'w> {
             None => moments.0 && moments.1,
             Some(extra) => moments.0 || moments.1 || declared(extra, entity, |rule| rule.write.contains(member)),
         }
+    }
+
+    /// Whether all that happened to a list is that what is gone is no longer in it.
+    fn loses(&self, after: &World, entity: &Entity, id: ObjectId, member: &Name, gone: &BTreeSet<(&QName, ObjectId)>) -> bool {
+        let Some(association) = entity.associations.get(member) else { return false };
+        let (was, is) = (self.world.value(&entity.name, id, member), after.value(&entity.name, id, member));
+        let (Value::List(was), Value::List(is)) = (was, is) else { return false };
+        was.into_iter().filter(|to| !gone.contains(&(&association.target, *to))).eq(is)
     }
 
     /// The association by which a row follows one that is gone.

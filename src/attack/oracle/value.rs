@@ -168,14 +168,12 @@ impl Oracle<'_> {
 
     fn within(&self, object: &Typed, roots: &Typed, entity: &QName, parent: &Name, at: Place<'_>) -> Computed {
         let roots = self.list(roots, at)?;
-        let mut up = self.eval(object, at)?;
-        // No way up is longer than there are rows; a circle ends here too.
+        let (mut up, mut found) = (self.eval(object, at)?, false);
+        // No way up is longer than there are rows; a longer one is a circle, in which nothing is within anything.
         for _ in 0..=self.world.ids(entity).len() {
-            match up {
-                Value::Object(id) if roots.contains(&id) => return Ok(Value::Boolean(true)),
-                Value::Object(id) => up = self.world.value(entity, id, parent),
-                _ => break,
-            }
+            let Value::Object(id) = up else { return Ok(Value::Boolean(found)) };
+            found |= roots.contains(&id);
+            up = self.world.value(entity, id, parent);
         }
         Ok(Value::Boolean(false))
     }

@@ -55,6 +55,7 @@ pub struct Raid<'i> {
     findings: Vec<Finding>,
     faults: Vec<String>,
     timing: Vec<String>,
+    remaining: BTreeSet<String>,
     gained: BTreeSet<String>,
     pages: HashMap<(String, String), Rc<Page>>,
     handles: HashMap<String, Option<(QName, ObjectId)>>,
@@ -93,6 +94,7 @@ impl<'i> Raid<'i> {
             findings: Vec::new(),
             faults: Vec::new(),
             timing: Vec::new(),
+            remaining: BTreeSet::new(),
             gained: BTreeSet::new(),
             pages: HashMap::new(),
             handles: HashMap::new(),
@@ -253,6 +255,11 @@ impl<'i> Raid<'i> {
         self.findings.push(Finding { id, class: class.id(), role, gained, again, request });
     }
 
+    /// Notes something that is told although it is withheld, as SECURITY.md says; once each.
+    pub fn remains(&mut self, line: String) {
+        self.remaining.insert(line);
+    }
+
     /// Notes how long something took.
     pub fn time(&mut self, line: String) {
         self.timing.push(line);
@@ -281,6 +288,7 @@ impl<'i> Raid<'i> {
             row_classes: self.instance.canaries.covered,
             row_classes_without_row: self.instance.canaries.missing.clone(),
             timing: self.timing,
+            remaining: self.remaining.into_iter().collect(),
         }
     }
 }

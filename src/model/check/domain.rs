@@ -150,6 +150,7 @@ impl Checker<'_> {
             inverses: IndexMap::new(),
             tree: None,
             unique: Vec::new(),
+            exclude: Vec::new(),
             indexes: Vec::new(),
             validations: Vec::new(),
             handlers: Vec::new(),
@@ -334,10 +335,12 @@ impl Checker<'_> {
         };
         let unique = source.unique.iter().map(|set| self.own_members(here, &entity, set)).collect();
         let indexes = source.indexes.iter().map(|set| self.own_members(here, &entity, set)).collect();
+        let exclude = source.exclude.0.iter().filter_map(|written| self.exclusion(here, &entity, written)).collect();
         self.change(name, |entity| {
             entity.tree = tree;
             entity.display = display;
             entity.unique = unique;
+            entity.exclude = exclude;
             entity.indexes = indexes;
         });
     }
@@ -694,6 +697,7 @@ fn user_entity() -> Entity {
         tree: None,
         display: Some(Name::new("name")),
         unique: Vec::new(),
+        exclude: Vec::new(),
         indexes: Vec::new(),
         validations: Vec::new(),
         handlers: Vec::new(),

@@ -7,6 +7,7 @@ mod app;
 mod checker;
 mod closure;
 mod domain;
+mod exclude;
 mod flow;
 mod page;
 mod parse;

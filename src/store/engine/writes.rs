@@ -163,7 +163,11 @@ impl Reach<'_> {
         }
         for (owner, association) in tables.pointing_at(entity) {
             match (owner.members.get(&association.name), association.on_delete) {
-                (Some(Place::Link(link)), _) => self.goes(&link.table),
+                (Some(Place::Link(link)), _) => {
+                    self.goes(&link.table);
+                    // The link that goes also refers to its owner, whose key SQLite compares.
+                    self.table(&owner.name);
+                }
                 (Some(Place::Column { .. }), OnDelete::Cascade) => {
                     self.goes(&owner.name);
                     self.follow(&owner.entity.name);

@@ -123,25 +123,31 @@ impl Lower<'_> {
         let Some(Place::Column { column, .. }) = table.members.get(parent) else {
             return Err(LowerError::Unstored(format!("{entity}.{parent}")));
         };
-        let (below, c) = (self.walk(), self.alias());
+        let (start, up, below, c) = (self.walk(), self.walk(), self.walk(), self.alias());
+        let from = self.from(&table.name);
         let mut tree = Sql::new();
-        tree.raw("WITH RECURSIVE ").ident(&below).raw("(id) AS (");
+        tree.raw("WITH RECURSIVE ").ident(&start).raw("(id) AS (");
         if matches!(roots.kind, Kind::List(_)) {
             tree.append(&self.members(roots, scope)?);
         } else {
-            tree.raw("SELECT ").append(&self.value(roots, scope)?);
+            tree.raw("SELECT CAST(").append(&self.value(roots, scope)?).raw(" AS BIGINT)");
         }
+        // ` FROM table AS c JOIN walk ON `
+        let joined = |tree: &mut Sql, walk: &Name| {
+            tree.raw(" FROM ").ident(&from).raw(" AS ").ident(&c).raw(" JOIN ").ident(walk).raw(" ON ").ident(&c).raw(".");
+        };
         // INVARIANT: UNION drops what is already there, so a circle in the tree ends the walk.
-        tree.raw(" UNION SELECT ")
-            .ident(&c)
-            .raw(".")
-            .ident("id")
-            .raw(" FROM ")
-            .ident(self.from(&table.name))
-            .raw(" AS ")
-            .ident(&c);
-        tree.raw(" JOIN ").ident(&below).raw(" ON ").ident(&c).raw(".").ident(column).raw(" = ").ident(&below);
-        tree.raw(".id) SELECT id FROM ").ident(&below);
+        // SECURITY: nothing is within an object from which the way up never ends: a circle would make everything
+        // above an object lie below it too (`a_circle_in_a_tree_shows_nothing_and_is_named`).
+        tree.raw("), ").ident(&up).raw("(root, id) AS (SELECT id, id FROM ").ident(&start);
+        tree.raw(" UNION SELECT ").ident(&up).raw(".root, ").ident(&c).raw(".").ident(column);
+        joined(&mut tree, &up);
+        // The last step up, from a root of the tree, leads to nothing.
+        tree.ident("id").raw(" = ").ident(&up).raw(".id), ");
+        tree.ident(&below).raw("(id) AS (SELECT root FROM ").ident(&up).raw(" WHERE id IS NULL UNION SELECT ");
+        tree.ident(&c).raw(".").ident("id");
+        joined(&mut tree, &below);
+        tree.ident(column).raw(" = ").ident(&below).raw(".id) SELECT id FROM ").ident(&below);
         if roots.depends_on_row() {
             return Ok(is_in(&self.value(object, scope)?, &tree));
         }

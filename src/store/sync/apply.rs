@@ -3,7 +3,7 @@
 use super::diff::Diff;
 use super::layout::wanted;
 use super::state::{self, Ask};
-use super::{Plan, SyncError};
+use super::{Plan, Step, SyncError, exclude};
 use crate::access::Grants;
 use crate::db::sql::{Params, Sql, execute};
 use crate::db::{Conn, Db, DbError, Dialect};
@@ -11,6 +11,7 @@ use crate::domain::{Kind, Value};
 use crate::model::Model;
 use crate::store::engine;
 use crate::store::statements::Statements;
+use crate::store::trees;
 use chrono::NaiveDateTime;
 use std::collections::BTreeSet;
 
@@ -37,6 +38,12 @@ pub fn plan(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Res
         // Only notes differ (a longer text, say): the note is renewed without a statement of its own.
         plan.steps.push(super::Step::new("note the new limits", Vec::new()));
     }
+    let there = |table: &str, column: &str| {
+        let held = applied.tables.get(table).is_some_and(|of| of.columns.contains_key(column));
+        held && wanted.tables.contains_key(table)
+    };
+    let circles = trees::circles_where(conn, statements, now, there)?;
+    plan.warnings = circles.iter().map(ToString::to_string).collect();
     let params = &params;
     let foreseen = engine::foreseen(conn, statements, params)?;
     plan.engine = engine::plan(conn, statements, &foreseen, !plan.steps.is_empty(), params)?;
@@ -70,9 +77,17 @@ pub fn apply(db: &Db, statements: &Statements, accepted: &BTreeSet<String>, now:
         if !plan.missing.is_empty() {
             return Err(SyncError::Required(plan.missing));
         }
+        if !plan.overlaps.is_empty() {
+            return Err(SyncError::Overlaps(plan.overlaps));
+        }
         engine::drop_objects(conn, &plan.engine, &params)?;
         if !plan.steps.is_empty() {
             carry_out(conn, statements.model(), &plan, now)?;
+            let (wanted, _) = wanted(statements.model(), &statements.tables);
+            let overlaps = exclude::all_in_the_way(&mut Ask { conn, params: &params }, &wanted)?;
+            if !overlaps.is_empty() {
+                return Err(SyncError::Overlaps(overlaps));
+            }
         }
         engine::make_objects(conn, &plan.engine, &params)?;
         Ok(plan)
@@ -112,10 +127,12 @@ pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDate
     Ok(())
 }
 
-fn carry_out(conn: &mut Conn, model: &Model, plan: &Plan, now: NaiveDateTime) -> Result<(), DbError> {
+fn carry_out(conn: &mut Conn, model: &Model, plan: &Plan, now: NaiveDateTime) -> Result<(), SyncError> {
     let params = Params::new(None, now, now.date());
-    for sql in plan.steps.iter().flat_map(|step| &step.sql) {
-        execute(conn, sql, &params)?;
+    for step in &plan.steps {
+        for sql in &step.sql {
+            execute(conn, sql, &params).map_err(|error| failed(step, error))?;
+        }
     }
     let text = |value: &str| {
         let mut sql = Sql::new();
@@ -127,5 +144,15 @@ fn carry_out(conn: &mut Conn, model: &Model, plan: &Plan, now: NaiveDateTime) ->
     sql.append(&text(&format!("{}{}", state::MODEL, model.fingerprint))).raw(", ").append(&text(&plan.applied)).raw(", ");
     sql.param(crate::db::sql::Param::Now).raw(") ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, ");
     sql.raw("applied = excluded.applied, at = excluded.at");
-    execute(conn, &sql, &params).map(drop)
+    execute(conn, &sql, &params)?;
+    Ok(())
+}
+
+/// Why a step was not done, where its author or operator can do something about it.
+fn failed(step: &Step, error: DbError) -> SyncError {
+    match error {
+        DbError::Overlap { .. } => SyncError::Overlaps(vec![step.what.clone()]),
+        error if step.what == exclude::EXTENSION && !error.is_passing() => SyncError::Extension(error),
+        error => error.into(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Statements that change the schema. A name is always quoted; nothing else comes from the model.
 
-use super::layout::{Column, ColumnKind, Index, Removal, TableLayout};
+use super::layout::{Column, ColumnKind, Exclusion, Index, Removal, TableLayout};
 use crate::db::Dialect;
 use crate::db::sql::Sql;
 use crate::domain::Name;
@@ -128,6 +128,45 @@ pub(super) fn create_index(table: &str, name: &str, index: &Index) -> Sql {
 pub(super) fn drop_index(name: &str) -> Sql {
     let mut sql = statement();
     sql.raw("DROP INDEX IF EXISTS ").ident(name);
+    sql
+}
+
+/// What compares other columns than ranges in an exclusion constraint.
+pub(super) fn extension() -> Sql {
+    let mut sql = statement();
+    sql.raw("CREATE EXTENSION IF NOT EXISTS btree_gist");
+    sql
+}
+
+/// PostgreSQL keeps ranges apart itself; SQLite gets the index by which the store finds what overlaps.
+pub(super) fn create_exclusion(table: &str, name: &str, of: &Exclusion, layout: &TableLayout, dialect: Dialect) -> Sql {
+    if dialect == Dialect::Sqlite {
+        let columns = of.same.iter().chain([&of.from, &of.to]).cloned().collect();
+        return create_index(table, name, &Index { columns, unique: false });
+    }
+    let kind = |column: &String| layout.columns.get(column).map(|column| &column.kind);
+    let mut sql = statement();
+    sql.raw("ALTER TABLE ").ident(table).raw(" ADD CONSTRAINT ").ident(name).raw(" EXCLUDE USING gist (");
+    for column in &of.same {
+        match kind(column) {
+            // There is no operator class for it everywhere.
+            Some(ColumnKind::Boolean) => sql.raw("(").ident(column).raw("::int) WITH =, "),
+            _ => sql.ident(column).raw(" WITH =, "),
+        };
+    }
+    // Both days belong to a range of dates; the end of a range of moments does not.
+    let dates = kind(&of.from) == Some(&ColumnKind::Date);
+    sql.raw(if dates { "daterange(" } else { "tsrange(" }).ident(&of.from).raw(", ").ident(&of.to);
+    sql.raw(if dates { ", '[]') WITH &&)" } else { ", '[)') WITH &&)" });
+    sql
+}
+
+pub(super) fn drop_exclusion(table: &str, name: &str, dialect: Dialect) -> Sql {
+    if dialect == Dialect::Sqlite {
+        return drop_index(name);
+    }
+    let mut sql = statement();
+    sql.raw("ALTER TABLE ").ident(table).raw(" DROP CONSTRAINT IF EXISTS ").ident(name);
     sql
 }
 

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes the plan; steps are kept apart by what must come first.
 pub(super) struct Diff<'a> {
-    ask: Ask<'a>,
-    dialect: Dialect,
+    pub(super) ask: Ask<'a>,
+    pub(super) dialect: Dialect,
     model: &'a Model,
     old: &'a Layout,
     new: &'a Layout,
@@ -23,11 +23,15 @@ pub(super) struct Diff<'a> {
     phases: [Vec<Step>; 8],
     losses: Vec<Loss>,
     missing: Vec<String>,
+    /// Rows in the way of what may not overlap.
+    pub(super) overlaps: Vec<String>,
+    /// Whether PostgreSQL's extension for that is among the steps.
+    pub(super) extended: bool,
 }
 
 /// The order of things.
 #[derive(Clone, Copy)]
-enum Phase {
+pub(super) enum Phase {
     Unindex,
     Rename,
     Create,
@@ -57,7 +61,10 @@ impl<'a> Diff<'a> {
         former: &'a Former,
     ) -> Self {
         let (tables, phases) = (BTreeMap::new(), Default::default());
-        Self { ask, dialect, model, old, new, former, tables, phases, losses: Vec::new(), missing: Vec::new() }
+        let (losses, missing, overlaps) = (Vec::new(), Vec::new(), Vec::new());
+        // What compared something before has made the extension.
+        let extended = old.tables.values().flat_map(|table| table.exclusions.values()).any(|of| !of.same.is_empty());
+        Self { ask, dialect, model, old, new, former, tables, phases, losses, missing, overlaps, extended }
     }
 
     pub(super) fn plan(mut self) -> Result<Plan, SyncError> {
@@ -77,10 +84,10 @@ impl<'a> Diff<'a> {
         }
         self.drop_tables()?;
         let steps = self.phases.into_iter().flatten().collect();
-        Ok(Plan { steps, losses: self.losses, missing: self.missing, ..Plan::default() })
+        Ok(Plan { steps, losses: self.losses, missing: self.missing, overlaps: self.overlaps, ..Plan::default() })
     }
 
-    fn step(&mut self, phase: Phase, what: String, sql: Vec<Sql>) {
+    pub(super) fn step(&mut self, phase: Phase, what: String, sql: Vec<Sql>) {
         if let Some(steps) = self.phases.get_mut(phase as usize) {
             steps.push(Step::new(what, sql));
         }
@@ -117,6 +124,7 @@ impl<'a> Diff<'a> {
                 vec![ddl::create_index(name, index, of)],
             );
         }
+        self.exclude(name, table);
     }
 
     fn alter(&mut self, old_name: &str, old: &TableLayout, name: &str, table: &TableLayout) -> Result<(), SyncError> {
@@ -154,11 +162,12 @@ impl<'a> Diff<'a> {
             self.step(Phase::Drop, format!("drop column {name}.{column}"), vec![ddl::drop_column(name, column)]);
         }
         self.reindex(old_name, old, name, table, &touched);
+        self.exclude_anew((old_name, old), (name, table), &touched)?;
         Ok(())
     }
 
     /// The old column that a wanted one goes on with.
-    fn before<'l>(&self, old: &'l TableLayout, table: &TableLayout, of: &Column) -> Option<(&'l str, &'l Column)> {
+    pub(super) fn before<'l>(&self, old: &'l TableLayout, table: &TableLayout, of: &Column) -> Option<(&'l str, &'l Column)> {
         let named = |member: &str| old.columns.iter().find(|(_, c)| c.member == member);
         let found = named(&of.member).or_else(|| {
             let was = self.former.get(&format!("{}.{}", table.object, of.member))?;

@@ -3,6 +3,7 @@
 use super::indexes;
 use crate::domain::Name;
 use crate::model::{AttributeKind, Entity, Model, OnDelete};
+use crate::store::ranges::Range;
 use crate::store::tables::{OWNER, Place, TARGET, Table, Tables};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub(super) struct TableLayout {
     pub link: bool,
     pub columns: IndexMap<String, Column>,
     pub indexes: IndexMap<String, Index>,
+    /// Ranges that may not overlap.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub exclusions: IndexMap<String, Exclusion>,
 }
 
 /// One column besides `id` and `version`.
@@ -62,6 +66,14 @@ pub(super) enum Removal {
 pub(super) struct Index {
     pub columns: Vec<String>,
     pub unique: bool,
+}
+
+/// Rows with the same in some columns may not overlap in a range.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Exclusion {
+    pub same: Vec<String>,
+    pub from: String,
+    pub to: String,
 }
 
 /// Former names: `hr.Employee` or `hr.Employee.salary` → the name it had.
@@ -125,8 +137,18 @@ fn entity_table(entity: &Entity, table: &Table, tables: &Tables) -> TableLayout 
         };
         columns.insert(column.to_string(), Column { member: member.to_string(), kind, required: *required });
     }
-    let mut layout = TableLayout { object: entity.name.to_string(), link: false, columns, indexes: IndexMap::new() };
+    let (indexes, exclusions) = (IndexMap::new(), IndexMap::new());
+    let mut layout = TableLayout { object: entity.name.to_string(), link: false, columns, indexes, exclusions };
     indexes::declared(entity, table, &mut layout);
+    for range in Range::of(table) {
+        let name = |column: &Name| column.to_string();
+        let exclusion = Exclusion {
+            same: range.same.iter().map(|(_, column, _)| name(column)).collect(),
+            from: name(range.from),
+            to: name(range.to),
+        };
+        layout.exclusions.insert(range.name().to_string(), exclusion);
+    }
     layout
 }
 
@@ -150,8 +172,8 @@ fn link_table(object: &str, name: &Name, owner: &Name, target: &Name) -> TableLa
         required: true,
     };
     let columns = [(OWNER.to_owned(), side("owner", owner)), (TARGET.to_owned(), side("target", target))];
-    let mut layout =
-        TableLayout { object: object.to_owned(), link: true, columns: columns.into_iter().collect(), indexes: IndexMap::new() };
+    let (columns, indexes, exclusions) = (columns.into_iter().collect(), IndexMap::new(), IndexMap::new());
+    let mut layout = TableLayout { object: object.to_owned(), link: true, columns, indexes, exclusions };
     indexes::add(&mut layout, name, vec![TARGET.into(), OWNER.into()], false);
     layout
 }

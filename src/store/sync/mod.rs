@@ -9,6 +9,7 @@
 mod apply;
 mod ddl;
 mod diff;
+mod exclude;
 mod indexes;
 mod layout;
 mod state;
@@ -34,6 +35,13 @@ pub enum SyncError {
     /// A required member has no value in rows that exist, and no constant default.
     #[error("{} required, but rows exist without a value: give a constant default first", .0.join(", "))]
     Required(Vec<String>),
+    /// Stored rows overlap, although the model excludes it.
+    #[error("stored rows are in the way of `exclude`: {}; change them first", .0.join("; "))]
+    Overlaps(Vec<String>),
+    /// PostgreSQL lacks what compares other columns together with ranges.
+    #[error("`exclude` with `same` needs PostgreSQL's extension btree_gist, and the owner of the schema could not create it: \
+        install the contrib package, then run CREATE EXTENSION btree_gist in this database as a superuser")]
+    Extension(#[source] DbError),
     /// The database is not in the shape that was last applied.
     #[error("the database was changed by other hands: {}", .0.join("; "))]
     Drift(Vec<String>),
@@ -87,10 +95,14 @@ pub struct Plan {
     pub losses: Vec<Loss>,
     /// Required members without values.
     missing: Vec<String>,
+    /// Stored rows in the way of an `exclude`.
+    overlaps: Vec<String>,
     applied: String,
     first: bool,
     /// What the database itself is told of the rules.
     engine: Preparation,
+    /// Data that stands in the way of what the model means, and that nothing here changes.
+    warnings: Vec<String>,
 }
 
 impl Plan {
@@ -109,6 +121,14 @@ impl Plan {
     /// All steps in their order, with those for generated objects: they go before tables change, and come after.
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.engine.before().chain(&self.steps).chain(self.engine.after())
+    }
+    /// Stored rows that overlap, although the model excludes it.
+    pub fn overlaps(&self) -> &[String] {
+        &self.overlaps
+    }
+    /// Stored data that the model does not mean, and that stays as it is: circles in trees.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
     /// Required members for which existing rows have no value, and the model no constant default.
     pub fn missing(&self) -> &[String] {

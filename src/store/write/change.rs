@@ -2,16 +2,17 @@
 
 use super::hand::Hand;
 use super::{
-    Values, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, still, values, writable,
+    Values, clash, compiled, feedback, granting, note, references, refused, refused_openly, row, settle, still, values, writable,
 };
 use crate::access::{Change, Permit, WriteError};
 use crate::audit::EventKind;
 use crate::db::sql::execute;
-use crate::domain::ObjectId;
+use crate::domain::{ObjectId, Value};
 use crate::store::Store;
-use crate::store::error::disagreement;
+use crate::store::error::{disagreement, wire};
 use crate::store::lower::Condition;
 use crate::store::statements::Compiled;
+use crate::store::trees::Tree;
 
 pub(in crate::store) fn change(
     store: &mut Store<'_>,
@@ -24,6 +25,10 @@ pub(in crate::store) fn change(
     let (entity, rights) = (compiled.table.entity.clone(), permit.rights());
     writable(&compiled, given)?;
     let rules = granting(&compiled, given);
+    let tree = Tree::of(&compiled.table).filter(|tree| given.contains_key(tree.member));
+    if let Some(tree) = &tree {
+        tree.lock(store.conn).map_err(wire)?;
+    }
     let before = before(store, &compiled, permit, object, version, &rules)?;
     let (given_members, given) = (given.clone(), values::normal(&entity, given.clone()));
     let differing: Values = given.into_iter().filter(|(name, value)| before.values.get(name) != Some(value)).collect();
@@ -37,6 +42,13 @@ pub(in crate::store) fn change(
         return feedback::about(Err(WriteError::Invalid(wrong)), object);
     }
     references(store, rights, &compiled, &differing, Some(&before.values))?;
+    if let Some(tree) = tree {
+        stays_a_tree(store, &tree, object, &differing)?;
+    }
+    let wrong = clash::clashes(store, rights, &compiled.table, Some(object), &differing, &all)?;
+    if !wrong.is_empty() {
+        return feedback::about(Err(WriteError::Invalid(wrong)), object);
+    }
     let stamps = row::stamps(store, &entity, false);
     let mut written = differing;
     written.extend(stamps);
@@ -58,6 +70,16 @@ pub(in crate::store) fn change(
     let old = before.values.into_iter().filter(|(name, _)| written.contains_key(name)).collect();
     note(store, EventKind::Changed, &entity.name, object, &old, &written);
     Ok(())
+}
+
+/// Refuses a parent that is the object itself, or one below it.
+fn stays_a_tree(store: &mut Store<'_>, tree: &Tree<'_>, object: ObjectId, differing: &Values) -> Result<(), WriteError> {
+    let Some(Value::Object(parent)) = differing.get(tree.member) else { return Ok(()) };
+    if tree.admits(store.conn, &store.params, object, *parent).map_err(wire)? {
+        return Ok(());
+    }
+    let wrong = feedback::of(Some(tree.member.clone()), tree.refusal());
+    feedback::about(Err(WriteError::Invalid(vec![wrong])), object)
 }
 
 /// The row before the change, which the rules must already admit.

@@ -1,7 +1,7 @@
 //! Creating.
 
 use super::hand::Hand;
-use super::{Values, compiled, granting, note, references, row, settle, values, writable};
+use super::{Values, clash, compiled, granting, note, references, row, settle, values, writable};
 use crate::access::{Create, ObjectError, Permit, Rights, WriteError};
 use crate::audit::EventKind;
 use crate::db::sql::{Sql, fetch};
@@ -25,6 +25,10 @@ pub(in crate::store) fn create(store: &mut Store<'_>, permit: &Permit<Create>, g
     }
     references(store, permit.rights(), &compiled, given, None)?;
     kept(store, &entity, &mut all)?;
+    let wrong = clash::clashes(store, permit.rights(), &compiled.table, None, &all, &all)?;
+    if !wrong.is_empty() {
+        return Err(WriteError::Invalid(wrong));
+    }
     let mut rules = granting(&compiled, given);
     rules.push(compiled.any(permit.rules()));
     let write = |store: &mut Store<'_>, hand: Hand<'_>| {

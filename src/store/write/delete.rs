@@ -9,15 +9,20 @@ use crate::db::DbError;
 use crate::db::sql::{Sql, execute, fetch};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::model::OnDelete;
-use crate::store::Store;
+use crate::store::{Store, links};
 use crate::store::error::{disagreement, fault, granted, wire};
 use crate::store::lower::Condition;
-use crate::store::tables::{OWNER, Place, TARGET, Table};
+use crate::store::statements::ROW;
+use crate::store::tables::{Link, OWNER, Place, TARGET, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The most objects that one deletion may take with it.
 const MOST: usize = 10_000;
+/// The most objects that one deletion may take links away from.
+const MOST_CHANGED: usize = 100_000;
+/// So many of them are changed by one statement.
+const AT_ONCE: usize = 500;
 
 pub(in crate::store) fn delete(
     store: &mut Store<'_>,
@@ -40,7 +45,7 @@ pub(in crate::store) fn delete(
     }
     let still = still(store, permit.rights(), &compiled, object, |compiled| compiled.any(permit.rules()))?;
     let asked = Asked { rights: permit.rights(), still };
-    Removal { store, seen: BTreeSet::new() }.remove(&compiled.table, object, found.values, Some(&asked))
+    Removal { store, seen: BTreeSet::new(), changed: 0 }.remove(&compiled.table, object, found.values, Some(&asked))
 }
 
 /// In whose name the object itself goes, and what must still hold of it. What goes with it, goes by the model.
@@ -52,6 +57,8 @@ struct Asked<'a> {
 struct Removal<'r, 'c> {
     store: &'r mut Store<'c>,
     seen: BTreeSet<(QName, ObjectId)>,
+    /// How many objects lost a link so far.
+    changed: usize,
 }
 
 impl Removal<'_, '_> {
@@ -93,21 +100,86 @@ impl Removal<'_, '_> {
     }
 
     /// Takes the object out of every link: no rule is asked for what goes with it.
-    fn unlink(&mut self, table: &Table, object: ObjectId) -> Result<(), ObjectError> {
+    fn unlink(&mut self, table: &Table, object: ObjectId) -> Result<(), WriteError> {
         let statements = self.store.statements;
-        let own =
-            table.members.values().filter_map(|place| if let Place::Link(link) = place { Some((link, OWNER)) } else { None });
-        let pointing = statements.tables.pointing_at(&table.entity.name);
-        let others = pointing.filter_map(|(owner, association)| match owner.members.get(&association.name) {
-            Some(Place::Link(link)) => Some((link, TARGET)),
-            _ => None,
-        });
-        for (link, side) in own.chain(others) {
-            let mut sql = Sql::new();
-            sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(side).raw(" = ").append(&bound(object));
-            execute(self.store.conn, &sql, &self.store.params).map_err(wire)?;
+        for place in table.members.values() {
+            if let Place::Link(link) = place {
+                self.cut(link, OWNER, object)?;
+            }
+        }
+        for (owner, association) in statements.tables.pointing_at(&table.entity.name) {
+            if let Some(Place::Link(link)) = owner.members.get(&association.name) {
+                self.forget(owner, &association.name, link, object)?;
+                self.cut(link, TARGET, object)?;
+            }
         }
         Ok(())
+    }
+
+    fn cut(&mut self, link: &Link, side: &'static str, object: ObjectId) -> Result<(), ObjectError> {
+        let mut sql = Sql::new();
+        sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(side).raw(" = ").append(&bound(object));
+        execute(self.store.conn, &sql, &self.store.params).map(drop).map_err(wire)
+    }
+
+    /// The owners of links to the object lose it from their lists. That is a change of each of them, and recorded as
+    /// one, except of those that are being deleted too.
+    fn forget(&mut self, owner: &Arc<Table>, member: &Name, link: &Link, object: ObjectId) -> Result<(), WriteError> {
+        let entity = &owner.entity.name;
+        let stamps = row::stamps(self.store, &owner.entity, false);
+        let mut losing = self.losing(owner, link, object, &stamps)?;
+        losing.retain(|(id, _)| !self.seen.contains(&(entity.clone(), *id)));
+        self.changed += losing.len();
+        if self.changed > MOST_CHANGED {
+            return Err(ObjectError::Fault("too many objects would change with this one".into()).into());
+        }
+        for part in losing.chunks(AT_ONCE) {
+            let keys: Vec<ObjectId> = part.iter().map(|(id, _)| *id).collect();
+            let tables = &self.store.statements.tables;
+            let mut lists = links::lists(self.store.conn, tables, &self.store.params, entity, member, &keys)?;
+            let sql = row::touch(owner, &keys, &stamps);
+            if execute(self.store.conn, &sql, &self.store.params).map_err(wire)? != part.len() {
+                return Err(WriteError::Stale);
+            }
+            for (id, old_stamps) in part {
+                let all = lists.remove(id).unwrap_or_default();
+                let left = all.iter().filter(|target| **target != object).copied().collect();
+                let (mut old, mut new) = (old_stamps.clone(), stamps.clone());
+                old.insert(member.clone(), Value::List(all));
+                new.insert(member.clone(), Value::List(left));
+                note(self.store, EventKind::Changed, entity, *id, &old, &new);
+            }
+        }
+        Ok(())
+    }
+
+    /// The objects that have a link to this one, with what they have in the members that the server keeps.
+    fn losing(
+        &mut self,
+        owner: &Table,
+        link: &Link,
+        object: ObjectId,
+        stamps: &Values,
+    ) -> Result<Vec<(ObjectId, Values)>, ObjectError> {
+        let columns: Vec<_> = owner.columns().filter(|(name, _, _)| stamps.contains_key(*name)).collect();
+        let (mut sql, mut kinds) = (Sql::new(), vec![Kind::Object(owner.entity.name.clone())]);
+        sql.raw("SELECT ").ident(ROW).raw(".").ident("id");
+        for (_, column, kind) in &columns {
+            sql.raw(", ").ident(ROW).raw(".").ident(*column);
+            kinds.push((*kind).clone());
+        }
+        sql.raw(" FROM ").ident(&owner.name).raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id");
+        sql.raw(" IN (SELECT ").raw(OWNER).raw(" FROM ").ident(&link.table).raw(" WHERE ").raw(TARGET).raw(" = ");
+        sql.append(&bound(object)).raw(") ORDER BY 1");
+        // Who changes one of them meanwhile waits here, and then finds another version.
+        sql.raw_by("", " FOR UPDATE OF t");
+        let found = fetch(self.store.conn, &sql, &self.store.params, &kinds).map_err(wire)?;
+        let one = |row: Vec<Value>| {
+            let mut cells = row.into_iter();
+            let id = cells.next().and_then(|value| value.as_object())?;
+            Some((id, columns.iter().map(|(name, _, _)| (*name).clone()).zip(cells).collect()))
+        };
+        Ok(found.into_iter().filter_map(one).collect())
     }
 
     /// Deals with all that points at the object.

@@ -1,6 +1,6 @@
 //! What is said at a field.
 
-use super::row;
+use super::{clash, row};
 use crate::access::{Feedback, WriteError};
 use crate::db::DbError;
 use crate::domain::{Name, ObjectId};
@@ -21,21 +21,18 @@ pub(super) fn about(result: Result<(), WriteError>, object: ObjectId) -> Result<
     })
 }
 
-/// A value that another object has already is told at its member; everything else as it is.
+/// What only the database noticed is told at its member, in general words: who wrote the same at the same time may be
+/// out of the writer's sight. Everything else as it is.
 pub(super) fn of_write(failed: DbError, table: &Table, object: Option<ObjectId>) -> WriteError {
     match table.told(failed) {
-        DbError::Unique { constraint, columns } => {
-            let members: Vec<&Name> = columns.iter().filter_map(|column| table.member_of(column)).collect();
-            let label = |name: &&Name| table.entity.member_label(name).unwrap_or(name).to_owned();
-            let labels: Vec<String> = members.iter().map(label).collect();
-            match members.first() {
-                Some(first) => {
-                    let message = format!("{} is already in use", labels.join(" with "));
-                    WriteError::Invalid(vec![of(Some((*first).clone()), message)])
-                }
-                None => error::write(DbError::Unique { constraint, columns }),
-            }
-        }
+        DbError::Unique { constraint, columns } => match columns.iter().find_map(|column| table.member_of(column)) {
+            Some(first) => WriteError::Invalid(vec![of(Some(first.clone()), clash::GENERAL)]),
+            None => error::write(DbError::Unique { constraint, columns }),
+        },
+        DbError::Overlap { constraint } => match clash::late(table, &constraint) {
+            Some(wrong) => WriteError::Invalid(vec![wrong]),
+            None => error::write(DbError::Overlap { constraint }),
+        },
         other => error::granted(|| row::told(table, object), other).into(),
     }
 }

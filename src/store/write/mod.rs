@@ -1,6 +1,7 @@
 //! Writing: what is given is checked, the row is tested before and after, the deed is recorded.
 
 mod change;
+mod clash;
 mod create;
 mod delete;
 mod feedback;

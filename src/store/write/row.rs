@@ -8,7 +8,7 @@ use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::model::{Entity, Model};
 use crate::store::error::{disagreement, fault, granted, wire};
-use crate::store::lower::Condition;
+use crate::store::lower::{Condition, ids};
 use crate::store::statements::ROW;
 use crate::store::tables::{Link, OWNER, Place, TARGET, Table};
 use crate::store::{Store, links};
@@ -97,6 +97,20 @@ pub(super) fn change(table: &Table, object: ObjectId, version: i64, condition: &
     }
     sql.raw(" WHERE ").append(&key_is(&table.entity.name, object)).raw(" AND ").ident(ROW).raw(".").ident("version");
     sql.raw(" = ").bind(&Value::Integer(version), &Kind::INTEGER).raw(" AND ").append(&condition.sql());
+    sql
+}
+
+/// The same change of several rows, of whatever version: they have been locked before.
+pub(super) fn touch(table: &Table, objects: &[ObjectId], values: &Values) -> Sql {
+    let mut sql = Sql::new();
+    sql.raw("UPDATE ").ident(&table.name).raw(" AS ").ident(ROW).raw(" SET ").ident("version").raw(" = ");
+    sql.ident(ROW).raw(".").ident("version").raw(" + 1");
+    for (name, column, kind) in table.columns() {
+        if let Some(value) = values.get(name) {
+            sql.raw(", ").ident(column).raw(" = ").bind(value, kind);
+        }
+    }
+    sql.raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" IN (").append(&ids(objects)).raw(")");
     sql
 }
 

@@ -5,6 +5,7 @@ use crate::access::Feedback;
 use crate::domain::{Kind, Name, Number, Value, is_email_address};
 use crate::expr::compare_values;
 use crate::model::{Attribute, AttributeKind, Entity, Model};
+use crate::store::ranges::is_backwards;
 use std::cmp::Ordering;
 
 /// No text is longer, whatever its attribute says.
@@ -19,6 +20,16 @@ pub(in crate::store) fn check(model: &Model, entity: &Entity, written: &Values, 
             None => entity.associations.get(name).and_then(|a| association_fault(&a.kind(), value)),
         };
         wrong.extend(fault.map(|message| feedback::of(Some(name.clone()), message)));
+    }
+    for range in entity.exclude.iter().filter(|range| written.contains_key(&range.from) || written.contains_key(&range.to)) {
+        let end = |name: &Name| all.get(name).cloned().unwrap_or(Value::Empty);
+        if is_backwards(&end(&range.from), &end(&range.to)) {
+            let label = |name: &Name| entity.member_label(name).unwrap_or_default().to_owned();
+            let dates = matches!(end(&range.from), Value::Date(_));
+            let must = if dates { "can't be before" } else { "must be after" };
+            let message = format!("{} {must} {}", label(&range.to), label(&range.from));
+            wrong.push(feedback::of(Some(range.to.clone()), message));
+        }
     }
     for name in required(entity) {
         let none = match all.get(name) {
