@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime};
 
 const TICK: Duration = Duration::from_millis(500);
 const UPKEEP_SECONDS: i64 = 3_600;
+const STATISTICS_SECONDS: i64 = 60;
 /// How often it is told how writes fared against each other.
 const CONTENTION_SECONDS: i64 = 60;
 /// So many turns of sealing apart it is looked what other nodes refused, and at the lanes of every process.
@@ -153,13 +154,26 @@ struct Clockwork {
     layers: Option<NaiveDateTime>,
     /// When it was told last how writes fared, and how then.
     contention: Option<(NaiveDateTime, Contention)>,
+    /// When it was looked last whether tables have grown, and how large they were when their statistics were gathered.
+    statistics: Option<NaiveDateTime>,
+    sizes: store::Sizes,
     files: Option<SystemTime>,
 }
 
 impl Clockwork {
     fn new(web: Arc<Web>) -> Self {
         let files = newest(&web.app.settings.app);
-        Self { web, started: false, troubles: Troubles::default(), upkeep: None, layers: None, contention: None, files }
+        Self {
+            web,
+            started: false,
+            troubles: Troubles::default(),
+            upkeep: None,
+            layers: None,
+            contention: None,
+            statistics: None,
+            sizes: store::Sizes::new(),
+            files,
+        }
     }
 
     fn app(&self) -> &App {
@@ -180,6 +194,7 @@ impl Clockwork {
         }
         self.layers(now);
         self.contention(now);
+        self.statistics(now);
         if self.app().demo.is_some() {
             self.watch();
         }
@@ -200,6 +215,30 @@ impl Clockwork {
             Err(refusal) => (Level::Error, format!("the layers could not be compared: {refusal}")),
         };
         self.app().logs.write("portcullis.layers", level, &text, None);
+    }
+
+    /// Once a minute: whether tables have grown so much that the database plans by what is no longer so.
+    fn statistics(&mut self, now: NaiveDateTime) {
+        if self.statistics.is_some_and(|at| (now - at).num_seconds() < STATISTICS_SECONDS) {
+            return;
+        }
+        self.statistics = Some(now);
+        let (app, live) = (self.app(), self.app().live());
+        let done = app.db.read(|conn| store::outgrown(conn, &live.statements, &self.sizes)).and_then(|grown| {
+            store::gather(&app.db, &live.statements, &grown)?;
+            Ok(grown)
+        });
+        let (level, text) = match done {
+            Ok(grown) if grown.is_empty() => return,
+            Ok(grown) => {
+                let names: Vec<&str> = grown.keys().map(|name| name.as_str()).collect();
+                let text = format!("statistics gathered: {}", names.join(", "));
+                self.sizes.extend(grown);
+                (Level::Info, text)
+            }
+            Err(error) => (Level::Warning, format!("statistics could not be gathered: {error}")),
+        };
+        self.app().logs.write("portcullis.database", level, &text, None);
     }
 
     /// Once a minute: how many writes ran again because they met others, if any did.

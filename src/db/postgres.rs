@@ -23,8 +23,10 @@ pub type PgConn = AsyncConnectionWrapper<AsyncPgConnection, DbIo>;
 
 /// How long opening a connection may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
-/// Limits per session: a statement, a lock, an abandoned transaction.
-const SESSION: &str = "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
+/// Limits per session: a statement, a lock, an abandoned transaction. No machine code is compiled for a statement:
+/// generated statements are deep and read few rows, so compiling takes seconds where running takes milliseconds, and
+/// what asks for it is a guess at the cost, which is far too high where the sizes of tables are not known yet.
+const SESSION: &str = "-c jit=off -c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
 
 // One runtime drives every database socket, so that a busy web worker cannot stall it.
 #[allow(clippy::expect_used, reason = "without threads the process cannot serve at all")]

@@ -228,6 +228,7 @@ pub fn assemble_with(
     if let Some(demo) = &demo {
         let rows = fill(&settings, &model, &db, demo, &clock)?;
         if rows > 0 {
+            store::gather_outgrown(&db, &live.statements)?;
             logs.write("portcullis.seed", crate::config::Level::Info, &format!("demo data: {rows} rows"), None);
         }
     }

@@ -20,6 +20,7 @@ mod ranges;
 mod read;
 mod release;
 mod statements;
+mod statistics;
 mod sync;
 mod tables;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use data::SystemData;
 pub use explain::explain;
 pub use release::Compared;
 pub use statements::Statements;
+pub use statistics::{Sizes, gather, gather_outgrown, outgrown};
 pub use sync::{Loss, Plan, Step, SyncError, apply, can_prepare, drift, model_in_force, plan, prepare};
 pub use tables::Collision;
 pub use trees::{Circle, circles};
@@ -225,6 +227,10 @@ impl Objects for Store<'_> {
 
     fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError> {
         self.guarded(|store| write::delete(store, permit, object, version))
+    }
+
+    fn lock(&mut self, permit: &Permit<Load>, object: ObjectId) -> Result<(), WriteError> {
+        write::lock(self, permit, object)
     }
 
     fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {

@@ -11,6 +11,7 @@ use crate::domain::{Kind, Value};
 use crate::model::Model;
 use crate::store::engine;
 use crate::store::statements::Statements;
+use crate::store::statistics::{self, Sizes};
 use crate::store::trees;
 use chrono::NaiveDateTime;
 use std::collections::BTreeSet;
@@ -90,6 +91,13 @@ pub fn apply(db: &Db, statements: &Statements, accepted: &BTreeSet<String>, now:
             }
         }
         engine::make_objects(conn, &plan.engine, &params)?;
+        if !plan.first && !plan.steps.is_empty() {
+            // Tables and indexes that were made anew are unknown to the database.
+            let grown = statistics::outgrown(conn, statements, &Sizes::new())?;
+            if !grown.is_empty() {
+                statistics::gather_as_owner(conn, statements, &grown)?;
+            }
+        }
         Ok(plan)
     })?;
     if !done.is_empty() {
@@ -121,7 +129,12 @@ pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDate
         if !todo.is_empty() && todo.sets() > MOST_SETS {
             return Err(SyncError::Sets(MOST_SETS));
         }
-        engine::make_objects(conn, &todo, &params)
+        engine::make_objects(conn, &todo, &params)?;
+        let grown = statistics::outgrown(conn, statements, &Sizes::new())?;
+        if !grown.is_empty() {
+            statistics::gather_as_owner(conn, statements, &grown)?;
+        }
+        Ok::<_, SyncError>(())
     })?;
     statements.know_prepared(grants);
     Ok(())

@@ -6,12 +6,14 @@ mod create;
 mod delete;
 mod feedback;
 mod hand;
+mod lock;
 mod row;
 mod values;
 
 pub(super) use change::change;
 pub(super) use create::create;
 pub(super) use delete::delete;
+pub(super) use lock::lock;
 pub(super) use row::{inserted, linked};
 pub(super) use values::check;
 
