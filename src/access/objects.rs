@@ -241,6 +241,12 @@ pub trait Objects {
     ) -> Result<(), WriteError>;
     /// Deletes an object (and what its associations cascade to).
     fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError>;
+    /// Keeps others from changing an object, or locking it, until the transaction is over; what is read of it afterwards
+    /// is what it is now. The object must be one that the permit may load. An object that is gone is stale. In memory
+    /// nobody else is there to wait for.
+    fn lock(&mut self, _permit: &Permit<Load>, _object: ObjectId) -> Result<(), WriteError> {
+        Ok(())
+    }
     /// A member of the *caller's own* account (name, email, active), or where an association leads
     /// from it: who the caller is, told without a right to read system.User. It can be asked about
     /// nobody else; a to-many association gives a list.

@@ -53,6 +53,9 @@ impl Objects for Joined<'_> {
     fn delete(&mut self, permit: &Permit<Delete>, object: ObjectId, version: Option<i64>) -> Result<(), WriteError> {
         self.both(|both| both.delete(permit, object, version))
     }
+    fn lock(&mut self, permit: &Permit<Load>, object: ObjectId) -> Result<(), WriteError> {
+        self.both(|both| both.lock(permit, object))
+    }
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
         self.both(|both| both.identity(name))
     }

@@ -122,6 +122,18 @@ impl Interpreter<'_, '_> {
         self.handle(entity, object, Moment::After, Deed::Delete)
     }
 
+    /// Locks a stored object, which the authority must be able to read, and forgets what was read of it before.
+    pub(super) fn lock(&mut self, authority: &dyn Authority, entity: &QName, object: ObjectId) -> Result<(), FlowError> {
+        self.context.budget.time()?;
+        let permit = authority.load(entity);
+        let permit = permit.map_err(|denied| self.about(authority, denied, Op::Read, entity, Some(object)))?;
+        reading::note(&mut self.used, &permit);
+        let locked = self.context.objects.lock(&permit, object);
+        locked.map_err(|error| self.refused(authority, error, Op::Read, entity, Some(object)))?;
+        self.memory.changed(entity, object);
+        Ok(())
+    }
+
     /// A refused write with what was wanted, so that it can be explained.
     fn refused(
         &self,

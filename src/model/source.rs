@@ -569,6 +569,7 @@ mod shapes {
         Create(Create),
         Change(Change),
         Delete(Delete),
+        Lock(Text),
         Aggregate(AggregateList),
         Set(SetVariable),
         Decide(Decide),

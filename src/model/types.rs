@@ -957,6 +957,10 @@ pub enum ActivityKind {
         entity: QName,
         set: Vec<(Name, Typed)>,
     },
+    Lock {
+        object: Name,
+        entity: QName,
+    },
     Delete {
         object: Name,
         entity: QName,

@@ -61,6 +61,9 @@ impl Objects for Both<'_> {
         }
         self.workspace.delete(self.store, permit, object, version)
     }
+    fn lock(&mut self, permit: &Permit<Load>, object: ObjectId) -> Result<(), WriteError> {
+        if self.stored(permit.target()) { self.store.lock(permit, object) } else { Ok(()) }
+    }
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
         self.store.identity(name)
     }
@@ -107,6 +110,9 @@ impl Objects for Closed {
         Err(closed(permit.target()).into())
     }
     fn delete(&mut self, permit: &Permit<Delete>, _: ObjectId, _: Option<i64>) -> Result<(), WriteError> {
+        Err(closed(permit.target()).into())
+    }
+    fn lock(&mut self, permit: &Permit<Load>, _: ObjectId) -> Result<(), WriteError> {
         Err(closed(permit.target()).into())
     }
 }

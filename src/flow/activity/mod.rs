@@ -9,6 +9,7 @@ mod decide;
 mod delete;
 mod end;
 mod feedback;
+mod lock;
 mod log;
 mod loop_over;
 mod message;
@@ -50,6 +51,7 @@ pub(super) fn carry_out(run: &mut Interpreter<'_, '_>, frame: &mut Frame, kind: 
         K::Create { output, entity, set } => create::carry_out(run, frame, output, entity, set),
         K::Change { object, entity, set } => change::carry_out(run, frame, object, entity, set),
         K::Delete { object, entity } => delete::carry_out(run, frame, object, entity),
+        K::Lock { object, entity } => lock::carry_out(run, frame, object, entity),
         K::Aggregate { output, list, entity, function, of } => {
             aggregate::carry_out(run, frame, output, (list, entity), *function, of.as_ref())
         }

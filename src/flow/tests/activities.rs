@@ -16,6 +16,7 @@ const TESTED: &[(&str, Test, Test)] = &[
     ("Create", creating_sets_values_and_defaults, creating_outside_the_rules_is_refused_and_leaves_nothing),
     ("Change", changing_writes_and_reads_back, changing_out_of_the_rules_is_refused),
     ("Delete", deleting_removes_the_object, deleting_what_is_in_use_or_not_granted_is_refused),
+    ("Lock", locking_reads_the_object_anew, locking_what_is_not_read_or_gone_is_refused),
     ("Aggregate", aggregates_count_sum_and_average, aggregating_a_withheld_member_is_refused),
     ("Set", setting_a_variable_keeps_its_value, setting_from_a_withheld_member_is_refused),
     ("Decide", deciding_takes_one_way, deciding_on_nothing_takes_the_other_way_and_on_a_withheld_value_none),
@@ -182,6 +183,27 @@ fn deleting_what_is_in_use_or_not_granted_is_refused() {
         matches!(desk.run("Flow", [("P", Value::Object(ObjectId(2)))]), Err(FlowError::InUse(entity)) if entity == q("Order"))
     );
     desk.run("Flow", [("P", Value::Object(ObjectId(1)))]).unwrap();
+}
+
+#[test]
+fn locking_reads_the_object_anew() {
+    let body = "\n  - message: {text: \"{$O.title}\"}\n  - lock: $O\n  - message: {text: \"{$O.title}\"}";
+    let flow = format!("roles: [Clerk]\nparameters: {{O: Order}}\ndo:{body}");
+    let mut desk = super::desk(&[("Flow", flow.as_str())]);
+    let before = desk.store.value(11, "title").canonical();
+    desk.store.waited_for = Some((ObjectId(11), values([("title", Value::text("Else"))])));
+    let done = desk.run("Flow", [("O", Value::Object(ObjectId(11)))]).unwrap();
+    assert_eq!(messages(&done), [before.as_str(), "Else"]);
+}
+
+#[test]
+fn locking_what_is_not_read_or_gone_is_refused() {
+    let flow = "roles: [Clerk]\nparameters: {O: Order}\ndo:\n  - lock: $O\n  - message: {text: locked}";
+    let mut desk = super::desk(&[("Flow", flow)]);
+    desk.store.waited_for = Some((ObjectId(11), values([("state", Value::text("Done"))])));
+    let done = desk.run("Flow", [("O", Value::Object(ObjectId(11)))]);
+    assert!(matches!(done, Err(FlowError::Denied(_))), "no rule lets it be read any more: {done:?}");
+    assert!(matches!(desk.run("Flow", [("O", Value::Object(ObjectId(99)))]), Err(FlowError::Stale)));
 }
 
 #[test]

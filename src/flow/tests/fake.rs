@@ -19,11 +19,13 @@ pub(super) struct Fake {
     /// Questions asked so far.
     pub(super) asked: u32,
     next: i64,
+    /// What somebody else wrote, who was first to lock it.
+    pub(super) waited_for: Option<(ObjectId, Members)>,
 }
 
 impl Fake {
     pub(super) fn new(model: Arc<Model>, now: NaiveDateTime, user: ObjectId) -> Self {
-        Self { model, now, user, rows: BTreeMap::new(), asked: 0, next: 1000 }
+        Self { model, now, user, rows: BTreeMap::new(), asked: 0, next: 1000, waited_for: None }
     }
 
     pub(super) fn put<'a>(&mut self, id: i64, entity: &str, members: impl IntoIterator<Item = (&'a str, Value)>) {
@@ -173,6 +175,17 @@ impl Objects for Fake {
         }
         self.rows.remove(&id);
         Ok(())
+    }
+    fn lock(&mut self, permit: &Permit<Load>, id: ObjectId) -> Result<(), WriteError> {
+        if let Some((object, members)) = self.waited_for.take() {
+            self.rows.get_mut(&object).unwrap().1.extend(members);
+        }
+        let rights = permit.entity_rights().unwrap();
+        match self.rows.contains_key(&id) {
+            false => Err(WriteError::Stale),
+            true if !self.holds(permit.rights(), rights, permit.rules(), id) => Err(Self::refuse(permit.target())),
+            true => Ok(()),
+        }
     }
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {
         Raw(self).member(&Model::user_entity(), self.user, name)

@@ -147,6 +147,7 @@ impl Checker<'_> {
                 | ActivityKind::Create { entity, .. }
                 | ActivityKind::Change { entity, .. }
                 | ActivityKind::Delete { entity, .. }
+                | ActivityKind::Lock { entity, .. }
                     if self.persistable(entity) =>
                 {
                     faults.push((activity.place.clone(), format!("works on stored objects of {entity}")));

@@ -130,6 +130,14 @@ impl Checker<'_> {
                 let (object, entity) = self.object(here, &delete.object, context)?;
                 ActivityKind::Delete { object, entity: entity.name.clone() }
             }
+            S::Lock(object) => {
+                let (name, entity) = self.object(here, object, context)?;
+                if !entity.persistable {
+                    let message = format!("only a stored object can be locked; {} is not stored", entity.name);
+                    self.error(here, object, "kind", message, None);
+                }
+                ActivityKind::Lock { object: name, entity: entity.name.clone() }
+            }
             S::Aggregate(aggregate) => return self.aggregate_list(here, aggregate, context),
             S::Set(set) => {
                 let known = context.variables.get(set.variable.value.as_str()).cloned();
