@@ -91,7 +91,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     ("ranges of texts", "lending/domain.yaml", "    display: due\n", "    display: due\n    exclude: {same: [copy], overlap: [shelf, due]}\n"),
     (
-        "ranges of a date and a moment",
+        "a range of one member only",
         "lending/domain.yaml",
         "    unique: [[book, reader]]\n",
         "    unique: [[book, reader]]\n    exclude: {overlap: [placedOn, placedOn]}\n",
@@ -121,7 +121,6 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "    display: due\n",
         "    display: due\n    exclude: {same: [coppy], overlap: [lentOn, due], member: nowhere}\n",
     ),
-    ("an unknown key in ranges", "lending/domain.yaml", "    display: due\n", "    display: due\n    exclude: {overlaps: [lentOn, due]}\n"),
     ("a tree that is none", "lending/domain.yaml", "    display: title\n", "    display: title\n    tree: authors\n"),
     (
         "a rule that the database cannot compute",
