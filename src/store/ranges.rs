@@ -67,7 +67,14 @@ impl<'t> Range<'t> {
         }
         let meets = self.meets();
         if let Some(from) = value(&self.of.from) {
-            sql.raw(" AND (t.").ident(self.to).raw(" IS NULL OR ").bind(from, self.kind).raw(meets).raw("t.").ident(self.to).raw(")");
+            sql.raw(" AND (t.")
+                .ident(self.to)
+                .raw(" IS NULL OR ")
+                .bind(from, self.kind)
+                .raw(meets)
+                .raw("t.")
+                .ident(self.to)
+                .raw(")");
         }
         if let Some(to) = value(&self.of.to) {
             sql.raw(" AND (t.").ident(self.from).raw(" IS NULL OR t.").ident(self.from).raw(meets).bind(to, self.kind).raw(")");
@@ -88,7 +95,11 @@ impl<'t> Range<'t> {
     pub(super) fn overlaps(&self, conn: &mut Conn, params: &Params, object: ObjectId) -> Result<bool, DbError> {
         let meets = self.meets();
         let mut sql = Sql::new();
-        sql.raw("SELECT s.id FROM ").ident(&self.table.name).raw(" AS t JOIN ").ident(&self.table.name).raw(" AS s ON s.id <> t.id");
+        sql.raw("SELECT s.id FROM ")
+            .ident(&self.table.name)
+            .raw(" AS t JOIN ")
+            .ident(&self.table.name)
+            .raw(" AS s ON s.id <> t.id");
         for (_, column, _) in &self.same {
             sql.raw(" AND s.").ident(*column).raw(" = t.").ident(*column);
         }

@@ -108,7 +108,9 @@ fn known(conn: &mut Conn) -> Result<BTreeMap<String, i64>, DbError> {
         // The first number of the text is that of the rows.
         sql.raw("SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl");
     } else {
-        sql.raw("SELECT c.relname::text, c.reltuples::bigint FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace ");
+        sql.raw(
+            "SELECT c.relname::text, c.reltuples::bigint FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace ",
+        );
         sql.raw("WHERE n.nspname = current_schema() AND c.relkind = 'r'");
     }
     let rows = fetch(conn, &sql, &nobody(), &[Kind::Text, Kind::INTEGER])?;

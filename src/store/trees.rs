@@ -68,18 +68,15 @@ impl<'t> Tree<'t> {
     /// The number of this tree's lock.
     fn key(&self) -> i64 {
         let mut first = [0; 8];
-        sha256(format!("portcullis tree {}", self.table.name).as_bytes()).iter().zip(&mut first).for_each(|(from, to)| *to = *from);
+        sha256(format!("portcullis tree {}", self.table.name).as_bytes())
+            .iter()
+            .zip(&mut first)
+            .for_each(|(from, to)| *to = *from);
         i64::from_be_bytes(first)
     }
 
     /// Whether the way up from a parent ends at a root, and does not pass the object that is to go below it.
-    pub(super) fn admits(
-        &self,
-        conn: &mut Conn,
-        params: &Params,
-        object: ObjectId,
-        parent: ObjectId,
-    ) -> Result<bool, DbError> {
+    pub(super) fn admits(&self, conn: &mut Conn, params: &Params, object: ObjectId, parent: ObjectId) -> Result<bool, DbError> {
         let key = |id: ObjectId| (Value::Object(id), Kind::Object(self.table.entity.name.clone()));
         let ((object, kind), (parent, _)) = (key(object), key(parent));
         let mut sql = Sql::new();

@@ -89,14 +89,24 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "calculated: \"this.firstName + ' ' + this.lastName\"",
         "calculated: \"this.fullName + '!'\"",
     ),
-    ("ranges of texts", "lending/domain.yaml", "    display: due\n", "    display: due\n    exclude: {same: [copy], overlap: [shelf, due]}\n"),
+    (
+        "ranges of texts",
+        "lending/domain.yaml",
+        "    display: due\n",
+        "    display: due\n    exclude: {same: [copy], overlap: [shelf, due]}\n",
+    ),
     (
         "a range of one member only",
         "lending/domain.yaml",
         "    unique: [[book, reader]]\n",
         "    unique: [[book, reader]]\n    exclude: {overlap: [placedOn, placedOn]}\n",
     ),
-    ("ranges with one end", "lending/domain.yaml", "    display: due\n", "    display: due\n    exclude: [{overlap: [lentOn]}]\n"),
+    (
+        "ranges with one end",
+        "lending/domain.yaml",
+        "    display: due\n",
+        "    display: due\n    exclude: [{overlap: [lentOn]}]\n",
+    ),
     (
         "the same of what is calculated",
         "lending/domain.yaml",
@@ -109,12 +119,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "    unique: [[isbn]]\n",
         "    unique: [[isbn]]\n    exclude: [{same: [summary, authors], overlap: [isbn, title]}]\n",
     ),
-    (
-        "ranges in memory",
-        "lending/domain.yaml",
-        "  Joining:\n",
-        "  Joining:\n    exclude: {overlap: [birthDate, birthDate]}\n",
-    ),
+    ("ranges in memory", "lending/domain.yaml", "  Joining:\n", "  Joining:\n    exclude: {overlap: [birthDate, birthDate]}\n"),
     (
         "an unknown member in ranges",
         "lending/domain.yaml",

@@ -312,9 +312,10 @@ fn the_apps_of_this_project_are_seeded_whole() {
 fn rows_that_close_a_circle_in_a_tree_are_a_fault_of_their_line() {
     each(|db| {
         let tags = "key,name,above\nt1,Red,t2\nt2,Blue,t3\nt3,Green,t1\n";
-        assert_eq!(Shop::faults(db, &[("02-shop.Tag.csv", tags)]), [
-            "seed/02-shop.Tag.csv:3:above: Above can't be the object itself or one below it"
-        ]);
+        assert_eq!(
+            Shop::faults(db, &[("02-shop.Tag.csv", tags)]),
+            ["seed/02-shop.Tag.csv:3:above: Above can't be the object itself or one below it"]
+        );
         let alone = "key,name,above\nt1,Red,t1\n";
         let told = Shop::faults(db, &[("02-shop.Tag.csv", alone)]);
         assert_eq!(told, ["seed/02-shop.Tag.csv:2:above: Above can't be the object itself or one below it"]);

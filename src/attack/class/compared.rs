@@ -150,9 +150,8 @@ fn shuffled(raid: &Raid<'_>, attacker: &Attacker) -> (World, usize) {
                 || matches!(entity.member_kind(member), Some(Kind::Object(_))) && !one_to_one(entity, member),
                 |attribute| attribute.calculated.is_none(),
             );
-            let ranges = |range: &crate::model::Exclusion| {
-                range.same.contains(member) || range.from == *member || range.to == *member
-            };
+            let ranges =
+                |range: &crate::model::Exclusion| range.same.contains(member) || range.from == *member || range.to == *member;
             let unique = entity.unique.iter().any(|members| members.contains(member)) || entity.exclude.iter().any(ranges);
             if !plain || unique || entity.tree.as_ref() == Some(member) {
                 continue;

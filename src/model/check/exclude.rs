@@ -60,7 +60,8 @@ impl Checker<'_> {
         let kind = |name: &Name| entity.attributes.get(name).map(|a| a.kind.clone());
         let dates = matches!(
             (kind(&first), kind(&last)),
-            (Some(AttributeKind::Date), Some(AttributeKind::Date)) | (Some(AttributeKind::DateTime), Some(AttributeKind::DateTime))
+            (Some(AttributeKind::Date), Some(AttributeKind::Date))
+                | (Some(AttributeKind::DateTime), Some(AttributeKind::DateTime))
         );
         if !dates || first == last || is_calculated(entity, &first) || is_calculated(entity, &last) {
             let message = "`overlap` needs two different stored attributes, both of type date or both of type datetime";

@@ -39,8 +39,10 @@ pub enum SyncError {
     #[error("stored rows are in the way of `exclude`: {}; change them first", .0.join("; "))]
     Overlaps(Vec<String>),
     /// PostgreSQL lacks what compares other columns together with ranges.
-    #[error("`exclude` with `same` needs PostgreSQL's extension btree_gist, and the owner of the schema could not create it: \
-        install the contrib package, then run CREATE EXTENSION btree_gist in this database as a superuser")]
+    #[error(
+        "`exclude` with `same` needs PostgreSQL's extension btree_gist, and the owner of the schema could not create it: \
+        install the contrib package, then run CREATE EXTENSION btree_gist in this database as a superuser"
+    )]
     Extension(#[source] DbError),
     /// The database is not in the shape that was last applied.
     #[error("the database was changed by other hands: {}", .0.join("; "))]

@@ -197,13 +197,13 @@ fn what_is_taken_by_a_hidden_object_is_refused_in_general_words() {
     });
     each(|db| {
         // The same words for what is unique; a member that is not shown hides the object too.
-        let domain = DOMAIN.replace(
-            "    unique: [[email]]\n",
-            "    unique: [[email], [code, born]]\n",
-        );
-        let domain = domain.replace("read: [name, nick, department, label, main]", "read: [name, nick, department, label, main, code]");
-        let domain = domain.replace("write: [nick, notes, skills, boss]", "write: [nick, notes, skills, boss, email, code, born]");
-        let domain = domain.replace("read: [name, nick, notes, salary, age,", "read: [name, nick, notes, email, code, born, salary, age,");
+        let domain = DOMAIN.replace("    unique: [[email]]\n", "    unique: [[email], [code, born]]\n");
+        let domain =
+            domain.replace("read: [name, nick, department, label, main]", "read: [name, nick, department, label, main, code]");
+        let domain =
+            domain.replace("write: [nick, notes, skills, boss]", "write: [nick, notes, skills, boss, email, code, born]");
+        let domain =
+            domain.replace("read: [name, nick, notes, salary, age,", "read: [name, nick, notes, email, code, born, salary, age,");
         let app = App::of(db, model_of(&domain));
         let admin = app.admin();
         let account = app.account("emma@x.example");
@@ -288,7 +288,10 @@ fn rows_that_overlap_already_stop_the_migration_and_are_named() {
             app.delete(&app.person("Boss", None), "Booking", gone, None).unwrap();
         }
         let steps = sync(db, BOOKINGS).unwrap();
-        assert!(steps.iter().any(|step| step == "exclude rows of hr_booking that overlap: from to to with the same room_id"), "{steps:?}");
+        assert!(
+            steps.iter().any(|step| step == "exclude rows of hr_booking that overlap: from to to with the same room_id"),
+            "{steps:?}"
+        );
         let extension = steps.iter().any(|step| step == "create extension btree_gist");
         assert!(!extension, "it is there since the shifts have one");
         assert!(sync(db, BOOKINGS).unwrap().is_empty());
@@ -318,7 +321,10 @@ fn new_columns_that_make_all_rows_overlap_stop_the_migration_too() {
             app.create(&who, "Booking", all).unwrap();
         }
         let refused = sync(db, BOOKINGS);
-        assert!(matches!(&refused, Err(SyncError::Overlaps(all)) if all[0].contains("booking") || all[0].contains("Booking")), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(SyncError::Overlaps(all)) if all[0].contains("booking") || all[0].contains("Booking")),
+            "{refused:?}"
+        );
         assert!(sync(db, &before).unwrap().is_empty(), "nothing was changed");
     });
 }
@@ -342,7 +348,12 @@ fn a_flow_ends_with_feedback_and_nothing_of_it_stays() {
         h.book(Some(0), "2026-03-10", "2026-03-12").unwrap();
         let records = h.app.records();
         let all = |first: &str| -> BTreeMap<Name, Value> {
-            values([("from", day(first)), ("to", day(first)), ("room", Value::Object(h.rooms[0])), ("secret", Value::Boolean(false))])
+            values([
+                ("from", day(first)),
+                ("to", day(first)),
+                ("room", Value::Object(h.rooms[0])),
+                ("secret", Value::Boolean(false)),
+            ])
         };
         let done = h.app.act(&h.who, |store, grants| {
             for first in ["2026-05-01", "2026-05-02", "2026-03-11"] {

@@ -121,7 +121,10 @@ fn losing_a_link_is_recorded_as_a_change_of_its_owner() {
         assert_eq!((detail.old.clone(), detail.new.clone()), (list(&[secret, open]), list(&[open])));
         let by = events[0].details.iter().find(|detail| detail.name == "hr.Document.changedBy").unwrap();
         assert_eq!(by.new, Some(Value::Object(reader.id.unwrap()).canonical()));
-        assert_eq!((labels(&app, &boss, plan), labels(&app, &boss, other)), ((Value::List(vec![open]), 2), (Value::List(vec![open]), 1)));
+        assert_eq!(
+            (labels(&app, &boss, plan), labels(&app, &boss, other)),
+            ((Value::List(vec![open]), 2), (Value::List(vec![open]), 1))
+        );
         let late = app.change(&boss, "Document", plan, Some(1), [("labels", Value::List(vec![]))]);
         assert!(matches!(late, Err(WriteError::Stale)), "who saw the link acts on what is no longer so: {late:?}");
     });

@@ -2,9 +2,9 @@
 
 use super::fixture::{App, Person, hr, now, path, values};
 use crate::access::{Authority, Query};
+use crate::db::Db;
 use crate::db::sql::{Params, Sql, fetch};
 use crate::db::testing::{self, each};
-use crate::db::Db;
 use crate::domain::{Kind, ObjectId, Value};
 use crate::store::read;
 use crate::store::{Bulk, Sizes, gather, gather_outgrown, outgrown};
@@ -61,9 +61,7 @@ fn statistics_are_gathered_when_rows_came_by_themselves_and_again_when_tables_ha
             db.read(|conn| fetch(conn, &sql, &params, &[Kind::INTEGER])).unwrap()[0][0].clone()
         };
         let known = match db.dialect() {
-            crate::db::Dialect::Sqlite => {
-                rows("SELECT max(CAST(stat AS INTEGER)) FROM sqlite_stat1 WHERE tbl = 'hr_employee'")
-            }
+            crate::db::Dialect::Sqlite => rows("SELECT max(CAST(stat AS INTEGER)) FROM sqlite_stat1 WHERE tbl = 'hr_employee'"),
             crate::db::Dialect::Postgres => rows("SELECT reltuples::bigint FROM pg_class WHERE relname = 'hr_employee'"),
         };
         assert!(matches!(known, Value::Integer(500..=700)), "{known:?}");
@@ -79,7 +77,10 @@ fn rows_that_a_migration_made_known_need_no_second_look() {
     each(|db| {
         let app = App::new(db);
         crowd(&app, 300);
-        let other = super::fixture::model_of(&super::fixture::DOMAIN.replace("nick: {type: string, length: 40}", "nick: {type: string, length: 60}\n      more: {type: date}"));
+        let other = super::fixture::model_of(
+            &super::fixture::DOMAIN
+                .replace("nick: {type: string, length: 40}", "nick: {type: string, length: 60}\n      more: {type: date}"),
+        );
         let statements = crate::store::Statements::new(&other).unwrap();
         crate::store::apply(db, &statements, &Default::default(), now()).unwrap();
         assert!(grown(db, &app, &Sizes::new()).is_empty(), "they were gathered with the change");
@@ -121,7 +122,8 @@ fn a_list_over_rows_that_the_database_knows_nothing_of_is_no_walk_over_every_pai
     testing::postgres(|db| {
         let app = App::new(db);
         let who = crowd(&app, 280);
-        let mut query = Query::of(&hr("Employee"), ["name", "salary", "department.name", "boss.name", "account"].map(path).into());
+        let mut query =
+            Query::of(&hr("Employee"), ["name", "salary", "department.name", "boss.name", "account"].map(path).into());
         query.sort = vec![(path("name"), false)];
         let cold = explained(&app, &who, &query);
         gather_outgrown(db, &app.statements).unwrap();

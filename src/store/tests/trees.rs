@@ -121,7 +121,8 @@ fn a_circle_in_a_tree_shows_nothing_and_is_named() {
         let found = db.read(|conn| circles(conn, &app.statements, now())).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].entity.clone(), found[0].objects.clone()), (hr("Department"), vec![t.top, t.middle, t.low]));
-        let warnings = db.read(|conn| Ok::<_, crate::db::DbError>(plan(conn, &app.statements, now()).unwrap().warnings().to_vec()));
+        let warnings =
+            db.read(|conn| Ok::<_, crate::db::DbError>(plan(conn, &app.statements, now()).unwrap().warnings().to_vec()));
         assert!(warnings.unwrap()[0].contains("hr.Department"), "named by migrate");
         // Nothing new goes into it, and it can be opened where the app is used.
         let other = app.create(&app.admin(), "Department", [("name", Value::text("Other"))]).unwrap();
@@ -150,7 +151,8 @@ fn trusted_rows_are_not_put_in_a_circle_either() {
         // A reference beside the tree is nobody's parent: an employee may be their own boss.
         let admin = app.admin();
         let all = values([("name", Value::text("Solo"))]);
-        let solo = app.act(&admin, |store, grants| store.create(&(grants as &dyn Authority).create(&hr("Employee"), all.keys())?, &all));
+        let solo =
+            app.act(&admin, |store, grants| store.create(&(grants as &dyn Authority).create(&hr("Employee"), all.keys())?, &all));
         let solo = solo.unwrap();
         app.change(&admin, "Employee", solo, None, [("boss", Value::Object(solo))]).unwrap();
     });

@@ -79,13 +79,7 @@ fn found(store: &mut Store<'_>, table: &Table, sql: &Sql) -> Result<Option<Objec
 
 /// Whether the writer sees the object with these members, as a page would show it. A flow with grants of its own
 /// sees more than the person who runs it and who is told.
-fn sees(
-    store: &mut Store<'_>,
-    rights: &Rights,
-    table: &Table,
-    object: ObjectId,
-    members: &[&Name],
-) -> Result<bool, ObjectError> {
+fn sees(store: &mut Store<'_>, rights: &Rights, table: &Table, object: ObjectId, members: &[&Name]) -> Result<bool, ObjectError> {
     let entity = &table.entity.name;
     let elevated = |of: &std::sync::Arc<crate::access::EntityRights>| {
         of.rules.iter().any(|rule| matches!(rule.origin, RuleOrigin::Elevation(..)))

@@ -9,11 +9,11 @@ use crate::db::DbError;
 use crate::db::sql::{Sql, execute, fetch};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::model::OnDelete;
-use crate::store::{Store, links};
 use crate::store::error::{disagreement, fault, granted, wire};
 use crate::store::lower::Condition;
 use crate::store::statements::ROW;
 use crate::store::tables::{Link, OWNER, Place, TARGET, Table};
+use crate::store::{Store, links};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
