@@ -15,6 +15,8 @@ RUN apt-get update \
     && install -d -o portcullis -g portcullis -m 0700 /data /secret
 COPY --from=build /build/target/dist/portcullis /usr/local/bin/portcullis
 COPY apps/people /app
+# The server refuses an app that others may change.
+RUN chmod -R go-w /app
 ENV PORTCULLIS_APP=/app \
     PORTCULLIS_DATA=/data \
     PORTCULLIS_LISTEN=0.0.0.0:8080 \

@@ -116,7 +116,7 @@ impl Desk {
         let app = &web.app;
         app.db.write(|conn| conn.batch(FILL)).unwrap();
         let users = &app.demo.as_ref().unwrap().users;
-        let device = Device { address: IpAddr::from([127, 0, 0, 1]), agent: "bench" };
+        let device = Device { address: IpAddr::from([127, 0, 0, 1]), agent: "bench", replaces: None };
         let proof = app.db.write(|conn| app.identity.sign_in_demo(conn, users, "emma", None));
         let session = app.identity.begin_session(&app.db, proof.unwrap_or_else(|error| panic!("{error}")), device);
         let session = session.unwrap_or_else(|error| panic!("{error}")).expose().to_owned();

@@ -145,7 +145,8 @@ impl App {
     /// The signed-in person behind a request, in the caller's transaction; `None` for a visitor or a session that ended.
     pub(super) fn prove(&self, conn: &mut Conn, live: &Live, ask: &Ask) -> Result<Option<Asker>, Refusal> {
         let Some(token) = ask.session.as_deref() else { return Ok(None) };
-        Ok(self.identity.prove_session(conn, token)?.map(|session| Asker::user(self, live, session)))
+        let session = self.identity.prove_session(conn, token)?;
+        Ok(session.map(|session| self.proved(live, token, session)))
     }
 
     /// The same for work on stored objects: whose rights the database must have been told of.
@@ -200,9 +201,14 @@ impl App {
         if let Some(token) = ask.session.as_deref()
             && let Some(session) = self.identity.load_session(&self.db, token)?
         {
-            return Ok(Asker::user(self, live, session));
+            return Ok(self.proved(live, token, session));
         }
         Ok(Asker::visitor(self, live, ask))
+    }
+
+    fn proved(&self, live: &Live, token: &str, session: Session) -> Asker {
+        self.known.note(token, ObjectId(session.user.id().0));
+        Asker::user(self, live, session)
     }
 
     /// Notes something in the log under the request.

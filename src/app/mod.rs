@@ -14,6 +14,7 @@ mod demo;
 mod duty;
 mod handles;
 mod jobs;
+mod known;
 mod live;
 mod meter;
 mod once;
@@ -76,6 +77,7 @@ pub struct App {
     registrations: meter::Meter,
     waiting: recording::Waiting,
     post: duty::Post,
+    known: known::Known,
     /// Held while it is looked what other nodes did.
     following: Mutex<()>,
     /// Held while the trail is walked.
@@ -112,6 +114,7 @@ impl App {
             registrations: meter::Meter::default(),
             waiting: recording::Waiting::default(),
             post: duty::Post::new(hold),
+            known: known::Known::default(),
             following: Mutex::new(()),
             verifying: Mutex::new(()),
             reported: sealing::Reported::default(),

@@ -221,7 +221,7 @@ impl App {
         let attempt =
             Attempt { email: &email, password: &chosen.password, address: ask.address, request_id: Some(&ask.request_id) };
         let proof = self.identity.sign_in(&self.db, attempt).map_err(not_signed_in)?;
-        let device = Device { address: ask.address, agent: &ask.agent };
+        let device = Device { address: ask.address, agent: &ask.agent, replaces: ask.session.as_deref() };
         self.identity.begin_session(&self.db, proof, device).map_err(not_signed_in)
     }
 

@@ -21,9 +21,11 @@ use crate::server::{self, Mode, Running, StartError};
 use chrono::{NaiveDate, NaiveDateTime};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::io::Write;
 
 /// Settings of the instance: hashes cost next to nothing, because its passwords are random and live for minutes.
-const SETTINGS: &str = "pool = 4\n[argon2]\nmemory = 64\niterations = 1\n";
+const SETTINGS: &str = "pool = 4\n[argon2]\nmemory = 64\niterations = 1\n\
+    [limits]\nconnections = 8000\nconnections_per_address = 4000\n";
 
 /// A person of the attack: each user role has two, the attacker and the twin whose data is foreign.
 #[derive(Clone, Debug)]
@@ -72,7 +74,8 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("{} is still there: {error}", self.0.display());
+            // Nobody may be listening any more.
+            let _ = writeln!(std::io::stderr(), "{} is still there: {error}", self.0.display());
         }
     }
 }

@@ -27,6 +27,7 @@ impl Settings {
         line("hosts", &list(&self.hosts));
         line("node", &quote(&self.node));
         line("drain", &span(self.drain));
+        line("allow_root", &self.allow_root.to_string());
         line("mail.target", &quote(mail));
         line("mail.from", &quote(&self.mail.from));
         line("session.cookie_secure", &quote(self.session.cookie_secure));
@@ -39,6 +40,12 @@ impl Settings {
         line("limits.body", &self.limits.body.to_string());
         line("limits.fields", &self.limits.fields.to_string());
         line("limits.field", &self.limits.field.to_string());
+        line("limits.bodies", &self.limits.bodies.to_string());
+        line("limits.bodies_per_client", &self.limits.bodies_per_client.to_string());
+        line("limits.connections", &self.limits.connections.to_string());
+        line("limits.connections_per_address", &self.limits.connections_per_address.to_string());
+        line("limits.streams", &self.limits.streams.to_string());
+        line("limits.streams_per_client", &self.limits.streams_per_client.to_string());
         line("throttle.account_failures", &self.throttle.account_failures.to_string());
         line("throttle.address_failures", &self.throttle.address_failures.to_string());
         line("throttle.window", &span(self.throttle.window));

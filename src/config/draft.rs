@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(super) enum Form {
     Text,
     Number,
+    /// `true` or `false`.
+    Flag,
     /// Parts between commas.
     List,
     /// `name=value` between commas.
@@ -64,6 +66,7 @@ draft!(
         hosts: Vec<String> = List,
         node: String = Text,
         drain: Span = Text,
+        allow_root: bool = Flag,
     } {
         mail: MailDraft,
         session: SessionDraft,
@@ -81,7 +84,17 @@ draft!(Argon2Draft {
     parallelism: NonZeroU32 = Number,
     concurrent: NonZeroU32 = Number,
 } {});
-draft!(LimitsDraft { body: NonZeroU32 = Number, fields: NonZeroU32 = Number, field: NonZeroU32 = Number } {});
+draft!(LimitsDraft {
+    body: NonZeroU32 = Number,
+    fields: NonZeroU32 = Number,
+    field: NonZeroU32 = Number,
+    bodies: NonZeroU32 = Number,
+    bodies_per_client: NonZeroU32 = Number,
+    connections: NonZeroU32 = Number,
+    connections_per_address: NonZeroU32 = Number,
+    streams: NonZeroU32 = Number,
+    streams_per_client: NonZeroU32 = Number,
+} {});
 draft!(ThrottleDraft { account_failures: NonZeroU32 = Number, address_failures: NonZeroU32 = Number, window: Span = Text } {});
 draft!(LogDraft { format: LogFormat = Text, level: Level = Text, nodes: BTreeMap<String, Level> = Map } {});
 

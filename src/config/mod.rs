@@ -5,6 +5,7 @@
 //! not show in what is printed; [`Settings::check_production`] names every gap that `serve` must refuse.
 //! Deliberately not here: anything the model decides (roles, rules, security level).
 
+mod bounds;
 mod display;
 mod draft;
 mod level;
@@ -12,12 +13,15 @@ mod origin;
 mod production;
 mod resolve;
 mod secret;
+mod strength;
+mod surroundings;
 mod variables;
 
 pub use level::Level;
 pub use origin::Origin;
 pub use production::Gap;
 pub use secret::Secret;
+pub use strength::weakness;
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -94,7 +98,7 @@ pub struct Argon2 {
     pub concurrent: u32,
 }
 
-/// What a request may weigh.
+/// What requests may weigh, each and together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a body.
@@ -103,6 +107,18 @@ pub struct Limits {
     pub fields: u32,
     /// Bytes of one field.
     pub field: u32,
+    /// Bytes of all forms that are being read or worked on.
+    pub bodies: u32,
+    /// The same for one client: a network, and an account.
+    pub bodies_per_client: u32,
+    /// Connections.
+    pub connections: u32,
+    /// Connections of one network; a trusted proxy is not counted as one.
+    pub connections_per_address: u32,
+    /// Streams that stay open, such as the live log.
+    pub streams: u32,
+    /// The same for one client: a network, and an account.
+    pub streams_per_client: u32,
 }
 
 /// How many failed proofs are borne.
@@ -177,6 +193,8 @@ pub struct Settings {
     pub node: String,
     /// How long a node that is told to stop goes on serving, while it is no longer ready for more.
     pub drain: Duration,
+    /// Whether `serve` may run as root.
+    pub allow_root: bool,
     /// The settings file, when it holds a secret itself.
     pub(crate) file_with_secret: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! What must be so before `serve` starts.
 
-use super::{Argon2, MailTarget, Settings};
+use super::{Argon2, MailTarget, Settings, bounds, surroundings, weakness};
 use std::path::Path;
 
 /// The least cost of a password hash: KiB and passes, any one pair suffices (OWASP's table).
@@ -70,6 +70,7 @@ impl Settings {
             ),
         ];
         gaps.push(secret_gap(&self.secret_file));
+        gaps.extend(surroundings::gaps(self).into_iter().chain(bounds::gaps(self)).map(Some));
         gaps.push(self.file_with_secret.as_deref().and_then(file_gap));
         gaps.into_iter().flatten().collect()
     }
@@ -89,7 +90,13 @@ fn secret_gap(path: &Path) -> Option<Gap> {
             (format!("{shown} does not hold exactly 32 bytes"), "put back the secret this installation began with".into())
         }
         Ok(file) if others_may_read(&file) => (format!("others than the owner may read {shown}"), format!("chmod 600 {shown}")),
-        Ok(_) => return None,
+        Ok(_) => match std::fs::read(path).ok().as_deref().and_then(weakness) {
+            Some(weak) => (
+                format!("the secret in {shown} {weak}: it can be guessed"),
+                "remove the file and make another with `portcullis secret create`; every session, link and handle ends with it".into(),
+            ),
+            None => return None,
+        },
     };
     Some(Gap { key: "secret_file", what, mend })
 }

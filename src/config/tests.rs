@@ -53,6 +53,8 @@ fn every_setting_can_come_from_a_variable() {
         ("PORTCULLIS_LOG_NODES", "store=debug, flow=trace"),
         ("PORTCULLIS_LOG_FORMAT", "json"),
         ("PORTCULLIS_SESSION_COOKIE_SECURE", "true"),
+        ("PORTCULLIS_ALLOW_ROOT", "true"),
+        ("PORTCULLIS_LIMITS_STREAMS_PER_CLIENT", "3"),
         ("PORTCULLIS_REQUIRE", "postgresql"),
     ];
     let settings = resolve("", &variables, &Overrides::default()).unwrap();
@@ -61,6 +63,7 @@ fn every_setting_can_come_from_a_variable() {
     assert_eq!((settings.node.as_str(), settings.pool), ("7", 3));
     assert_eq!(settings.log.nodes.get("flow"), Some(&Level::Trace));
     assert!(matches!(settings.mail.target, MailTarget::Smtp(_)) && settings.secure_cookie());
+    assert!(settings.allow_root && settings.limits.streams_per_client == 3);
     let names: Vec<String> = super::draft::Draft::keys().iter().map(|(path, _)| super::variables::variable(path)).collect();
     let unique: std::collections::HashSet<_> = names.iter().collect();
     assert_eq!(unique.len(), names.len(), "no two settings share a variable");
@@ -85,6 +88,9 @@ fn wrong_values_are_refused_where_they_stand() {
         ("[session]\nidle = \"5 parsecs\"", "write 90s"),
         ("[session]\nidle = \"99999999d\"", "write 90s"),
         ("[session]\nidle = \"2h\"\nabsolute = \"1h\"", "shorter"),
+        ("[limits]\nbody = 20000000", "limits.bodies_per_client"),
+        ("[limits]\nbodies = 1000000", "limits.bodies"),
+        ("allow_root = \"perhaps\"", "line 1"),
         ("[log]\nlevel = \"loud\"", "loud"),
         ("base_url = \"ftp://x\"", "not an origin"),
         ("base_url = \"https://x/path\"", "not an origin"),
@@ -157,16 +163,25 @@ fn a_named_settings_file_must_exist() {
 
 /// Settings without a gap, in a folder of their own.
 fn safe(dir: &Path) -> Settings {
-    let keys = dir.join("secret.key");
-    std::fs::write(&keys, [7; 32]).unwrap();
+    let keys = dir.join("keys/secret.key");
+    create_private_dir(&dir.join("keys")).unwrap();
+    create_private_dir(&dir.join("app")).unwrap();
+    std::fs::write(&keys, random()).unwrap();
     #[cfg(unix)]
     std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let text = format!(
-        "listen = \"0.0.0.0:8080\"\ndata = {:?}\nbase_url = \"https://app.example\"\ntrusted_proxies = [\"10.0.0.1\"]\n\
+        "allow_root = true\nlisten = \"0.0.0.0:8080\"\ndata = {:?}\nsecret_file = {:?}\napp = {:?}\nbase_url = \"https://app.example\"\ntrusted_proxies = [\"10.0.0.1\"]\n\
          [mail]\ntarget = \"smtps://mail.example\"\nfrom = \"a@app.example\"",
-        dir.display().to_string()
+        dir.join("var"),
+        keys,
+        dir.join("app"),
     );
     file(&text).unwrap()
+}
+
+/// As good as random bytes.
+fn random() -> Vec<u8> {
+    (0..32_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8 ^ (n * n) as u8).collect()
 }
 
 #[test]
@@ -185,7 +200,43 @@ fn safe_settings_have_no_gap_and_each_unsafe_one_is_named() {
     assert_eq!(named(&|s| s.mail.target = MailTarget::Outbox("x".into())), ["mail.target"]);
     assert_eq!(named(&|s| s.mail.from_is_set = false), ["mail.from"]);
     assert_eq!(named(&|s| s.argon2.memory = 8_192), ["argon2"]);
-    assert_eq!(named(&|s| s.secret_file = dir.path().join("missing")), ["secret_file"]);
+    assert_eq!(named(&|s| s.secret_file = dir.path().join("keys/missing")), ["secret_file"]);
+    assert_eq!(named(&|s| s.secret_file = dir.path().join("var/missing")), ["secret_file", "secret_file"], "and next to the data");
+    std::fs::write(dir.path().join("keys/zeros"), [0; 32]).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(dir.path().join("keys/zeros"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(named(&|s| s.secret_file = dir.path().join("keys/zeros")), ["secret_file"]);
+    let zeros = Settings { secret_file: dir.path().join("keys/zeros"), ..good.clone() };
+    assert!(zeros.check_production().iter().any(|gap| gap.what.contains("can be guessed")));
+}
+
+#[test]
+fn a_limit_that_limits_nothing_or_lets_nobody_work_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = safe(dir.path());
+    type Change = fn(&mut Settings);
+    let wrong: [(&str, Change); 14] = [
+        ("limits.body", |s| s.limits.body = u32::MAX),
+        ("limits.fields", |s| s.limits.fields = 1),
+        ("limits.field", |s| s.limits.field = 1),
+        ("limits.bodies", |s| s.limits.bodies = u32::MAX),
+        ("limits.bodies_per_client", |s| s.limits.bodies_per_client = 1),
+        ("limits.connections", |s| s.limits.connections = 1),
+        ("limits.connections_per_address", |s| s.limits.connections_per_address = 1_000_000),
+        ("limits.streams_per_client", |s| s.limits.streams_per_client = 1_000),
+        ("throttle.account_failures", |s| s.throttle.account_failures = 1_000_000),
+        ("throttle.address_failures", |s| s.throttle.address_failures = u32::MAX),
+        ("throttle.window", |s| s.throttle.window = Duration::from_secs(1)),
+        ("session.idle", |s| s.session.idle = Duration::from_secs(366 * 86_400)),
+        ("argon2.concurrent", |s| s.argon2.concurrent = 1_000),
+        ("drain", |s| s.drain = Duration::from_secs(86_400)),
+    ];
+    for (key, change) in wrong {
+        let mut settings = good.clone();
+        change(&mut settings);
+        let found = settings.check_production();
+        assert!(matches!(found.as_slice(), [one] if one.key == key && one.mend.contains("from")), "{key}: {found:?}");
+    }
 }
 
 #[cfg(unix)]
@@ -202,7 +253,7 @@ fn a_secret_that_others_may_read_is_a_gap() {
     let keys: Vec<_> = settings.check_production().iter().map(|gap| gap.key).collect();
     assert_eq!(keys, ["secret_file", "database, database_owner, mail.target"]);
     std::fs::set_permissions(&settings.secret_file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    std::fs::write(&settings.secret_file, [7; 31]).unwrap();
+    std::fs::write(&settings.secret_file, &random()[1..]).unwrap();
     assert!(settings.check_production().iter().any(|gap| gap.key == "secret_file" && gap.what.contains("32 bytes")));
 }
 

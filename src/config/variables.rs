@@ -45,6 +45,7 @@ fn one(path: &[&str], form: Form, text: &str) -> Result<Draft, String> {
     let value = match form {
         Form::Text => Value::from(text),
         Form::Number => Value::from(text.trim().parse::<u32>().map_err(|_| format!("`{text}` is not a whole number"))?),
+        Form::Flag => Value::from(text.trim().parse::<bool>().map_err(|_| format!("`{text}` is neither true nor false"))?),
         Form::List => parts().map(Value::from).collect(),
         Form::Map => Value::Object(parts().map(pair).collect::<Result<Map<_, _>, _>>()?),
     };

@@ -1,6 +1,7 @@
 //! The root secret and the keys made of it.
 
 use super::{random_bytes, require};
+use crate::config::weakness;
 use crate::domain::QName;
 use aws_lc_rs::{cipher, hkdf, hmac};
 use std::collections::HashMap;
@@ -25,6 +26,9 @@ pub enum KeyError {
     /// The file is not what was written.
     #[error("{0}: the secret must be exactly 32 bytes")]
     Length(PathBuf),
+    /// The file holds no secret that was made by chance.
+    #[error("{0}: the secret {1}, so it can be guessed; remove the file and make another with `portcullis secret create`")]
+    Weak(PathBuf, &'static str),
     /// The file cannot be read or written.
     #[error("{path}: the secret cannot be read or written")]
     Io {
@@ -59,11 +63,15 @@ impl std::fmt::Debug for Keys {
 impl Keys {
     /// Reads the secret in this folder, or makes one on the first start.
     pub fn load_or_create(dir: &Path) -> Result<Self, KeyError> {
-        let path = dir.join(SECRET_FILE);
-        match Self::load_file(&path) {
+        Self::load_or_create_file(&dir.join(SECRET_FILE))
+    }
+
+    /// Reads the secret in this file, or makes one when there is none.
+    pub fn load_or_create_file(path: &Path) -> Result<Self, KeyError> {
+        match Self::load_file(path) {
             Err(KeyError::Missing(_)) => {
-                create(dir, &path).map_err(|source| KeyError::Io { path: path.clone(), source })?;
-                Self::load_file(&path)
+                create(path).map_err(|source| KeyError::Io { path: path.into(), source })?;
+                Self::load_file(path)
             }
             other => other,
         }
@@ -85,7 +93,10 @@ impl Keys {
         let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
         file.take(LENGTH as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
         let secret: &[u8; LENGTH] = bytes.as_slice().try_into().map_err(|_| KeyError::Length(path.into()))?;
-        Ok(Self::from_secret(secret))
+        match weakness(secret) {
+            Some(why) => Err(KeyError::Weak(path.into(), why)),
+            None => Ok(Self::from_secret(secret)),
+        }
     }
 
     /// Keys that nobody can have again.
@@ -143,7 +154,8 @@ fn check_mode(_: &Path, _: &std::fs::Metadata) -> Result<(), KeyError> {
 
 /// Writes a new secret beside its place and links it in, so that a reader never sees half of one
 /// and of two processes that start at once both use the first.
-fn create(dir: &Path, path: &Path) -> std::io::Result<()> {
+fn create(path: &Path) -> std::io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     crate::config::create_private_dir(dir)?;
     let draft = dir.join(format!(".{SECRET_FILE}.{}", super::random_token()));
     let mut options = std::fs::OpenOptions::new();
@@ -209,6 +221,17 @@ mod tests {
             Keys::load_or_create(&data).unwrap();
             std::fs::write(data.join(SECRET_FILE), vec![7; length]).unwrap();
             assert!(matches!(Keys::load(&data), Err(KeyError::Length(_))), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_was_not_made_by_chance_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = Keys::load_or_create_file(&dir.path().join("own/name.key")).unwrap();
+        assert!(same(&good, &Keys::load_file(&dir.path().join("own/name.key")).unwrap()));
+        for weak in [[0; LENGTH], [0xff; LENGTH], *b"correct horse battery staple 123"] {
+            std::fs::write(dir.path().join("own/name.key"), weak).unwrap();
+            assert!(matches!(Keys::load_file(&dir.path().join("own/name.key")), Err(KeyError::Weak(..))), "{weak:?}");
         }
     }
 

@@ -58,13 +58,24 @@ fn told(error: Box<dyn std::error::Error + Send + Sync>) -> DbError {
 
 /// The names of the migrations that have not run yet.
 pub(super) fn pending(conn: &mut Conn) -> Result<Vec<String>, DbError> {
-    let all = match conn.dialect() {
-        Dialect::Sqlite => names::<Sqlite>(&SQLITE),
-        Dialect::Postgres => names::<Pg>(&POSTGRES),
-    }?;
+    let all = known(conn.dialect())?;
     let done = applied(conn)?;
     // A migration's version is what its name begins with; Diesel notes it without its dashes.
     Ok(all.into_iter().filter(|name| !done.iter().any(|version| name.split('_').next() == Some(version))).collect())
+}
+
+/// The migrations that ran and that this program does not know: a newer one made them.
+pub(super) fn unknown(conn: &mut Conn) -> Result<Vec<String>, DbError> {
+    let all = known(conn.dialect())?;
+    let done = applied(conn)?;
+    Ok(done.into_iter().filter(|version| !all.iter().any(|name| name.split('_').next() == Some(version))).collect())
+}
+
+fn known(dialect: Dialect) -> Result<Vec<String>, DbError> {
+    match dialect {
+        Dialect::Sqlite => names::<Sqlite>(&SQLITE),
+        Dialect::Postgres => names::<Pg>(&POSTGRES),
+    }
 }
 
 fn names<DB: Backend>(all: &EmbeddedMigrations) -> Result<Vec<String>, DbError> {

@@ -197,6 +197,14 @@ impl Db {
         &self.0.counts.lanes
     }
 
+    /// The migrations of the system tables that a newer program ran, and this one does not know.
+    pub fn unknown_migrations(&self) -> Result<Vec<String>, DbError> {
+        if self.has_roles()? {
+            return self.read(migrate::unknown);
+        }
+        migrate::unknown(&mut line::take(&self.pools()?.read)?.conn)
+    }
+
     /// What was opened.
     pub(super) fn target(&self) -> &DbTarget {
         &self.0.target

@@ -8,6 +8,7 @@ use super::{DbError, Roles};
 use crate::config::Secret;
 use crate::crypto::random_bytes;
 use diesel::connection::SimpleConnection;
+use std::io::Write;
 
 /// A throw-away database.
 pub struct Scratch {
@@ -53,7 +54,8 @@ impl Drop for Scratch {
             )
         });
         if let Err(error) = gone {
-            eprintln!("of the throw-away database {} something is still there: {error}", self.name);
+            // Nobody may be listening any more.
+            let _ = writeln!(std::io::stderr(), "of the throw-away database {} something is still there: {error}", self.name);
         }
     }
 }

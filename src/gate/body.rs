@@ -1,12 +1,16 @@
 //! Reading a form, within limits.
+//!
+//! A form has its place in a budget before a byte of it is read, and keeps it while it is worked on.
 
-use super::Gate;
-use actix_web::HttpRequest;
+use super::{Client, Credit, Facts, Full, Gate, Place};
 use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::Payload;
+use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
+use std::pin::pin;
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// Why a form was not read.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,23 +19,94 @@ pub enum BodyError {
     TooLarge,
     /// Not a form.
     NotAForm,
-    /// It did not arrive whole.
+    /// It did not arrive whole, or too slowly.
     Interrupted,
+    /// Too much is being read at this moment.
+    Busy,
+    /// Too much of this client's is being read at this moment.
+    Greedy,
 }
 
-/// A client has this long to send a form (slow senders must not hold a place for ever).
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A form that was read.
+#[derive(Debug)]
+pub struct Form {
+    /// Its fields in order.
+    pub fields: Vec<(String, String)>,
+    /// What it weighs in the budget, for as long as it is kept.
+    pub place: Option<Place>,
+}
 
-/// The fields of a form in order. Accepts only `application/x-www-form-urlencoded`.
-pub async fn form(gate: &Gate, request: &HttpRequest, payload: Payload) -> Result<Vec<(String, String)>, BodyError> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let bytes = match tokio::time::timeout(PATIENCE, read(gate, payload)).await {
-        Ok(bytes) => bytes?,
-        Err(_) => return Err(BodyError::Interrupted),
-    };
+/// A form has to be whole in this time, or so many bytes of it have to come in each such span, up to the longest.
+const SPAN: Duration = Duration::from_secs(5);
+const LEAST: usize = 64 * 1024;
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Reads a form. Accepts only `application/x-www-form-urlencoded`. `account` is who the sender probably is.
+// SECURITY: many large forms that never end take no more memory than their budget, and a client no more than its
+// share; who is too slow is cut off (`tests/it/pressure.rs`).
+pub async fn form(gate: &Gate, request: &HttpRequest, payload: Payload, account: Option<i64>) -> Result<Form, BodyError> {
+    let length = declared(request)?;
+    if length == 0 {
+        return Ok(Form { fields: Vec::new(), place: None });
+    }
+    let whole = usize::try_from(length).ok().filter(|whole| *whole <= gate.most_body).ok_or(BodyError::TooLarge)?;
+    let network = request.extensions().get::<Facts>().map(|facts| Client::network(facts.address));
+    let clients: Vec<Client> = network.into_iter().chain(account.map(Client::Account)).collect();
+    let place = gate.bodies.take(&clients, length).map_err(|full| match full {
+        Full::All => BodyError::Busy,
+        Full::Client => BodyError::Greedy,
+    })?;
+    if let Some(credit) = request.conn_data::<Credit>() {
+        credit.grant();
+    }
+    let bytes = read(gate, payload, whole).await?;
+    let fields = fields(gate, request, bytes)?;
+    Ok(Form { fields, place: Some(place) })
+}
+
+/// How long the body says it is. One in chunks does not say; the gate has refused it.
+fn declared(request: &HttpRequest) -> Result<u64, BodyError> {
+    match request.headers().get(header::CONTENT_LENGTH) {
+        None => Ok(0),
+        Some(value) => value.to_str().ok().and_then(|text| text.trim().parse().ok()).ok_or(BodyError::NotAForm),
+    }
+}
+
+async fn read(gate: &Gate, mut payload: Payload, length: usize) -> Result<Vec<u8>, BodyError> {
+    let mut bytes = Vec::with_capacity(length.min(gate.most_body));
+    let (mut end, mut span, mut came) = (pin!(sleep(LONGEST)), pin!(sleep(SPAN)), 0);
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            () = &mut end => return Err(BodyError::Interrupted),
+            () = &mut span => {
+                if came < LEAST {
+                    return Err(BodyError::Interrupted);
+                }
+                came = 0;
+                span.set(sleep(SPAN));
+                continue;
+            }
+            chunk = payload.next() => chunk,
+        };
+        let Some(chunk) = chunk else { return Ok(bytes) };
+        let chunk = chunk.map_err(|error| match error {
+            PayloadError::Overflow => BodyError::TooLarge,
+            _ => BodyError::Interrupted,
+        })?;
+        if bytes.len() + chunk.len() > gate.most_body {
+            return Err(BodyError::TooLarge);
+        }
+        came += chunk.len();
+        bytes.extend_from_slice(&chunk);
+    }
+}
+
+fn fields(gate: &Gate, request: &HttpRequest, bytes: Vec<u8>) -> Result<Vec<(String, String)>, BodyError> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(BodyError::NotAForm);
     }
@@ -41,21 +116,6 @@ pub async fn form(gate: &Gate, request: &HttpRequest, payload: Payload) -> Resul
         return Err(BodyError::TooLarge);
     }
     Ok(pairs)
-}
-
-async fn read(gate: &Gate, mut payload: Payload) -> Result<Vec<u8>, BodyError> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| match error {
-            PayloadError::Overflow => BodyError::TooLarge,
-            _ => BodyError::Interrupted,
-        })?;
-        if bytes.len() + chunk.len() > gate.most_body {
-            return Err(BodyError::TooLarge);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
 }
 
 /// Decodes `a=b&c=d`; `None` when an escape is broken, or decodes to something that is not UTF-8.

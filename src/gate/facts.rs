@@ -6,7 +6,11 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+
+/// Where this server listens, among the data of the application.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening(pub SocketAddr);
 
 /// Facts of one request, kept in its extensions.
 #[derive(Clone, Debug)]

@@ -3,14 +3,24 @@
 //! Request id, host, method, origin, size; security headers with a nonce per response. The gate
 //! deliberately knows nothing of callers and rights.
 
+mod authority;
 mod body;
+mod cookies;
+mod credit;
 mod facts;
+mod framing;
 mod headers;
+mod places;
 mod session;
 
-pub use body::{BodyError, decode, form};
-pub use facts::{Facts, client_address};
+pub use authority::Authority;
+pub use body::{BodyError, Form, decode, form};
+pub use cookies::{BadCookies, SESSION_COOKIE, cookie_name, keep_ours};
+pub use credit::Credit;
+pub use facts::{Facts, Listening, client_address};
+pub use framing::Framing;
 pub use headers::dress;
+pub use places::{Client, Full, Place, Places};
 pub use session::{COOKIE_TOKEN, Tokens, cookie_key};
 
 use crate::config::{Origin, Settings};
@@ -35,6 +45,12 @@ pub struct Gate {
     pub most_fields: usize,
     /// Bytes of one field.
     pub most_field: usize,
+    /// Connections, in all and for each network.
+    pub connections: Places,
+    /// Bytes of forms that are being read or worked on, in all and for each client.
+    pub bodies: Places,
+    /// Streams that stay open, in all and for each client.
+    pub streams: Places,
 }
 
 /// Why a request does not get in.
@@ -50,6 +66,10 @@ pub enum Stopped {
     TooLong,
     /// The query holds a broken escape, or bytes that are no text.
     Query,
+    /// The body comes in chunks: how long it will be is not known.
+    Chunked,
+    /// A cookie of ours comes twice.
+    Cookies,
 }
 
 const LONGEST_ADDRESS: usize = 16 * 1_024;
@@ -66,6 +86,9 @@ impl Gate {
             most_body: size(settings.limits.body),
             most_fields: size(settings.limits.fields),
             most_field: size(settings.limits.field),
+            connections: Places::new(settings.limits.connections, settings.limits.connections_per_address),
+            bodies: Places::new(settings.limits.bodies, settings.limits.bodies_per_client),
+            streams: Places::new(settings.limits.streams, settings.limits.streams_per_client),
         }
     }
 
@@ -81,6 +104,9 @@ impl Gate {
         if decode(request.query_string()).is_none() {
             return Err(Stopped::Query);
         }
+        if request.headers().contains_key(header::TRANSFER_ENCODING) {
+            return Err(Stopped::Chunked);
+        }
         if !request.path().starts_with("/health/") && !self.host_is_ours(request) {
             return Err(Stopped::Host);
         }
@@ -90,14 +116,24 @@ impl Gate {
         Ok(())
     }
 
+    /// Host and port are ours: in the `Host` header, and in the address when that is a whole one. The port is the one
+    /// that people use or the one that is listened on; a proxy may leave it out.
+    // SECURITY: DNS rebinding, and links made of a host that a client chose (icsa-26-321-05;
+    // `the_whole_host_and_port_must_be_ours_in_the_header_and_in_the_address`).
     fn host_is_ours(&self, request: &HttpRequest) -> bool {
-        let Some(host) = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()) else { return false };
-        let bare = match host.rfind(':') {
-            Some(at) if !host.ends_with(']') => host.get(..at).unwrap_or_default(),
-            _ => host,
+        let Some(host) = self.named_host(request) else { return false };
+        let same = match (request.uri().authority(), request.uri().scheme_str()) {
+            (None, None) => true,
+            (Some(whole), Some("http" | "https")) => Authority::parse(whole.as_str()).is_some_and(|whole| whole == host),
+            _ => false,
         };
-        let bare = bare.to_ascii_lowercase();
-        self.hosts.contains(&bare)
+        let listening = request.app_data::<Listening>().map(|at| at.0.port());
+        let ports: Vec<u16> = listening.into_iter().chain([self.base_url.effective_port()]).collect();
+        same && host.is_one_of(&self.hosts, &ports)
+    }
+
+    fn named_host(&self, request: &HttpRequest) -> Option<Authority> {
+        request.headers().get(header::HOST)?.to_str().ok().and_then(Authority::parse)
     }
 
     // SECURITY: a browser names the origin of a form; a foreign one is refused before any token is looked at.
@@ -108,11 +144,11 @@ impl Gate {
         }
         let Some(origin) = request.headers().get(header::ORIGIN) else { return true };
         let Some(origin) = origin.to_str().ok().and_then(|text| Origin::try_from(text.to_owned()).ok()) else { return false };
-        let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let named = match origin.port {
-            Some(port) => format!("{}:{port}", origin.host),
-            None => origin.host.clone(),
-        };
-        origin == self.base_url || (named.eq_ignore_ascii_case(host) && origin.secure == self.base_url.secure)
+        let usual = if origin.secure { 443 } else { 80 };
+        let here = self.named_host(request).is_some_and(|host| {
+            host.is_one_of(std::slice::from_ref(&origin.host), &[origin.effective_port()])
+                && host.port.unwrap_or(usual) == origin.effective_port()
+        });
+        origin == self.base_url || (here && origin.secure == self.base_url.secure)
     }
 }

@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// How often a session in use is noted as such.
 const TOUCH: TimeDelta = TimeDelta::seconds(60);
+/// The longest token that is looked at.
+const LONGEST_TOKEN: usize = 64;
 /// The most that a session's data may take, in bytes of JSON.
 const MOST_DATA: usize = 16_384;
 
@@ -70,6 +72,8 @@ pub struct Device<'a> {
     pub address: IpAddr,
     /// What the browser calls itself.
     pub agent: &'a str,
+    /// The session token that it came with: that session ends when another begins.
+    pub replaces: Option<&'a str>,
 }
 
 /// A live session, read at the beginning of a request.
@@ -129,8 +133,27 @@ impl Identity {
         })
         .map_err(DbError::from)?;
         account::set_last_seen(conn, id, now)?;
+        if let Some(old) = device.replaces.filter(|old| old.len() <= LONGEST_TOKEN) {
+            self.end_replaced(conn, &SessionId(hash_token(old)))?;
+        }
         self.end_surplus(conn, id, &SessionId::new(&hash_token(&token)))?;
         Ok(SessionToken(token))
+    }
+
+    /// Ends the session that a browser had before it began another, whosever it was.
+    // SECURITY: a session that was planted in a browser, or left in it, does not outlive the next sign-in there (ASVS
+    // 7.2.4; `a_new_sign_in_ends_the_old_session_of_that_browser_and_no_other`).
+    fn end_replaced(&self, conn: &mut Conn, id: &SessionId) -> Result<(), DbError> {
+        let owner: Option<Option<i64>> = on!(&mut *conn, |c| session::table
+            .filter(session::id_hash.eq(id.as_str()))
+            .filter(session::ended.is_null())
+            .select(session::account_id)
+            .get_result(c)
+            .optional())?;
+        if let Some(owner) = owner.flatten() {
+            self.end_session(conn, &Actor::system("sign-in"), AccountId(owner), id)?;
+        }
+        Ok(())
     }
 
     /// The live session of a token, in a transaction of the caller's. Writes nothing.
@@ -142,7 +165,7 @@ impl Identity {
     // account and waits, or was first, and then this transaction runs again and finds the role gone
     // (`a_write_is_never_kept_after_its_role_was_taken`).
     pub fn prove_session(&self, conn: &mut Conn, token: &str) -> Result<Option<Session>, DbError> {
-        if token.len() > 64 {
+        if token.len() > LONGEST_TOKEN {
             return Ok(None);
         }
         let (id, now) = (hash_token(token), self.clock.now());

@@ -72,6 +72,12 @@ pub enum StartError {
     /// Another process is this node.
     #[error("another process serves as node `{0}`: give each node of a database a name of its own (`node`)")]
     NameTaken(String),
+    /// A newer program has changed the database.
+    #[error(
+        "the database is newer than this program: it has the migration(s) {}, which this version does not know. \
+         Start the newer program, or put back a backup of before", .0.join(", ")
+    )]
+    Newer(Vec<String>),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -114,6 +120,11 @@ pub fn open_database(settings: &Settings, wanted: Use) -> Result<(Db, Option<Hol
         DbTarget::Postgres(_) => None,
     };
     let db = Db::owned(&settings.database, settings.database_owner.as_ref(), settings.pool)?;
+    // SECURITY: an older program does not know what a newer one relies on, such as a rule that the database enforces.
+    let unknown = db.unknown_migrations()?;
+    if !unknown.is_empty() {
+        return Err(StartError::Newer(unknown));
+    }
     if hold.is_some() || db.dialect() == Dialect::Postgres {
         bring_up_to_date(&db)?;
     } else if !db.pending_migrations()?.is_empty() {

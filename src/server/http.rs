@@ -1,55 +1,111 @@
 //! Listening.
 
 use super::assemble::StartError;
+use super::process::allow_connections;
 use super::signals::{Signals, Told};
-use crate::gate::{Tokens, cookie_key};
+use super::door::Door;
+use super::wire::{Pace, Wire};
+use crate::config::Level;
+use crate::gate::{Listening, SESSION_COOKIE, Tokens, cookie_key, cookie_name};
 use crate::schedule::Schedule;
 use crate::web::{self, Web};
 use actix_session::SessionMiddleware;
 use actix_session::config::CookieContentSecurity;
+use actix_http::{HttpService, Request, Response};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::App;
+use actix_web::body::BoxBody;
 use actix_web::cookie::SameSite;
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::{AppConfig, Server, ServerHandle, Service, ServiceFactory, ServiceResponse, fn_service};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// The name of the session cookie.
-const COOKIE: &str = "portcullis_session";
+use tokio::net::TcpSocket;
 
 /// Threads per worker that may work on requests: more would only wait for the database.
 const MOST_THREADS: usize = 32;
 
+/// An idle connection is kept so long.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// What is still under way may still come for so long when a connection is closed.
+const LINGER: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
 /// Builds the HTTP server of a web.
-fn listen(web: Data<Web>, workers: usize) -> std::io::Result<(Server, SocketAddr)> {
-    let address = web.app.settings.listen;
-    let key = cookie_key(&web.app.keys);
-    let secure = web.gate.secure_cookie;
-    let server = HttpServer::new(move || {
-        let session = SessionMiddleware::builder(Tokens, key.clone())
-            .cookie_name(COOKIE.to_owned())
-            .cookie_secure(secure)
-            .cookie_http_only(true)
-            .cookie_same_site(SameSite::Lax)
-            .cookie_path("/".to_owned())
-            .cookie_content_security(CookieContentSecurity::Signed)
-            .build();
-        App::new().app_data(web.clone()).wrap(session).wrap(from_fn(web::guard)).configure(web::routes)
-    })
-    .workers(workers)
-    .worker_max_blocking_threads(MOST_THREADS)
-    .client_request_timeout(Duration::from_secs(10))
-    .keep_alive(Duration::from_secs(30))
-    .max_connections(2_000)
-    .shutdown_timeout(10)
-    .disable_signals();
-    let server = server.bind(address)?;
-    let bound = server.addrs().first().copied().unwrap_or(address);
+fn listen(web: Data<Web>, workers: usize, pace: Pace) -> std::io::Result<(Server, SocketAddr)> {
+    let listener = bind(web.app.settings.listen)?;
+    let bound = listener.local_addr()?;
+    let (door, width) = (Door::new(&web.gate, pace), door_width(&web));
+    let builder = Server::build();
+    let stopping = builder.graceful_shutdown_signal();
+    let factory = move || {
+        let (door, stopping) = (door.clone(), stopping.clone());
+        let http = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(pace.head)
+            .client_disconnect_timeout(LINGER)
+            .local_addr(bound)
+            .on_connect_ext(|wire: &Wire, data| {
+                data.insert(wire.credit());
+            })
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .h1(map_config(application(&web, bound), |()| AppConfig::default()));
+        fn_service(move |stream| door.clone().open(stream)).and_then(http)
+    };
+    let server = builder
+        .workers(workers)
+        .worker_max_blocking_threads(MOST_THREADS)
+        .max_concurrent_connections(width)
+        .shutdown_timeout(10)
+        .disable_signals()
+        .listen("portcullis", listener, factory)?;
     Ok((server.run(), bound))
+}
+
+/// A listener whose address is free again as soon as the process before it has ended.
+fn bind(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// The library stops accepting at its own limit. The door's comes first: it says so, and to whom.
+fn door_width(web: &Web) -> usize {
+    usize::try_from(web.app.settings.limits.connections).unwrap_or(usize::MAX).saturating_add(256)
+}
+
+/// What answers requests, behind the session cookie and the gate.
+fn application(
+    web: &Data<Web>,
+    bound: SocketAddr,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = ServiceResponse<BoxBody>,
+    Error = Response<BoxBody>,
+    InitError = (),
+    Service = impl Service<Request, Response = ServiceResponse<BoxBody>, Error = Response<BoxBody>> + use<>,
+> + use<> {
+    let secure = web.gate.secure_cookie;
+    let session = SessionMiddleware::builder(Tokens, cookie_key(&web.app.keys))
+        .cookie_name(cookie_name(secure, SESSION_COOKIE))
+        .cookie_secure(secure)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        .cookie_content_security(CookieContentSecurity::Signed)
+        .build();
+    let app = App::new().app_data(web.clone()).app_data(Listening(bound)).wrap(session).wrap(from_fn(web::guard));
+    app.configure(web::routes).into_factory().map_err(|error: actix_web::Error| error.error_response().into())
 }
 
 /// Runs until the process is told to stop. Told by SIGTERM it first is not ready any more, and serves on for the
@@ -58,11 +114,14 @@ fn listen(web: Data<Web>, workers: usize) -> std::io::Result<(Server, SocketAddr
 pub fn run(web: Web, ready: impl FnOnce(&Web, SocketAddr) + Send) -> Result<(), StartError> {
     let web = Data::new(web);
     let address = web.app.settings.listen;
+    if let Some(text) = allow_connections(web.app.settings.limits.connections) {
+        web.app.logs.write("portcullis.server", Level::Warning, &text, None);
+    }
     let failed = move |error: std::io::Error| StartError::Other(format!("cannot listen on {address}: {error}"));
     actix_web::rt::System::new().block_on(async move {
         let mut signals = Signals::new().map_err(failed)?;
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
-        let (server, bound) = listen(web.clone(), workers).map_err(failed)?;
+        let (server, bound) = listen(web.clone(), workers, Pace::default()).map_err(failed)?;
         let schedule = Schedule::start(web.clone().into_inner()).map_err(failed)?;
         let handle = server.handle();
         let leaving = web.clone();
@@ -101,12 +160,17 @@ pub struct Running {
 
 /// Starts a server in a thread of its own; with `scheduled`, its clockwork too.
 pub fn start(web: Web, scheduled: bool) -> Result<Running, StartError> {
+    start_at_pace(web, scheduled, Pace::default())
+}
+
+/// The same for clients that may be only so slow.
+pub fn start_at_pace(web: Web, scheduled: bool, pace: Pace) -> Result<Running, StartError> {
     let web = Data::new(web);
     let (tell, told) = channel();
     let inner = web.clone();
     let thread = std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            match listen(inner, 2) {
+            match listen(inner, 2, pace) {
                 Ok((server, address)) => {
                     let _ = tell.send(Ok((address, server.handle())));
                     let _ = server.await;

@@ -5,7 +5,7 @@ use super::reply::{Body, Reply, SessionAct};
 use super::request::{Request, local};
 use super::state::Web;
 use crate::app::{Ask, Duty};
-use crate::gate::{self, COOKIE_TOKEN, Facts};
+use crate::gate::{self, BadCookies, COOKIE_TOKEN, Credit, Facts, Form, Stopped};
 use actix_session::Session;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
@@ -50,7 +50,7 @@ pub fn routes(config: &mut ServiceConfig) {
 
 /// The gate around every request: lets it in or not, and dresses the answer.
 pub async fn guard(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(state) = request.app_data::<Data<Web>>().cloned() else {
@@ -58,7 +58,9 @@ pub async fn guard(
     };
     let facts = Facts::of(&state.gate, &request);
     request.extensions_mut().insert(facts.clone());
-    let verdict = state.gate.check(request.request()).map_err(|stopped| state.stopped(stopped));
+    let credit = request.conn_data::<Credit>().cloned();
+    let cookies = gate::keep_ours(request.headers_mut(), state.gate.secure_cookie).map_err(|BadCookies| Stopped::Cookies);
+    let verdict = cookies.and_then(|()| state.gate.check(request.request())).map_err(|stopped| state.stopped(stopped));
     let verdict = verdict.and_then(|()| state.on_duty(request.method().is_safe(), request.path()));
     let mut response = match verdict {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
@@ -69,6 +71,10 @@ pub async fn guard(
         }
     };
     gate::dress(&state.gate, &facts, response.headers_mut());
+    // What nobody read of the request may be thrown away now.
+    if let Some(credit) = credit {
+        credit.grant();
+    }
     if state.app.duty() != Duty::Serving {
         // The proxy's idle connections are gone before the process is.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -80,7 +86,10 @@ pub async fn guard(
 pub(super) fn read(request: &HttpRequest, state: &Web, session: &Session) -> Request {
     let facts = request.extensions().get::<Facts>().cloned();
     let facts = facts.unwrap_or(Facts { request_id: String::new(), nonce: String::new(), address: IpAddr::from([0, 0, 0, 0]) });
-    let cookie = |name: &str| request.cookie(name).map(|cookie| cookie.value().to_owned());
+    let cookie = |name: &str| {
+        let name = gate::cookie_name(state.gate.secure_cookie, name);
+        request.cookie(&name).map(|cookie| cookie.value().to_owned())
+    };
     let text = |name: header::HeaderName| {
         request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
@@ -166,6 +175,7 @@ pub(super) fn respond(state: &Web, session: Option<&Session>, reply: Reply) -> H
     }
     let mut response = HttpResponse::build(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     for (name, value, lives) in reply.cookies {
+        let name = gate::cookie_name(state.gate.secure_cookie, name);
         let mut cookie =
             Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax).secure(state.gate.secure_cookie);
         if let Some(seconds) = lives {
@@ -202,11 +212,20 @@ pub(super) async fn formed(
     act: impl FnOnce(&Web, &Request) -> Reply + Send + 'static,
 ) -> HttpResponse {
     let mut read = read(&request, &state, &session);
-    match gate::form(&state.gate, &request, body).await {
-        Ok(form) => read.form = form,
+    let account = state.app.account_hint(read.ask.session.as_deref()).map(|account| account.0);
+    let place = match gate::form(&state.gate, &request, body, account).await {
+        Ok(Form { fields, place }) => {
+            read.form = fields;
+            place
+        }
         Err(error) => return respond(&state, None, state.unreadable(&error)),
-    }
-    hop(state, Some(session), move |web| act(web, &read)).await
+    };
+    hop(state, Some(session), move |web| {
+        let reply = act(web, &read);
+        drop((read, place));
+        reply
+    })
+    .await
 }
 
 pub(super) async fn with_form(

@@ -137,6 +137,12 @@ impl Web {
             Stopped::Method => Reply::text(405, "This server knows GET, HEAD and POST only."),
             Stopped::Origin => Reply::text(403, "This form was sent from another site. Nothing was changed."),
             Stopped::TooLong => Reply::text(414, "This address is too long."),
+            Stopped::Chunked => Reply::text(411, "This server takes forms with a Content-Length only. Nothing was changed."),
+            Stopped::Cookies => Reply::text(
+                400,
+                "Your browser sent a cookie of this site twice, so it is not clear who you are. Nothing was changed. \
+                 Please remove the cookies of this site in your browser and sign in again.",
+            ),
             Stopped::Query => Reply::text(400, "This address is broken: its query is not text. Nothing was changed."),
         }
     }
@@ -158,6 +164,14 @@ impl Web {
             BodyError::TooLarge => Reply::text(413, "This is more than the server takes at once. Nothing was changed."),
             BodyError::NotAForm => Reply::text(415, "This is not a form that the server reads. Nothing was changed."),
             BodyError::Interrupted => Reply::text(408, "The form did not arrive whole. Nothing was changed."),
+            BodyError::Busy => {
+                let text = "The server is busy with other forms. Nothing was changed. Please try again in a moment.";
+                Reply { retry_after: Some(5), ..Reply::text(503, text) }
+            }
+            BodyError::Greedy => {
+                let text = "Too many forms from here are on their way at once. Nothing was changed. Please try again in a moment.";
+                Reply { retry_after: Some(5), ..Reply::text(429, text) }
+            }
         }
     }
 

@@ -24,8 +24,6 @@ pub struct Web {
     pub assets: Arc<Assets>,
     /// Places in the blocking pool's queue; whoever finds none is told at once.
     pub places: Arc<Semaphore>,
-    /// Places for readers of the live log.
-    pub streams: Arc<Semaphore>,
     /// How often a reader of the live log is proved anew.
     pub pulse: Duration,
     renderer: RwLock<Arc<Renderer>>,
@@ -47,7 +45,6 @@ impl Web {
             gate,
             assets,
             places: Arc::new(Semaphore::new(MOST_WAITING)),
-            streams: Arc::new(Semaphore::new(admin::MOST_STREAMS)),
             pulse: admin::PULSE,
             renderer: RwLock::new(Arc::new(renderer)),
         })

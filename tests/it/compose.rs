@@ -54,6 +54,8 @@ fn container(service: &str, arguments: &[&str], folder: &Path) -> Command {
     run.envs(
         given(service).into_iter().filter(|(name, _)| name.starts_with("PORTCULLIS_")).map(|(name, value)| (name, here(&value))),
     );
+    // In the container it runs as a user of its own.
+    run.env("PORTCULLIS_ALLOW_ROOT", "true");
     run.env("PORTCULLIS_DATA", folder.join(service)).env("PORTCULLIS_APP", project("apps/people"));
     run
 }

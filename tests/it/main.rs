@@ -19,6 +19,7 @@ mod matrix;
 mod nodes;
 mod planted;
 mod planted_engine;
+mod pressure;
 mod routes;
 mod serial;
 mod support;

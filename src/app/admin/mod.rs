@@ -17,7 +17,7 @@ pub use reasons::{Decided, Reasoned};
 pub use trail::{ToldDetail, ToldRecord, TrailPage};
 pub use users::{MailedLink, RoleChoice, UserLine, UserList, UserPage};
 
-use super::{App, Ask, Asker, Live, Refusal, Shell};
+use super::{App, Ask, Asker, Duty, Live, Refusal, Shell};
 use crate::access::{Denied, Ground, Layer, Part, Reason};
 use crate::audit::Event;
 use crate::db::Conn;
@@ -139,6 +139,10 @@ impl App {
     // SECURITY: an open stream does not keep a session alive; whatever cannot be decided ends it
     // (`the_live_log_delivers_a_line_and_ends_after_sign_out`).
     pub fn may_still(&self, ask: &Ask, part: Part) -> bool {
+        // A node that must not go on shows nothing more, however long its streams have been open.
+        if matches!(self.duty(), Duty::Relieved(..)) {
+            return false;
+        }
         let live = self.live();
         let proved = self.db.read(|conn| self.prove(conn, &live, ask));
         proved.is_ok_and(|asker| asker.is_some_and(|asker| asker.grants.administer(part).is_ok()))

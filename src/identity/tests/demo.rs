@@ -30,7 +30,7 @@ fn demo_users_sign_in_by_button_or_by_the_password_of_this_run() {
         assert!(try_sign_in(&identity, db, "emma@people.example", &password(&first, "emma"), home()).is_err());
         assert!(try_sign_in(&identity, db, "emma@people.example", &password(&second, "emma"), home()).is_ok());
         let proof = db.write(|conn| identity.sign_in_demo(conn, &second, "otto", None)).unwrap();
-        let token = identity.begin_session(db, proof, Device { address: home(), agent: "" }).unwrap();
+        let token = identity.begin_session(db, proof, Device { address: home(), agent: "", replaces: None }).unwrap();
         assert_eq!(*load(&identity, db, &token).unwrap().user.user_roles(), names(&["Auditor"]));
         assert!(db.write(|conn| identity.sign_in_demo(conn, &second, "nobody", None)).is_err());
     });
@@ -43,7 +43,7 @@ fn demo_users_end_with_demo_mode() {
         let users = db.write(|conn| identity.ensure_demo_users(conn, mode(), &[user("emma", &["Administrator"])])).unwrap();
         let password = users.iter().next().unwrap().password.clone();
         let proof = db.write(|conn| identity.sign_in_demo(conn, &users, "emma", None)).unwrap();
-        let token = identity.begin_session(db, proof, Device { address: home(), agent: "" }).unwrap();
+        let token = identity.begin_session(db, proof, Device { address: home(), agent: "", replaces: None }).unwrap();
         assert_eq!(db.write(|conn| identity.purge_demo_users(conn)).unwrap(), 1);
         assert!(load(&identity, db, &token).is_none());
         assert!(try_sign_in(&identity, db, "emma@people.example", &password, home()).is_err());

@@ -67,7 +67,7 @@ fn try_sign_in(identity: &Identity, db: &Db, email: &str, password: &str, from: 
 /// A session of an account with the password [`GOOD`].
 fn signed_in(identity: &Identity, db: &Db, email: &str) -> SessionToken {
     let proof = try_sign_in(identity, db, email, GOOD, home()).unwrap();
-    identity.begin_session(db, proof, Device { address: home(), agent: "Firefox" }).unwrap()
+    identity.begin_session(db, proof, Device { address: home(), agent: "Firefox", replaces: None }).unwrap()
 }
 
 fn load(identity: &Identity, db: &Db, token: &SessionToken) -> Option<Session> {

@@ -202,7 +202,7 @@ fn a_proof_does_not_outlive_the_account() {
         let id = active(&identity, db, "ada@b.example", &[]);
         let proof = try_sign_in(&identity, db, "ada@b.example", GOOD, home()).unwrap();
         db.write(|conn| identity.block(conn, &actor(), id, &names(&[]))).unwrap();
-        let device = Device { address: home(), agent: "x" };
+        let device = Device { address: home(), agent: "x", replaces: None };
         assert!(matches!(identity.begin_session(db, proof, device), Err(SignInError::WrongCredentials)));
     });
 }
@@ -217,5 +217,30 @@ fn old_rows_are_purged_and_live_ones_stay() {
         let token = signed_in(&identity, db, "ada@b.example");
         assert!(db.write(|conn| identity.purge(conn)).unwrap() >= 1);
         assert!(load(&identity, db, &token).is_some());
+    });
+}
+
+#[test]
+fn a_session_that_another_replaces_ends_and_is_recorded_whosever_it_was() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "ada@b.example", &[]);
+        active(&identity, db, "bea@b.example", &[]);
+        let (old, other) = (signed_in(&identity, db, "ada@b.example"), signed_in(&identity, db, "ada@b.example"));
+        let again = |replaces: &str| {
+            let proof = try_sign_in(&identity, db, "bea@b.example", GOOD, home()).unwrap();
+            let device = Device { address: home(), agent: "", replaces: Some(replaces) };
+            identity.begin_session(db, proof, device).unwrap()
+        };
+        let before = recorded(db, "session.ended").len();
+        let new = again(old.expose());
+        assert!(load(&identity, db, &old).is_none());
+        assert!(load(&identity, db, &other).is_some() && load(&identity, db, &new).is_some());
+        assert_eq!(recorded(db, "session.ended").len(), before + 1);
+        for nothing in ["", "forged", old.expose(), &"A".repeat(100_000)] {
+            again(nothing);
+        }
+        assert_eq!(recorded(db, "session.ended").len(), before + 1, "what is no live session ends nothing");
+        assert!(load(&identity, db, &other).is_some());
     });
 }

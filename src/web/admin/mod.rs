@@ -12,7 +12,7 @@ mod user;
 mod users;
 
 pub(super) use handlers::routes;
-pub(super) use stream::{MOST_STREAMS, PULSE};
+pub(super) use stream::PULSE;
 
 use super::refused::percent;
 use super::reply::Reply;

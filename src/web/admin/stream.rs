@@ -7,6 +7,7 @@ use super::log;
 use crate::access::Part;
 use crate::app::Ask;
 use crate::config::Level;
+use crate::gate::{Client, Full, Place};
 use crate::log::{Feed, Line};
 use actix_session::Session;
 use actix_web::http::header;
@@ -18,13 +19,14 @@ use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-/// Readers of the live log at once.
-pub(in crate::web) const MOST_STREAMS: usize = 20;
-/// How often it is asked anew whether the reader may still read, and a sign of life is sent.
-pub(in crate::web) const PULSE: Duration = Duration::from_secs(15);
+/// How often it is asked anew whether the reader may still read.
+pub(in crate::web) const PULSE: Duration = Duration::from_secs(1);
+/// A sign of life is sent after so many proofs: proxies cut what is silent.
+const QUIET: u32 = 15;
+/// A proof that takes longer counts as none.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /admin/log/stream`
 pub(super) async fn follow(request: HttpRequest, state: Data<Web>, session: Session) -> HttpResponse {
@@ -39,10 +41,11 @@ pub(super) async fn follow(request: HttpRequest, state: Data<Web>, session: Sess
         Ok(Err(reply)) => return respond(&state, Some(&session), reply),
         Err(_) => return respond(&state, None, Reply::text(500, "Something went wrong.")),
     }
-    let Ok(place) = state.streams.clone().try_acquire_owned() else {
-        let mut reply = Reply::text(503, "Too many people follow the log at this moment. Please try again later.");
-        reply.retry_after = Some(30);
-        return respond(&state, None, reply);
+    let account = state.app.account_hint(asked.ask.session.as_deref()).map(|account| Client::Account(account.0));
+    let clients: Vec<Client> = account.into_iter().chain([Client::network(asked.ask.address)]).collect();
+    let place = match state.gate.streams.take(&clients, 1) {
+        Ok(place) => place,
+        Err(full) => return respond(&state, None, crowded(full)),
     };
     // A browser that lost the connection says what it saw last; a page says what it shows already.
     let seen = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
@@ -51,7 +54,8 @@ pub(super) async fn follow(request: HttpRequest, state: Data<Web>, session: Sess
     let mut pulse = interval(state.pulse);
     pulse.reset();
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let follower = Follower { feed, state, ask: asked.ask, pulse, stop: Box::pin(stopping()), greeted: false, _place: place };
+    let stop = Box::pin(stopping());
+    let follower = Follower { feed, state, ask: asked.ask, pulse, quiet: 0, stop, greeted: false, _place: place };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -63,15 +67,25 @@ pub(super) async fn follow(request: HttpRequest, state: Data<Web>, session: Sess
         .streaming(events)
 }
 
+/// There is no place for another reader.
+fn crowded(full: Full) -> Reply {
+    let (status, text) = match full {
+        Full::All => (503, "Too many people follow the log at this moment. Please try again later."),
+        Full::Client => (429, "You follow the log in too many windows. Please close one of them."),
+    };
+    Reply { retry_after: Some(30), ..Reply::text(status, text) }
+}
+
 /// One reader.
 struct Follower {
     feed: Feed,
     state: Data<Web>,
     ask: Ask,
     pulse: Interval,
+    quiet: u32,
     stop: Pin<Box<dyn Future<Output = ()>>>,
     greeted: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Follower {
@@ -83,17 +97,29 @@ impl Follower {
             self.greeted = true;
             return Some(Bytes::from_static(b"retry: 3000\n\n"));
         }
-        tokio::select! {
-            biased;
-            () = &mut self.stop => None,
-            _ = self.pulse.tick() => self.may_still().await.then(|| Bytes::from_static(b": still here\n\n")),
-            line = self.feed.next() => line.map(|line| self.event(&line)),
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut self.stop => return None,
+                _ = self.pulse.tick() => {
+                    if !self.may_still().await {
+                        return None;
+                    }
+                    self.quiet += 1;
+                    if self.quiet >= QUIET {
+                        self.quiet = 0;
+                        return Some(Bytes::from_static(b": still here\n\n"));
+                    }
+                }
+                line = self.feed.next() => return line.map(|line| self.event(&line)),
+            }
         }
     }
 
     async fn may_still(&self) -> bool {
         let (web, ask) = (self.state.clone().into_inner(), self.ask.clone());
-        web::block(move || web.app.may_still(&ask, Part::Log)).await.unwrap_or(false)
+        let proof = web::block(move || web.app.may_still(&ask, Part::Log));
+        timeout(PATIENCE, proof).await.is_ok_and(|proved| proved.unwrap_or(false))
     }
 
     fn event(&self, line: &Line) -> Bytes {

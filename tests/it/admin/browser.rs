@@ -46,8 +46,17 @@ impl House {
         Self::with(|app| app)
     }
 
+    /// A library whose streams look after their readers as often as others' do.
+    pub fn at_its_own_pulse() -> Self {
+        Self::made(|app| app, None)
+    }
+
     /// A library whose `app.yaml` is changed.
     pub fn with(change: impl FnOnce(String) -> String) -> Self {
+        Self::made(change, Some(Duration::from_millis(20)))
+    }
+
+    fn made(change: impl FnOnce(String) -> String, pulse: Option<Duration>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("app");
         copy(&project("tests/apps/library"), &model);
@@ -67,7 +76,7 @@ impl House {
         let mut settings = Settings::load(&overrides).unwrap();
         settings.argon2 = Argon2 { memory: 64, iterations: 1, parallelism: 1, concurrent: 2 };
         let mut web = server::assemble(settings, Mode::Demo, Clock::system(), Logs::detached()).unwrap();
-        web.pulse = Duration::from_millis(20);
+        web.pulse = pulse.unwrap_or(web.pulse);
         Self { running: server::start(web, false).unwrap(), folder }
     }
 

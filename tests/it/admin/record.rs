@@ -1,10 +1,16 @@
 //! The record of what happened, the matrix, and the log.
 
 use super::browser::House;
+use portcullis::app::Live;
 use portcullis::audit::{Event, EventKind};
 use portcullis::config::Level;
 use portcullis::identity::Actor;
+use portcullis::model::Findings;
+use portcullis::workspace::Snapshots;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 #[test]
 fn values_in_the_trail_are_withheld_from_whoever_may_not_read_the_member() {
@@ -108,7 +114,7 @@ fn the_live_log_delivers_a_line_and_ends_after_sign_out() {
 }
 
 #[test]
-fn the_live_log_ends_when_the_role_is_lost_and_has_room_for_twenty() {
+fn the_live_log_ends_when_the_role_is_lost_and_one_reader_cannot_take_every_place() {
     let house = House::new();
     let app = &house.web().app;
     let mut paul = house.signed_in("paul");
@@ -130,8 +136,9 @@ fn the_live_log_ends_when_the_role_is_lost_and_has_room_for_twenty() {
             .unwrap();
     };
     give(&["Director"]);
-    let mut open: Vec<_> = (0..20).map(|_| paul.stream("/admin/log/stream")).collect();
-    assert_eq!(paul.get("/admin/log/stream").status, 503, "the twenty-first finds no place");
+    let mut open: Vec<_> = (0..8).map(|_| paul.stream("/admin/log/stream")).collect();
+    assert_eq!(paul.get("/admin/log/stream").status, 429, "the ninth of one reader finds no place, though others would");
+    assert_eq!(house.web().gate.streams.taken_in_all(), 8);
     give(&["Librarian"]);
     for stream in open.drain(..) {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
@@ -139,5 +146,54 @@ fn the_live_log_ends_when_the_role_is_lost_and_has_room_for_twenty() {
         }
     }
     assert_eq!(paul.get("/admin/log/stream").status, 403);
-    assert_eq!(house.web().streams.available_permits(), 20, "every place is free again");
+    assert_eq!(house.web().gate.streams.taken_in_all(), 0, "every place is free again");
+}
+
+/// Whatever ends the right to read ends the stream.
+#[test]
+fn the_live_log_ends_with_the_account_the_session_and_the_model() {
+    let house = House::new();
+    let app = &house.web().app;
+    let by = Actor::system("test");
+    let ended = |stream| BufReader::new(stream).lines().map_while(Result::ok).all(|line| !line.starts_with("data:"));
+    let follow = || {
+        let ella = house.signed_in("ella");
+        let stream = ella.stream("/admin/log/stream");
+        (ella, stream)
+    };
+
+    let (_ella, stream) = follow();
+    let account = house.account("ella");
+    app.db.write(|conn| app.identity.end_sessions(conn, &by, account.id, None)).unwrap();
+    assert!(ended(stream), "the session was ended elsewhere");
+
+    let (_ella, stream) = follow();
+    let account = house.account("ella");
+    app.db.write(|conn| app.identity.block(conn, &by, account.id)).unwrap();
+    assert!(ended(stream), "the account was blocked");
+    let account = house.account("ella");
+    app.db.write(|conn| app.identity.unblock(conn, &by, account.id)).unwrap();
+
+    let (_ella, stream) = follow();
+    let live = app.live();
+    let mut model = (*live.model).clone();
+    model.administration.log.clear();
+    let snapshots = Arc::new(Snapshots::new(Arc::new(model.clone())));
+    app.replace(Live::new(Arc::new(model), snapshots, Findings::default()).unwrap());
+    assert!(ended(stream), "the model gives nobody the log any more");
+}
+
+#[test]
+fn a_lost_role_ends_the_stream_within_seconds_of_its_own_accord() {
+    let house = House::at_its_own_pulse();
+    let app = &house.web().app;
+    let ella = house.signed_in("ella");
+    let stream = ella.stream("/admin/log/stream");
+    let account = house.account("ella");
+    let none = BTreeSet::new();
+    app.db.write(|conn| app.identity.replace_roles(conn, &Actor::system("test"), account.id, account.version, &none)).unwrap();
+    let begun = Instant::now();
+    assert!(BufReader::new(stream).lines().map_while(Result::ok).all(|line| !line.starts_with("data:")));
+    // One second by design; the rest is for a machine with much to do.
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
 }

@@ -10,13 +10,14 @@ pub struct Process {
     pub address: SocketAddr,
 }
 
-/// The built program with a command, and no setting of this process's own environment.
+/// The built program with a command, and no setting of this process's own environment. It may run as root.
 pub fn portcullis(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.args(arguments);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PORTCULLIS_")) {
         command.env_remove(name);
     }
+    command.env("PORTCULLIS_ALLOW_ROOT", "true");
     command
 }
 

@@ -6,7 +6,7 @@ use portcullis::clock::Clock;
 use portcullis::config::{DbTarget, Overrides, Secret, Settings};
 use portcullis::domain::{ObjectId, QName};
 use portcullis::log::Logs;
-use portcullis::server::{self, Mode, Running, StartError};
+use portcullis::server::{self, Mode, Pace, Running, StartError};
 use portcullis::web::Web;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,13 +42,14 @@ pub struct Setup {
     pub kind: Kind,
     pub clock: Clock,
     pub scheduled: bool,
+    pub pace: Pace,
     pub change: Box<dyn FnOnce(&mut Settings)>,
 }
 
 impl Setup {
     pub fn of(app: impl Into<PathBuf>) -> Self {
         let clock = Clock::fixed(start());
-        Self { app: app.into(), mode: Mode::Demo, kind: Kind::Sqlite, clock, scheduled: false, change: Box::new(|_| ()) }
+        Self { app: app.into(), mode: Mode::Demo, kind: Kind::Sqlite, clock, scheduled: false, pace: Pace::default(), change: Box::new(|_| ()) }
     }
     pub fn on(self, kind: Kind) -> Self {
         Self { kind, ..self }
@@ -107,7 +108,7 @@ impl Setup {
         (self.change)(&mut settings);
         let logs = Logs::detached();
         let web = server::assemble(settings, self.mode, self.clock.clone(), logs.clone())?;
-        let running = server::start(web, self.scheduled)?;
+        let running = server::start_at_pace(web, self.scheduled, self.pace)?;
         Ok(Server { running: Some(running), clock: self.clock, logs, data: Some(data) })
     }
 }
@@ -130,7 +131,10 @@ pub fn settings(app: &Path, data: &Path) -> Settings {
         data: Some(data.to_owned()),
         app: Some(app.to_owned()),
     };
-    Settings::load(&overrides).unwrap()
+    let mut settings = Settings::load(&overrides).unwrap();
+    // Tests of a server for others may run as root.
+    settings.allow_root = true;
+    settings
 }
 
 /// The data folder of an app of this project, seeded once in this process.

@@ -9,6 +9,7 @@ use portcullis::config::{DbTarget, Secret};
 use portcullis::crypto::Keys;
 use portcullis::db::Db;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -32,14 +33,14 @@ impl Town {
     /// On an SQLite file.
     pub fn small() -> Self {
         let room = TempDir::new().unwrap();
-        let url = format!("sqlite:{}", room.path().join("notes.db").display());
+        let url = format!("sqlite:{}", room.path().join("one/notes.db").display());
         Self::over(room, (url, None))
     }
 
     /// Makes the secret and the tables.
     fn over(room: TempDir, urls: (String, Option<String>)) -> Self {
         let town = Self { app: notes::app(), room, urls };
-        town.done(town.command("one", &["secret", "create"]).arg("--data").arg(town.room.path()));
+        town.done(&mut town.command("one", &["secret", "create"]));
         // Only this command knows the owner.
         let mut migrate = town.command("migrate", &["migrate", "--apply"]);
         migrate.envs(town.urls.1.iter().map(|owner| ("PORTCULLIS_DATABASE_OWNER", owner)));
@@ -55,7 +56,7 @@ impl Town {
             .env("PORTCULLIS_APP", self.app.path())
             .env("PORTCULLIS_DATA", self.room.path().join(node))
             .env("PORTCULLIS_DATABASE", &self.urls.0)
-            .env("PORTCULLIS_SECRET_FILE", self.room.path().join("secret.key"))
+            .env("PORTCULLIS_SECRET_FILE", self.secret())
             .env("PORTCULLIS_LISTEN", "127.0.0.1:0")
             .env("PORTCULLIS_NODE", node)
             .env("PORTCULLIS_POOL", "4")
@@ -63,6 +64,11 @@ impl Town {
             .env("PORTCULLIS_MAIL_TARGET", "smtp://127.0.0.1:1")
             .env("PORTCULLIS_MAIL_FROM", "notes@notes.example");
         command
+    }
+
+    /// The secret is not next to the data.
+    fn secret(&self) -> PathBuf {
+        self.room.path().join("keys/secret.key")
     }
 
     fn done(&self, command: &mut Command) -> String {
@@ -108,7 +114,7 @@ impl Town {
 
     /// Whether every chain of the trail is whole.
     pub fn trail_is_whole(&self, db: &Db) -> bool {
-        let keys = Keys::load_file(&self.room.path().join("secret.key")).unwrap();
+        let keys = Keys::load_file(&self.secret()).unwrap();
         db.read(|conn| audit::verify(conn, &keys)).unwrap().is_whole()
     }
 

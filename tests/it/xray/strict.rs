@@ -6,15 +6,18 @@ use crate::support::project;
 use crate::support::server::{Server, Setup, people, start};
 use portcullis::clock::Clock;
 use portcullis::config::{Overrides, Settings};
-use portcullis::crypto::Keys;
+use portcullis::crypto::SECRET_FILE;
 use portcullis::identity::{Actor as By, NewAccount};
 use portcullis::server::Mode;
+use tempfile::TempDir;
 
-/// The strict server over the data of the demo.
-fn strict() -> Server {
-    let data = people().stop();
+/// The strict server over the data of the demo, and the folder of its secret.
+fn strict() -> (TempDir, Server) {
+    let (data, keys) = (people().stop(), TempDir::new().unwrap());
+    let secret = keys.path().join(SECRET_FILE);
+    std::fs::copy(data.path().join(SECRET_FILE), &secret).unwrap();
     let setup = Setup { mode: Mode::Serve, clock: Clock::fixed(start()), ..Setup::of(project("apps/people")) };
-    let setup = setup.with(|settings| {
+    let setup = setup.with(move |settings| {
         let file = settings.data.join("strict.toml");
         std::fs::write(&file, "pool = 4\n[mail]\ntarget = \"smtp://127.0.0.1:9\"\nfrom = \"app@people.example\"\n").unwrap();
         let safe = Overrides {
@@ -25,9 +28,9 @@ fn strict() -> Server {
         };
         let safe = Settings::load(&safe).unwrap();
         (settings.mail, settings.argon2) = (safe.mail, safe.argon2);
-        Keys::load_or_create(&settings.data).unwrap();
+        settings.secret_file = secret;
     });
-    setup.over(data).unwrap()
+    (keys, setup.over(data).unwrap())
 }
 
 /// Somebody with a user role, signed in by the link of an invitation.
@@ -45,7 +48,7 @@ fn invited(server: &Server, role: &str) -> Actor {
 
 #[test]
 fn outside_demo_mode_the_overlay_is_for_named_roles_and_nobody_else_gets_a_byte_or_a_statement_of_it() {
-    let server = strict();
+    let (_keys, server) = strict();
     let employee = invited(&server, "Employee");
     let wish = ["_csrf", "xray"];
     let page = employee.open("/p/hr.Employees");
