@@ -3,6 +3,9 @@
 //! The modules stand in layer order: **a module imports only modules listed above it**, and
 //! `tests/it/layers.rs` proves it. See `docs/ARCHITECTURE.md` for the map.
 
+// A reader that has gone must not end a command halfway: see `cli::say`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 // ground: time, words, settings, keys and sealing
 pub mod clock;
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use Removable::{ActionAccess, DatabaseEngine, EntityAccess, PageAccess, Release};
+use std::io::Write;
 
 /// What is taken away in each round. After nothing and each layer alone: those that between them decide the same thing.
 /// Reading rows and members takes three to fall (statement, release, engine), writing them two, running what is not
@@ -81,7 +82,8 @@ pub fn table(
         let reports: Vec<Report> = done.into_iter().collect::<Result<_, _>>()?;
         for report in &reports {
             let (app, database) = (&report.app, report.database);
-            eprintln!("without {}: {app} on {database}: {} tried, {} gained", name(layers), report.tried, report.gained);
+            let said = format!("without {}: {app} on {database}: {} tried, {} gained", name(layers), report.tried, report.gained);
+            let _ = writeln!(std::io::stderr(), "{said}");
         }
         rounds.push((layers, reports));
     }

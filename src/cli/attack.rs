@@ -1,5 +1,6 @@
 //! `attack`: the app's own attacks on a throw-away instance of it.
 
+use super::say;
 use crate::attack::{self, AttackError, Class, Options};
 use crate::config::Secret;
 #[cfg(feature = "knockout")]
@@ -80,9 +81,9 @@ impl Attack {
     pub(super) fn run(self) -> ExitCode {
         let database = match self.database {
             Some(url) if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) => {
-                eprintln!(
+                say::aside(format_args!(
                     "portcullis: --database takes a postgres:// address; without it the attack makes an SQLite file of its own"
-                );
+                ));
                 return ExitCode::FAILURE;
             }
             url => url.map(Secret::new),
@@ -128,7 +129,7 @@ fn table(apps: &[PathBuf], database: Option<&Secret>, seed: u64, thin: u64, stop
         Ok(table) => {
             let told = super::out(&table.markdown());
             let faults = table.faults();
-            faults.iter().for_each(|fault| eprintln!("portcullis: {fault}"));
+            faults.iter().for_each(|fault| say::aside(format_args!("portcullis: {fault}")));
             if faults.is_empty() { told } else { ExitCode::FAILURE }
         }
         Err(error) => failed(&error),
@@ -136,7 +137,7 @@ fn table(apps: &[PathBuf], database: Option<&Secret>, seed: u64, thin: u64, stop
 }
 
 fn failed(error: &AttackError) -> ExitCode {
-    eprintln!("portcullis: {}", with_causes(error));
+    say::aside(format_args!("portcullis: {}", with_causes(error)));
     ExitCode::FAILURE
 }
 

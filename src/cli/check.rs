@@ -1,5 +1,6 @@
 //! `check` and `schema`: what an author asks before anything runs.
 
+use super::say;
 use crate::model::{self, Files, Severity, source};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -29,16 +30,16 @@ impl Check {
         let files = match Files::read(&self.dir) {
             Ok(files) => files,
             Err(error) => {
-                eprintln!("{}: {error}", self.dir.display());
+                say::aside(format_args!("{}: {error}", self.dir.display()));
                 return ExitCode::FAILURE;
             }
         };
         let (_, findings) = model::load(&files);
         match self.format {
-            Format::Human => print!("{}", findings.human()),
+            Format::Human => say::text(findings.human()),
             Format::Json => match serde_json::to_string_pretty(&serde_json::json!({ "findings": findings.0 })) {
-                Ok(text) => println!("{text}"),
-                Err(error) => eprintln!("{error}"),
+                Ok(text) => say::line(text),
+                Err(error) => say::aside(error),
             },
         }
         ExitCode::from(u8::from(findings.count(Severity::Error) > 0))
@@ -74,8 +75,8 @@ impl Schema {
                 .collect(),
         };
         match serde_json::to_string_pretty(&value) {
-            Ok(text) => println!("{text}"),
-            Err(error) => eprintln!("{error}"),
+            Ok(text) => say::line(text),
+            Err(error) => say::aside(error),
         }
         ExitCode::SUCCESS
     }

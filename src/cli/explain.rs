@@ -3,6 +3,7 @@
 //! The command line is the operator's, who may read the whole database anyway: every value is shown. With `--as` the
 //! tree is told as that person may know it.
 
+use super::say::complain;
 use super::serve::{Flags, failed};
 use crate::access::explain::{Case, Explanation, Op, Person, Question, Wanted};
 use crate::access::{Authority, Grants, Part};
@@ -203,9 +204,4 @@ fn find(conn: &mut Conn, model: &Arc<Model>, who: &str) -> Result<Found, String>
     let roles = identity::roles(conn, account.id).map_err(|error| error.to_string())?;
     let named = format!("{} <{}>", account.name, account.email);
     Ok(Found { named, user: Some(ObjectId(account.id.0)), grants: Grants::compile(model, &roles, true) })
-}
-
-fn complain(error: impl std::fmt::Display) -> ExitCode {
-    eprintln!("portcullis: {error}");
-    ExitCode::FAILURE
 }

@@ -1,5 +1,6 @@
 //! `matrix`: who may do what, as the server would decide it.
 
+use super::say;
 use crate::access::matrix::Matrix;
 use crate::domain::did_you_mean;
 use crate::model::{self, Files};
@@ -37,7 +38,7 @@ impl Rights {
         match self.text() {
             Ok(text) => super::out(&text),
             Err(why) => {
-                eprintln!("{}", why.trim_end());
+                say::aside(format_args!("{}", why.trim_end()));
                 ExitCode::FAILURE
             }
         }

@@ -8,13 +8,13 @@ mod check;
 mod explain;
 mod matrix;
 mod new;
+mod say;
 mod serve;
 mod upkeep;
 
 use crate::domain::knockout;
-use crate::server::Mode;
+use crate::server::{self, Mode};
 use clap::{Parser, Subcommand};
-use std::io::Write;
 use std::process::ExitCode;
 
 /// A low-code business-app server that falls shut.
@@ -55,21 +55,20 @@ enum Command {
     Schema(check::Schema),
 }
 
-/// Prints what was asked for. A reader that has gone (`| head`) has what it wanted.
+/// Prints what was asked for.
 fn out(text: &str) -> ExitCode {
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    }
+    say::line(text.trim_end());
+    ExitCode::SUCCESS
 }
 
 /// Runs the command line.
 pub fn run() -> ExitCode {
     let command = Cli::parse().command;
+    server::keep_secrets_in_memory();
     if let Some(marker) = knockout::marker() {
-        eprintln!("{marker}: this build can take layers of the defence away. It is for tests on this machine only");
+        say::aside(format_args!("{marker}: this build can take layers of the defence away. It is for tests on this machine only"));
     }
-    match command {
+    let code = match command {
         Command::Demo(command) => command.run(Mode::Demo),
         Command::Serve(command) => command.run(Mode::Serve),
         Command::Attack(command) => command.run(),
@@ -83,5 +82,6 @@ pub fn run() -> ExitCode {
         Command::Explain(command) => command.run(),
         Command::New(command) => command.run(),
         Command::Schema(command) => command.run(),
-    }
+    };
+    say::ended(code)
 }

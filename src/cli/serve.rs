@@ -1,5 +1,6 @@
 //! `demo` and `serve`.
 
+use super::say;
 use crate::clock::Clock;
 use crate::config::{Overrides, Settings};
 use crate::log::{Logs, with_causes};
@@ -33,7 +34,7 @@ impl Flags {
         let overrides =
             Overrides { file: self.config.clone(), listen: self.listen, data: self.data.clone(), app: self.app.clone() };
         Settings::load(&overrides).map_err(|error| {
-            eprintln!("the settings cannot be used:\n{error}");
+            say::aside(format_args!("the settings cannot be used:\n{error}"));
             ExitCode::FAILURE
         })
     }
@@ -61,22 +62,22 @@ impl Serve {
 }
 
 pub(super) fn failed(error: &StartError) -> ExitCode {
-    eprintln!("portcullis: {}", with_causes(error));
+    say::aside(format_args!("portcullis: {}", with_causes(error)));
     ExitCode::FAILURE
 }
 
 fn announce(web: &Web, address: SocketAddr) {
     let app = &web.app;
-    println!("{} is ready at http://{address}", app.live().model.title);
+    say::line(format_args!("{} is ready at http://{address}", app.live().model.title));
     if let Some(demo) = &app.demo {
-        println!("\nDemo users (also one click each at http://{address}/sign-in):");
+        say::line(format_args!("\nDemo users (also one click each at http://{address}/sign-in):"));
         for one in demo.users.iter() {
             let roles: Vec<&str> = one.user.roles.iter().map(|role| role.as_str()).collect();
-            println!("  {:<28} {:<34} {}", roles.join(", "), one.user.email, one.password);
+            say::line(format_args!("  {:<28} {:<34} {}", roles.join(", "), one.user.email, one.password));
         }
-        println!("\nOutgoing mail is kept at http://{address}/dev/outbox. Ctrl-C stops the server; its data stays.");
+        say::line(format_args!("\nOutgoing mail is kept at http://{address}/dev/outbox. Ctrl-C stops the server; its data stays."));
     } else if let Err(error) = bootstrap(web) {
-        eprintln!("the start link could not be made: {error}");
+        say::aside(format_args!("the start link could not be made: {error}"));
     }
 }
 
@@ -86,10 +87,10 @@ fn bootstrap(web: &Web) -> Result<(), crate::identity::LinkError> {
     let administrators = app.live().model.administrators();
     let Some(role) = administrators.first() else { return Ok(()) };
     if let Some(token) = app.db.read(|conn| app.identity.bootstrap_link(conn, &administrators))? {
-        println!(
+        say::line(format_args!(
             "\nNobody who can sign in is {role}. This link creates one; it works once:\n  {}/link/bootstrap/{token}",
             app.settings.base_url
-        );
+        ));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `migrate`, `audit`, `account`, `secret`, `settings`: what an operator does beside running the server.
 
+use super::say::{self, complain};
 use super::serve::{Flags, failed};
 use crate::app::compare_layers;
 use crate::audit;
@@ -15,11 +16,6 @@ use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
-
-fn complain(error: impl std::fmt::Display) -> ExitCode {
-    eprintln!("portcullis: {error}");
-    ExitCode::FAILURE
-}
 
 fn load(folder: &std::path::Path) -> Result<Model, ExitCode> {
     let files = Files::read(folder).map_err(complain)?;
@@ -60,27 +56,27 @@ impl Migrate {
         let now = Clock::system().now();
         let drift = db.read(|conn| store::drift(conn, now)).map_err(complain)?;
         for difference in &drift {
-            println!("DRIFT {difference}");
+            say::line(format_args!("DRIFT {difference}"));
         }
         let plan = db.read(|conn| store::plan(conn, &statements, now)).map_err(complain)?;
         for warning in plan.warnings() {
             println!("WARNING {warning}");
         }
         if plan.is_empty() {
-            println!("The database is in step with the model.");
+            say::line(format_args!("The database is in step with the model."));
             return Ok(ExitCode::SUCCESS);
         }
         for step in plan.all_steps() {
-            println!("{}", step.what);
+            say::line(format_args!("{}", step.what));
             for statement in step.sql(db.dialect()) {
-                println!("    {statement};");
+                say::line(format_args!("    {statement};"));
             }
         }
         for loss in &plan.losses {
-            println!("LOSES {}: {} (name it with --accept-loss {})", loss.name, loss.what, loss.name);
+            say::line(format_args!("LOSES {}: {} (name it with --accept-loss {})", loss.name, loss.what, loss.name));
         }
         for missing in plan.missing() {
-            println!("MISSING {missing}: required, but rows exist without a value and there is no constant default");
+            say::line(format_args!("MISSING {missing}: required, but rows exist without a value and there is no constant default"));
         }
         for overlap in plan.overlaps() {
             println!("OVERLAP {overlap}");
@@ -88,7 +84,7 @@ impl Migrate {
         if self.apply {
             let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
             store::apply(&db, &statements, &accepted, now).map_err(complain)?;
-            println!("Applied.");
+            say::line(format_args!("Applied."));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -126,7 +122,7 @@ fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
     let (db, _hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
     let report = db.read(|conn| audit::verify(conn, &keys)).map_err(complain)?;
-    print!("{report}");
+    say::text(&report);
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -137,7 +133,7 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let (db, hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
     let (statements, clock) = (store::Statements::new(&model).map_err(complain)?, Clock::system());
     let found = compare_layers(&db, &statements, &keys, &clock).map_err(complain)?;
-    println!("{} rows looked at for {} sets of roles", found.rows, found.sets);
+    say::line(format_args!("{} rows looked at for {} sets of roles", found.rows, found.sets));
     // An SQLite file that a server has open is that server's to write: it finds and records the same.
     let ours = hold.is_some() || db.dialect() == Dialect::Postgres;
     for event in found.incidents().into_iter().filter(|_| ours) {
@@ -148,14 +144,14 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
         println!("WARNING {circle}");
     }
     for one in &found.differences {
-        println!("{one}");
+        say::line(format_args!("{one}"));
     }
     if found.differences.is_empty() {
-        println!("The layers decide alike.");
+        say::line(format_args!("The layers decide alike."));
         return Ok(ExitCode::SUCCESS);
     }
     let recorded = if ours { "recorded as incidents" } else { "which the running server records" };
-    println!("{} difference(s), {recorded}.", found.differences.len());
+    say::line(format_args!("{} difference(s), {recorded}.", found.differences.len()));
     Ok(ExitCode::FAILURE)
 }
 
@@ -211,7 +207,7 @@ fn create(email: &str, name: &str, roles: &[String], flags: &Flags) -> Result<Ex
     let roles: BTreeSet<Name> = roles.iter().map(Name::new).collect();
     let new = NewAccount { email, name, roles: &roles };
     let (_, token) = db.write(|conn| identity.invite(conn, &Actor::system("command line"), &new)).map_err(complain)?;
-    println!("{}/link/invite/{token}", settings.base_url);
+    say::line(format_args!("{}/link/invite/{token}", settings.base_url));
     if let Err(error) = audit::seal(&db, &keys, audit::Unsealed::Ours) {
         eprintln!("portcullis: the record of it is sealed by the next server that starts: {error}");
     }
@@ -227,7 +223,7 @@ pub(super) struct Secret {
 
 #[derive(Subcommand)]
 enum SecretAct {
-    /// Make the secret file in the data folder, readable by its owner only; never replaces one
+    /// Make the secret file (`secret_file`), readable by its owner only; never replaces one
     Create(Flags),
 }
 
@@ -238,9 +234,9 @@ impl Secret {
             Ok(settings) => settings,
             Err(code) => return code,
         };
-        match Keys::load_or_create(&settings.data) {
+        match Keys::load_or_create_file(&settings.secret_file) {
             Ok(_) => {
-                println!("{}", settings.data.join("secret.key").display());
+                say::line(format_args!("{}", settings.secret_file.display()));
                 ExitCode::SUCCESS
             }
             Err(error) => complain(error),
@@ -259,7 +255,7 @@ impl Show {
     pub(super) fn run(self) -> ExitCode {
         match self.flags.settings() {
             Ok(settings) => {
-                print!("{}", settings.display());
+                say::text(settings.display());
                 ExitCode::SUCCESS
             }
             Err(code) => code,

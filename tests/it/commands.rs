@@ -8,11 +8,39 @@ use portcullis::db::Db;
 use portcullis::db::sql::{Params, Sql, execute};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
 
 fn portcullis(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_portcullis")).args(arguments).current_dir(project("")).output().unwrap()
+}
+
+/// An installation on an SQLite file: a folder for the data, and one beside it for the secret.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = Self(TempDir::new().unwrap());
+        let made = home.run(&["secret", "create"]);
+        assert!(made.status.success(), "{}", err(&made));
+        home
+    }
+    fn data(&self) -> PathBuf {
+        self.0.path().join("var")
+    }
+    fn secret(&self) -> PathBuf {
+        self.0.path().join("keys/root.key")
+    }
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(arguments).current_dir(project("")).env("PORTCULLIS_ALLOW_ROOT", "true");
+        command.env("PORTCULLIS_DATA", self.data()).env("PORTCULLIS_SECRET_FILE", self.secret());
+        command
+    }
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
 }
 
 fn out(output: &Output) -> String {
@@ -103,11 +131,9 @@ struct Strict {
 }
 
 impl Strict {
-    fn start(data: &Path, mail: u16) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .current_dir(project(""))
+    fn start(home: &Home, mail: u16) -> Self {
+        let mut child = home
+            .command(&["serve", "--listen", "127.0.0.1:0"])
             .env("PORTCULLIS_MAIL_TARGET", format!("smtp://127.0.0.1:{mail}"))
             .env("PORTCULLIS_MAIL_FROM", "people@people.example")
             .stdout(Stdio::piped())
@@ -143,11 +169,9 @@ impl Drop for Strict {
 
 #[test]
 fn the_strict_server_has_no_default_account_and_makes_the_first_administrator_by_a_link() {
-    let data = tempfile::tempdir().unwrap();
-    let folder = data.path().to_str().unwrap();
-    assert!(portcullis(&["secret", "create", "--data", folder]).status.success());
+    let home = Home::new();
     let mail = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Strict::start(data.path(), mail.local_addr().unwrap().port());
+    let server = Strict::start(&home, mail.local_addr().unwrap().port());
     assert!(!server.said.contains("Demo users"));
 
     let somebody = Actor::new(server.address);
@@ -176,26 +200,23 @@ fn the_strict_server_has_no_default_account_and_makes_the_first_administrator_by
 
 #[test]
 fn an_sqlite_file_is_for_one_process_at_a_time_and_may_be_looked_at_beside_it() {
-    let data = tempfile::tempdir().unwrap();
-    let folder = data.path().to_str().unwrap();
-    assert!(portcullis(&["secret", "create", "--data", folder]).status.success());
+    let home = Home::new();
     let mail = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Strict::start(data.path(), mail.local_addr().unwrap().port());
-    let account = ["account", "create", "--email", "bo@people.example", "--name", "Bo", "--role", "Employee", "--data", folder];
-    let changing: [&[&str]; 3] =
-        [&["demo", "--listen", "127.0.0.1:0", "--data", folder], &["migrate", "--apply", "--data", folder], &account];
+    let server = Strict::start(&home, mail.local_addr().unwrap().port());
+    let account = ["account", "create", "--email", "bo@people.example", "--name", "Bo", "--role", "Employee"];
+    let changing: [&[&str]; 3] = [&["demo", "--listen", "127.0.0.1:0"], &["migrate", "--apply"], &account];
     for command in changing {
-        let refused = portcullis(command);
+        let refused = home.run(command);
         assert!(!refused.status.success() && err(&refused).contains("another process uses"), "{command:?}: {}", err(&refused));
     }
     for command in [["audit", "verify"], ["migrate", "--plan"]] {
-        let looked = portcullis(&[command[0], command[1], "--data", folder]);
+        let looked = home.run(&command);
         assert!(looked.status.success(), "{command:?}: {}", err(&looked));
     }
     assert_eq!(Actor::new(server.address).open("/sign-in").status, 200, "the one that was there is not disturbed");
     // Killed, not stopped: the lock goes with the process.
     drop(server);
-    let made = portcullis(&account);
+    let made = home.run(&account);
     assert!(made.status.success(), "{}", err(&made));
 }
 
@@ -259,4 +280,139 @@ fn migrate_shows_its_plan_and_loses_nothing_unnamed() {
     assert!(out(&refused).contains("main.Thing.name"), "{}", out(&refused));
     assert!(migrate(second.path(), &["--apply", "--accept-loss", "main.Thing.name"]).status.success());
     assert!(out(&migrate(second.path(), &["--plan"])).contains("in step"));
+}
+
+#[test]
+fn secret_create_makes_the_file_that_serve_asks_for_and_never_replaces_it() {
+    let home = Home::new();
+    let first = std::fs::read(home.secret()).unwrap();
+    assert!(!home.data().join("secret.key").exists(), "it is made where the setting says, and nowhere else");
+    let again = home.run(&["secret", "create"]);
+    assert!(again.status.success() && out(&again).contains("keys/root.key"), "{}", out(&again));
+    assert_eq!(std::fs::read(home.secret()).unwrap(), first);
+}
+
+/// What `serve` says when one thing is wrong.
+fn refusal(home: &Home, change: impl FnOnce(&mut Command)) -> String {
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("PORTCULLIS_MAIL_TARGET", "smtp://127.0.0.1:1").env("PORTCULLIS_MAIL_FROM", "people@people.example");
+    change(&mut command);
+    let refused = command.output().unwrap();
+    assert!(!refused.status.success());
+    assert!(!home.data().join("portcullis.db").exists(), "nothing was made");
+    err(&refused)
+}
+
+#[cfg(unix)]
+#[test]
+fn the_strict_server_refuses_a_weak_secret_and_a_place_that_others_reach() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let home = Home::new();
+    let open = |path: &Path, mode: u32| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    std::fs::create_dir(home.data()).unwrap();
+    for mode in [0o770, 0o777] {
+        open(&home.data(), mode);
+        let said = refusal(&home, |_| ());
+        assert!(said.contains("1 thing(s)") || said.contains("data: others than the owner may write"), "{said}");
+        assert!(said.contains("chmod go-w"), "{said}");
+    }
+    open(&home.data(), 0o700);
+    symlink("/nowhere", home.data().join("outbox")).unwrap();
+    assert!(refusal(&home, |_| ()).contains("is a symbolic link"));
+    std::fs::remove_file(home.data().join("outbox")).unwrap();
+    let secret = std::fs::read(home.secret()).unwrap();
+    for weak in [[0_u8; 32], [7; 32], *b"correct horse battery staple 123"] {
+        std::fs::write(home.secret(), weak).unwrap();
+        assert!(refusal(&home, |_| ()).contains("it can be guessed"), "{weak:?}");
+        let other = home.run(&["account", "create", "--email", "a@b.example", "--name", "A", "--role", "Administrator"]);
+        assert!(!other.status.success() && err(&other).contains("guessed"), "no command works with it: {}", err(&other));
+    }
+    std::fs::write(home.secret(), secret).unwrap();
+    let beside = refusal(&home, |command| {
+        command.env("PORTCULLIS_SECRET_FILE", home.data().join("secret.key"));
+    });
+    assert!(beside.contains("the secret is next to the data"), "{beside}");
+    let loose = refusal(&home, |command| {
+        command.env("PORTCULLIS_THROTTLE_ACCOUNT_FAILURES", "1000000");
+    });
+    assert!(loose.contains("throttle.account_failures") && loose.contains("limits nothing"), "{loose}");
+    if std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
+        let root = refusal(&home, |command| {
+            command.env_remove("PORTCULLIS_ALLOW_ROOT");
+        });
+        assert!(root.contains("would run as root"), "{root}");
+    }
+}
+
+#[test]
+fn a_database_that_a_newer_program_changed_is_left_alone() {
+    let home = Home::new();
+    assert!(home.run(&["migrate", "--apply"]).status.success());
+    {
+        let db = Db::open(&DbTarget::Sqlite(home.data().join("portcullis.db")), 1).unwrap();
+        let mut newer = Sql::new();
+        newer.raw("INSERT INTO __diesel_schema_migrations (version) VALUES ('99999')");
+        let now = crate::support::server::start();
+        db.write(|conn| execute(conn, &newer, &Params::new(None, now, now.date()))).unwrap();
+    }
+    for command in [["migrate", "--apply"], ["migrate", "--plan"], ["audit", "verify"], ["demo", "--listen=127.0.0.1:0"]] {
+        let refused = home.run(&command);
+        assert!(!refused.status.success(), "{command:?}");
+        assert!(err(&refused).contains("newer than this program") && err(&refused).contains("99999"), "{command:?}: {}", err(&refused));
+    }
+}
+
+/// Neither a reader that has read enough nor one that was never there is a fault of the command.
+#[cfg(unix)]
+#[test]
+fn output_that_is_cut_off_ends_no_command_halfway() {
+    let home = Home::new();
+    let gone = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer
+    };
+    let account = ["account", "create", "--email", "bo@people.example", "--name", "Bo", "--role", "Employee"];
+    let commands: [&[&str]; 13] = [
+        &["schema"],
+        &["schema", "page"],
+        &["settings"],
+        &["--help"],
+        &["check", "apps/people"],
+        &["check", "apps/people", "--format", "json"],
+        &["matrix", "apps/people"],
+        &["secret", "create"],
+        &["migrate", "--plan"],
+        &["migrate", "--apply"],
+        &account,
+        &["audit", "verify"],
+        &["audit", "layers"],
+    ];
+    for command in commands {
+        let ended = home.command(command).stdout(gone()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{command:?}: {}", err(&ended));
+        assert_eq!(err(&ended), "", "{command:?}");
+    }
+    let planned = home.run(&["migrate", "--plan"]);
+    assert!(out(&planned).contains("in step"), "what was to be applied was applied: {}", out(&planned));
+    assert!(!home.run(&account).status.success(), "and the account was made");
+    for command in [&["check", "no/such/folder"][..], &["migrate", "--apply", "--app", "no/such"], &["matrix", "x"], &["new", "2nd"]] {
+        let ended = home.command(command).stderr(gone()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{command:?} without anybody who hears of it");
+    }
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let lost = home.command(&["schema"]).stdout(full).output().unwrap();
+    assert_eq!(lost.status.code(), Some(1), "what could not be written is not passed over");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_running_server_leaves_no_core_dump() {
+    let home = Home::new();
+    let server = Strict::start(&home, 1);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let core: Vec<&str> = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"], "{limits}");
+    let owner = std::fs::metadata(format!("/proc/{}/environ", server.child.id())).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0, "what may not be dumped belongs to root alone");
 }

@@ -26,7 +26,7 @@ impl New {
         match write(&self.dir) {
             Ok(()) => crate::cli::out(&next(&self.dir)),
             Err(error) => {
-                eprintln!("{}: {error}", self.dir.display());
+                crate::cli::say::aside(format_args!("{}: {error}", self.dir.display()));
                 ExitCode::FAILURE
             }
         }

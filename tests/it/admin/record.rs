@@ -169,7 +169,7 @@ fn the_live_log_ends_with_the_account_the_session_and_the_model() {
 
     let (_ella, stream) = follow();
     let account = house.account("ella");
-    app.db.write(|conn| app.identity.block(conn, &by, account.id)).unwrap();
+    app.db.write(|conn| app.identity.block(conn, &by, account.id, &BTreeSet::new())).unwrap();
     assert!(ended(stream), "the account was blocked");
     let account = house.account("ella");
     app.db.write(|conn| app.identity.unblock(conn, &by, account.id)).unwrap();
@@ -191,7 +191,7 @@ fn a_lost_role_ends_the_stream_within_seconds_of_its_own_accord() {
     let stream = ella.stream("/admin/log/stream");
     let account = house.account("ella");
     let none = BTreeSet::new();
-    app.db.write(|conn| app.identity.replace_roles(conn, &Actor::system("test"), account.id, account.version, &none)).unwrap();
+    app.db.write(|conn| app.identity.replace_roles(conn, &Actor::system("test"), account.id, account.version, &none, &none)).unwrap();
     let begun = Instant::now();
     assert!(BufReader::new(stream).lines().map_while(Result::ok).all(|line| !line.starts_with("data:")));
     // One second by design; the rest is for a machine with much to do.
