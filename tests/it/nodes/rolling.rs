@@ -98,9 +98,10 @@ fn a_killed_and_replaced_node_costs_no_acknowledged_write_and_gives_no_wrong_ans
 #[test]
 fn a_rolling_restart_behind_a_balancer_fails_no_request() {
     let Some(town) = Town::found() else { return };
-    let mut nodes = [Some(town.node("one")), Some(town.node("two"))];
+    let balancer = Balancer::start(Vec::new());
+    let mut nodes = ["one", "two"].map(|name| Some(town.node_behind(name, balancer.address)));
     let addresses = |nodes: &[Option<Process>; 2]| nodes.iter().flatten().map(|node| node.address).collect::<Vec<_>>();
-    let balancer = Balancer::start(addresses(&nodes));
+    balancer.serve(addresses(&nodes));
     let writers: Vec<Form> = (0..3).map(|n| Form::open(&town.writer(n, balancer.address))).collect();
     let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let saved = Mutex::new(Vec::new());
@@ -133,7 +134,7 @@ fn a_rolling_restart_behind_a_balancer_fails_no_request() {
             }
             assert_eq!(leaving.get("/sign-in").status, 200, "it still serves what comes");
             assert!(old.ended().success(), "it ends as it should");
-            nodes[which] = Some(town.node(name));
+            nodes[which] = Some(town.node_behind(name, balancer.address));
             balancer.serve(addresses(&nodes));
             assert!(answered.load(Ordering::SeqCst) > before, "work went on");
         }

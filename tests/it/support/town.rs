@@ -83,6 +83,13 @@ impl Town {
         Process::start(&mut self.command(name, &["serve"]))
     }
 
+    /// A running node that people reach through a balancer.
+    pub fn node_behind(&self, name: &str, balancer: SocketAddr) -> Process {
+        let mut command = self.command(name, &["serve"]);
+        command.env("PORTCULLIS_BASE_URL", format!("http://{balancer}")).env("PORTCULLIS_TRUSTED_PROXIES", "127.0.0.1");
+        Process::start(&mut command)
+    }
+
     /// Makes an account and gives the path of the link that opens it.
     pub fn invite(&self, number: usize) -> String {
         let email = format!("writer{number}@notes.example");
