@@ -20,7 +20,10 @@ RUN chmod -R go-w /app
 ENV PORTCULLIS_APP=/app \
     PORTCULLIS_DATA=/data \
     PORTCULLIS_LISTEN=0.0.0.0:8080 \
-    PORTCULLIS_LOG_FORMAT=json
+    PORTCULLIS_LOG_FORMAT=json \
+    # The C library gives memory back after a peak.
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=65536
 USER 10001
 WORKDIR /data
 VOLUME /data

@@ -209,7 +209,7 @@ fn create(email: &str, name: &str, roles: &[String], flags: &Flags) -> Result<Ex
     let (_, token) = db.write(|conn| identity.invite(conn, &Actor::system("command line"), &new)).map_err(complain)?;
     say::line(format_args!("{}/link/invite/{token}", settings.base_url));
     if let Err(error) = audit::seal(&db, &keys, audit::Unsealed::Ours) {
-        eprintln!("portcullis: the record of it is sealed by the next server that starts: {error}");
+        say::aside(format_args!("portcullis: the record of it is sealed by the next server that starts: {error}"));
     }
     Ok(ExitCode::SUCCESS)
 }
