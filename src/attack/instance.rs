@@ -19,9 +19,9 @@ use crate::log::Logs;
 use crate::model::{DemoUser, Model};
 use crate::server::{self, Mode, Running, StartError};
 use chrono::{NaiveDate, NaiveDateTime};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::io::Write;
 
 /// Settings of the instance: hashes cost next to nothing, because its passwords are random and live for minutes.
 const SETTINGS: &str = "pool = 4\n[argon2]\nmemory = 64\niterations = 1\n\

@@ -66,7 +66,9 @@ pub fn run() -> ExitCode {
     let command = Cli::parse().command;
     server::keep_secrets_in_memory();
     if let Some(marker) = knockout::marker() {
-        say::aside(format_args!("{marker}: this build can take layers of the defence away. It is for tests on this machine only"));
+        say::aside(format_args!(
+            "{marker}: this build can take layers of the defence away. It is for tests on this machine only"
+        ));
     }
     let code = match command {
         Command::Demo(command) => command.run(Mode::Demo),

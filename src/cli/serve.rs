@@ -75,7 +75,9 @@ fn announce(web: &Web, address: SocketAddr) {
             let roles: Vec<&str> = one.user.roles.iter().map(|role| role.as_str()).collect();
             say::line(format_args!("  {:<28} {:<34} {}", roles.join(", "), one.user.email, one.password));
         }
-        say::line(format_args!("\nOutgoing mail is kept at http://{address}/dev/outbox. Ctrl-C stops the server; its data stays."));
+        say::line(format_args!(
+            "\nOutgoing mail is kept at http://{address}/dev/outbox. Ctrl-C stops the server; its data stays."
+        ));
     } else if let Err(error) = bootstrap(web) {
         say::aside(format_args!("the start link could not be made: {error}"));
     }

@@ -76,7 +76,9 @@ impl Migrate {
             say::line(format_args!("LOSES {}: {} (name it with --accept-loss {})", loss.name, loss.what, loss.name));
         }
         for missing in plan.missing() {
-            say::line(format_args!("MISSING {missing}: required, but rows exist without a value and there is no constant default"));
+            say::line(format_args!(
+                "MISSING {missing}: required, but rows exist without a value and there is no constant default"
+            ));
         }
         for overlap in plan.overlaps() {
             println!("OVERLAP {overlap}");

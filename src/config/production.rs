@@ -93,7 +93,8 @@ fn secret_gap(path: &Path) -> Option<Gap> {
         Ok(_) => match std::fs::read(path).ok().as_deref().and_then(weakness) {
             Some(weak) => (
                 format!("the secret in {shown} {weak}: it can be guessed"),
-                "remove the file and make another with `portcullis secret create`; every session, link and handle ends with it".into(),
+                "remove the file and make another with `portcullis secret create`; every session, link and handle ends with it"
+                    .into(),
             ),
             None => return None,
         },

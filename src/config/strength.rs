@@ -11,7 +11,8 @@ pub fn weakness(secret: &[u8]) -> Option<&'static str> {
     if secret.iter().all(|byte| byte == first) {
         return Some("is one byte, repeated");
     }
-    let step = |pair: &[u8]| matches!(pair, [a, b] if b.wrapping_sub(*a) == secret.get(1).map_or(0, |next| next.wrapping_sub(*first)));
+    let step =
+        |pair: &[u8]| matches!(pair, [a, b] if b.wrapping_sub(*a) == secret.get(1).map_or(0, |next| next.wrapping_sub(*first)));
     if secret.windows(2).all(step) && first != last {
         return Some("counts up or down");
     }

@@ -19,7 +19,12 @@ pub(super) fn gaps(settings: &Settings) -> Vec<Gap> {
     let folders = folders.into_iter().chain(database.map(|file| ("database", parent(file))));
     let mut gaps: Vec<Gap> = root_gap(runs_as_root(), settings.allow_root).into_iter().collect();
     gaps.extend(folders.filter_map(|(key, folder)| folder_gap(key, &folder)));
-    gaps.extend(inside(&settings.app).into_iter().find(|file| !is_link(file) && others_may_write(file)).map(|file| open_gap("app", &file)));
+    gaps.extend(
+        inside(&settings.app)
+            .into_iter()
+            .find(|file| !is_link(file) && others_may_write(file))
+            .map(|file| open_gap("app", &file)),
+    );
     gaps.extend(inside(&settings.data).iter().find(|file| is_link(file)).map(|file| link_gap("data", file)));
     if let Some(file) = database {
         let beside = ["", "-wal", "-shm", "-journal"].map(|end| with_end(file, end));
@@ -228,12 +233,12 @@ mod tests {
         symlink(room.path().join("var"), room.path().join("alias")).unwrap();
         for secret in ["var/secret.key", "var/deep/secret.key", "keys/../var/secret.key", "alias/secret.key"] {
             let found = gaps(&Settings { secret_file: room.path().join(secret), ..good.clone() });
-            assert!(found.iter().any(|gap| gap.key == "secret_file" && gap.what.contains("next to the data")), "{secret}: {found:?}");
+            assert!(
+                found.iter().any(|gap| gap.key == "secret_file" && gap.what.contains("next to the data")),
+                "{secret}: {found:?}"
+            );
         }
-        let beside = Settings {
-            database: DbTarget::Sqlite(room.path().join("keys/other.db")),
-            ..good.clone()
-        };
+        let beside = Settings { database: DbTarget::Sqlite(room.path().join("keys/other.db")), ..good.clone() };
         assert_eq!(keys(&beside), ["secret_file"], "next to the database wherever it is");
         let remote = Settings {
             database: DbTarget::Postgres(super::super::Secret::new("postgres://u@h/d")),

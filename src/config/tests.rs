@@ -201,7 +201,11 @@ fn safe_settings_have_no_gap_and_each_unsafe_one_is_named() {
     assert_eq!(named(&|s| s.mail.from_is_set = false), ["mail.from"]);
     assert_eq!(named(&|s| s.argon2.memory = 8_192), ["argon2"]);
     assert_eq!(named(&|s| s.secret_file = dir.path().join("keys/missing")), ["secret_file"]);
-    assert_eq!(named(&|s| s.secret_file = dir.path().join("var/missing")), ["secret_file", "secret_file"], "and next to the data");
+    assert_eq!(
+        named(&|s| s.secret_file = dir.path().join("var/missing")),
+        ["secret_file", "secret_file"],
+        "and next to the data"
+    );
     std::fs::write(dir.path().join("keys/zeros"), [0; 32]).unwrap();
     #[cfg(unix)]
     std::fs::set_permissions(dir.path().join("keys/zeros"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();

@@ -37,7 +37,9 @@ pub fn keep_ours(headers: &mut HeaderMap, secure: bool) -> Result<(), BadCookies
         }
         // What is not ours may be of any bytes.
         for pair in value.as_bytes().split(|byte| *byte == b';') {
-            let Some((name, value)) = std::str::from_utf8(pair).ok().and_then(|pair| pair.trim().split_once('=')) else { continue };
+            let Some((name, value)) = std::str::from_utf8(pair).ok().and_then(|pair| pair.trim().split_once('=')) else {
+                continue;
+            };
             if !is_ours(name, secure) {
                 continue;
             }
@@ -77,9 +79,14 @@ mod tests {
     fn a_name_is_taken_to_the_letter() {
         let plain = ["portcullis_theme=dark; _ga=1; portcullis_session=a%3D"];
         assert_eq!(kept(&plain, false).unwrap(), "portcullis_theme=dark; portcullis_session=a%3D");
-        for foreign in
-            ["portcullis%5Fsession=x", "Portcullis_session=x", "%70ortcullis_session=x", "portcullis_=x", "portcullis_session", "é=x"]
-        {
+        for foreign in [
+            "portcullis%5Fsession=x",
+            "Portcullis_session=x",
+            "%70ortcullis_session=x",
+            "portcullis_=x",
+            "portcullis_session",
+            "é=x",
+        ] {
             assert_eq!(kept(&[foreign], false).unwrap(), "", "{foreign}");
         }
     }
@@ -98,7 +105,11 @@ mod tests {
     #[test]
     fn a_cookie_of_ours_that_comes_twice_is_refused_and_a_foreign_one_is_not() {
         assert_eq!(kept(&["portcullis_session=a; portcullis_session=b"], false), Err(BadCookies));
-        assert_eq!(kept(&["portcullis_visitor=a", "x=y; portcullis_visitor=a"], false), Err(BadCookies), "in two lines, and alike");
+        assert_eq!(
+            kept(&["portcullis_visitor=a", "x=y; portcullis_visitor=a"], false),
+            Err(BadCookies),
+            "in two lines, and alike"
+        );
         assert_eq!(kept(&["x=a; x=b; portcullis_theme=dark"], false).unwrap(), "portcullis_theme=dark");
         let long = format!("x={}", "y".repeat(LONGEST));
         assert_eq!(kept(&[&long], false), Err(BadCookies));

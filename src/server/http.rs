@@ -1,18 +1,18 @@
 //! Listening.
 
 use super::assemble::StartError;
+use super::door::Door;
 use super::process::allow_connections;
 use super::signals::{Signals, Told};
-use super::door::Door;
 use super::wire::{Pace, Wire};
 use crate::config::Level;
 use crate::gate::{Listening, SESSION_COOKIE, Tokens, cookie_key, cookie_name};
 use crate::schedule::Schedule;
 use crate::web::{self, Web};
-use actix_session::SessionMiddleware;
-use actix_session::config::CookieContentSecurity;
 use actix_http::{HttpService, Request, Response};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_session::SessionMiddleware;
+use actix_session::config::CookieContentSecurity;
 use actix_web::App;
 use actix_web::body::BoxBody;
 use actix_web::cookie::SameSite;

@@ -169,7 +169,8 @@ impl Web {
                 Reply { retry_after: Some(5), ..Reply::text(503, text) }
             }
             BodyError::Greedy => {
-                let text = "Too many forms from here are on their way at once. Nothing was changed. Please try again in a moment.";
+                let text =
+                    "Too many forms from here are on their way at once. Nothing was changed. Please try again in a moment.";
                 Reply { retry_after: Some(5), ..Reply::text(429, text) }
             }
         }

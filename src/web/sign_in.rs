@@ -87,11 +87,7 @@ impl Web {
     }
 
     fn begin(&self, request: &Request, shell: &Shell, proof: PasswordVerified, next: &str) -> Reply {
-        let device = Device {
-            address: request.ask.address,
-            agent: &request.ask.agent,
-            replaces: request.ask.session.as_deref(),
-        };
+        let device = Device { address: request.ask.address, agent: &request.ask.agent, replaces: request.ask.session.as_deref() };
         match self.app.identity.begin_session(&self.app.db, proof, device) {
             Ok(token) => Reply::redirect(next).session(SessionAct::Begin(token.expose().to_owned())),
             Err(SignInError::Db(error)) => self.refused(request, shell, &error.into()),

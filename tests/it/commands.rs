@@ -358,7 +358,11 @@ fn a_database_that_a_newer_program_changed_is_left_alone() {
     for command in [["migrate", "--apply"], ["migrate", "--plan"], ["audit", "verify"], ["demo", "--listen=127.0.0.1:0"]] {
         let refused = home.run(&command);
         assert!(!refused.status.success(), "{command:?}");
-        assert!(err(&refused).contains("newer than this program") && err(&refused).contains("99999"), "{command:?}: {}", err(&refused));
+        assert!(
+            err(&refused).contains("newer than this program") && err(&refused).contains("99999"),
+            "{command:?}: {}",
+            err(&refused)
+        );
     }
 }
 
@@ -396,7 +400,9 @@ fn output_that_is_cut_off_ends_no_command_halfway() {
     let planned = home.run(&["migrate", "--plan"]);
     assert!(out(&planned).contains("in step"), "what was to be applied was applied: {}", out(&planned));
     assert!(!home.run(&account).status.success(), "and the account was made");
-    for command in [&["check", "no/such/folder"][..], &["migrate", "--apply", "--app", "no/such"], &["matrix", "x"], &["new", "2nd"]] {
+    for command in
+        [&["check", "no/such/folder"][..], &["migrate", "--apply", "--app", "no/such"], &["matrix", "x"], &["new", "2nd"]]
+    {
         let ended = home.command(command).stderr(gone()).output().unwrap();
         assert_eq!(ended.status.code(), Some(1), "{command:?} without anybody who hears of it");
     }
@@ -411,7 +417,8 @@ fn a_running_server_leaves_no_core_dump() {
     let home = Home::new();
     let server = Strict::start(&home, 1);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
-    let core: Vec<&str> = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().split_whitespace().collect();
+    let core: Vec<&str> =
+        limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().split_whitespace().collect();
     assert_eq!(core[4..6], ["0", "0"], "{limits}");
     let owner = std::fs::metadata(format!("/proc/{}/environ", server.child.id())).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), 0, "what may not be dumped belongs to root alone");

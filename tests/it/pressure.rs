@@ -282,11 +282,16 @@ fn the_whole_host_and_port_must_be_ours_in_the_header_and_in_the_address() {
     assert_ne!(whole(&format!("user@{}", ours[0]), &ours[0]), Some(200), "a user has no place in it");
     assert_eq!(status(&format!("ftp://{}/sign-in", ours[0]), &ours[0]), Some(421));
     let origin = |origin: &str| {
-        let head = format!("POST /theme HTTP/1.1\r\nHost: {}\r\nOrigin: {origin}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", ours[0]);
+        let head = format!(
+            "POST /theme HTTP/1.1\r\nHost: {}\r\nOrigin: {origin}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            ours[0]
+        );
         exchange(at, &head).split(' ').nth(1).map(|status| status.parse::<u16>().unwrap())
     };
     assert_eq!(origin(&format!("http://127.0.0.1:{port}")), Some(303));
-    for foreign in ["http://127.0.0.1", "http://127.0.0.1:80", "null", &format!("https://127.0.0.1:{port}"), "http://evil.example"] {
+    for foreign in
+        ["http://127.0.0.1", "http://127.0.0.1:80", "null", &format!("https://127.0.0.1:{port}"), "http://evil.example"]
+    {
         assert_eq!(origin(foreign), Some(403), "{foreign}");
     }
 }
@@ -302,7 +307,9 @@ fn a_session_cookie_counts_by_its_exact_name_and_once() {
     for name in ["portcullis%5Fsession", "%70ortcullis_session", "PORTCULLIS_SESSION", "__Host-portcullis_session"] {
         assert_eq!(with(&format!("{name}={token}")).status, 303, "{name}");
     }
-    for twice in [format!("portcullis_session={token}; portcullis_session=x"), format!("portcullis_session=x; portcullis_session={token}")] {
+    for twice in
+        [format!("portcullis_session={token}; portcullis_session=x"), format!("portcullis_session=x; portcullis_session={token}")]
+    {
         let answer = with(&twice);
         assert_eq!(answer.status, 400);
         assert!(answer.body.contains("cookie") && !answer.body.contains("Okafor"), "{}", answer.body);
@@ -320,12 +327,18 @@ fn over_tls_every_cookie_is_one_that_only_this_host_can_set() {
     let nadia = server.sign_in("nadia");
     let names: Vec<String> = nadia.cookies().split("; ").map(|pair| pair.split('=').next().unwrap().to_owned()).collect();
     assert!(names.contains(&"__Host-portcullis_session".to_owned()), "{names:?}");
-    assert!(names.contains(&"__Host-portcullis_visitor".to_owned()) && names.iter().all(|name| name.starts_with("__Host-")), "{names:?}");
+    assert!(
+        names.contains(&"__Host-portcullis_visitor".to_owned()) && names.iter().all(|name| name.starts_with("__Host-")),
+        "{names:?}"
+    );
     assert_eq!(nadia.get("/account").status, 200);
     let csrf = nadia.open("/account").hidden("_csrf").unwrap().to_owned();
     let theme = nadia.post("/theme", &[("_csrf", csrf.as_str()), ("theme", "dark")]);
     for line in theme.all("set-cookie") {
-        assert!(line.starts_with("__Host-") && line.contains("Secure") && line.contains("Path=/") && !line.contains("Domain"), "{line}");
+        assert!(
+            line.starts_with("__Host-") && line.contains("Secure") && line.contains("Path=/") && !line.contains("Domain"),
+            "{line}"
+        );
     }
     let plain = nadia.cookies().replace("__Host-", "");
     assert_eq!(server.visitor().ask("GET", "/account", &[("Cookie", &plain)], b"").status, 303, "as a neighbour could set them");

@@ -191,7 +191,9 @@ fn a_lost_role_ends_the_stream_within_seconds_of_its_own_accord() {
     let stream = ella.stream("/admin/log/stream");
     let account = house.account("ella");
     let none = BTreeSet::new();
-    app.db.write(|conn| app.identity.replace_roles(conn, &Actor::system("test"), account.id, account.version, &none, &none)).unwrap();
+    app.db
+        .write(|conn| app.identity.replace_roles(conn, &Actor::system("test"), account.id, account.version, &none, &none))
+        .unwrap();
     let begun = Instant::now();
     assert!(BufReader::new(stream).lines().map_while(Result::ok).all(|line| !line.starts_with("data:")));
     // One second by design; the rest is for a machine with much to do.

@@ -49,7 +49,15 @@ pub struct Setup {
 impl Setup {
     pub fn of(app: impl Into<PathBuf>) -> Self {
         let clock = Clock::fixed(start());
-        Self { app: app.into(), mode: Mode::Demo, kind: Kind::Sqlite, clock, scheduled: false, pace: Pace::default(), change: Box::new(|_| ()) }
+        Self {
+            app: app.into(),
+            mode: Mode::Demo,
+            kind: Kind::Sqlite,
+            clock,
+            scheduled: false,
+            pace: Pace::default(),
+            change: Box::new(|_| ()),
+        }
     }
     pub fn on(self, kind: Kind) -> Self {
         Self { kind, ..self }
