@@ -74,8 +74,8 @@ pub enum Reason {
         /// The rules that were tried, by number.
         rules: Vec<usize>,
     },
-    /// The changed or new row would satisfy no rule.
-    NewRow(QName),
+    /// The changed or new row would satisfy no rule that lets these members be written (or created, when there are none).
+    NewRow(QName, Vec<Name>),
     /// A member that may not be written was sent.
     Member(QName, Name),
     /// No rule of the model: something that the product itself keeps shut, in plain words.
@@ -136,7 +136,7 @@ impl Denied {
             Reason::NoRule { wanted, .. } => format!("no rule grants: {wanted}"),
             Reason::Guardrail { doc, .. } => format!("guardrail: {doc}"),
             Reason::RowCondition { entity, rules } => format!("no such object of {entity} within rules {rules:?}"),
-            Reason::NewRow(entity) => format!("the changed object of {entity} would satisfy no rule"),
+            Reason::NewRow(entity, _) => format!("the changed object of {entity} would satisfy no rule"),
             Reason::Member(entity, member) => format!("{entity}.{member} may not be written"),
             Reason::Other(_, text) => text.clone(),
         }

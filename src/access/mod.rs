@@ -22,7 +22,8 @@ pub use elevation::Elevation;
 pub use grants::Grants;
 pub use ground::Ground;
 pub use objects::{
-    Cell, Feedback, Filter, FilterOp, Inside, LoadedObject, ObjectError, Objects, Order, Query, Row, Rows, Total, WriteError,
+    Cell, Feedback, Filter, FilterOp, Holding, Inside, LoadedObject, ObjectError, Objects, Order, Query, Row, Rows, Total,
+    WriteError,
 };
 pub use permit::{Act, Administer, Change, Create, Delete, Load, Open, Permit, Run, View};
 pub use released::Released;

@@ -168,6 +168,9 @@ pub struct LoadedObject {
     pub members: BTreeMap<Name, Cell>,
 }
 
+/// Object → for each rule about its entity, by number, whether it holds for the object.
+pub type Holding = BTreeMap<ObjectId, Vec<bool>>;
+
 /// What is wrong with a value, said at its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feedback {
@@ -256,6 +259,11 @@ pub trait Objects {
     /// Why the reader sees what they see of some objects, rule by rule, and how many objects there are besides:
     /// for the overlay of reasons, and told only as far as the reader may know. `None` where nothing is stored.
     fn inspect(&mut self, _permit: &Permit<View>, _asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
+        Ok(None)
+    }
+    /// Which of the reader's rules about an entity hold for some of the objects that they see, exactly as a write would
+    /// find them: for what a page offers. It decides nothing. `None` where nothing is stored.
+    fn holding(&mut self, _permit: &Permit<View>, _objects: &[ObjectId]) -> Result<Option<Released<Holding>>, ObjectError> {
         Ok(None)
     }
     /// What is still wrong with a non-persistable object: required members and validations by

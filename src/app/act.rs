@@ -2,15 +2,19 @@
 
 use super::visit::{Again, Carried, Next, Refilled};
 use super::{App, Ask, Asker, Live, Refusal, Shell};
+use crate::access::Feedback;
 use crate::audit::{self, Event, EventKind};
 use crate::config::Level;
 use crate::db::Conn;
 use crate::domain::QName;
 use crate::flow::Effects;
 use crate::model::{LogLevel, Tone};
-use crate::page::{ClientQuery, View};
+use crate::page::{ClientQuery, Posted, View};
 use crate::store::{Caller, Store};
 use std::sync::Arc;
+
+/// What somebody reads whose button came too late.
+const CHANGED_MEANWHILE: &str = "Somebody changed this since you opened it. Nothing was saved. This is the current data.";
 
 /// A form as it was sent.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub enum Done {
     },
     /// Not done: the same page, with what was typed and what is wrong.
     Again(Box<View>),
+    /// Not done, because somebody changed what the page showed: the page as it is now, with what was typed.
+    Stale(Box<View>),
     /// Not done: a question first.
     Confirm {
         /// The question.
@@ -145,8 +151,16 @@ impl App {
             }
             Err(Again::Form(posted, effects)) => {
                 self.write_log(&effects, Some(&ask.request_id));
-                self.shown_again(live, asker, ask, page, query, &Refilled { posted: *posted, pairs: pairs.to_vec() })
+                let again = Refilled { posted: *posted, pairs: pairs.to_vec() };
+                self.shown_again(live, asker, ask, page, query, &again).map(Done::Again)
             }
+            Err(Again::Unoffered(posted, denied)) => {
+                self.record_refused_offer(ask, asker, &denied);
+                let again = Refilled { posted: *posted, pairs: pairs.to_vec() };
+                // What cannot be shown any more is answered as it would be asked for.
+                self.shown_again(live, asker, ask, page, query, &again).map(Done::Again)
+            }
+            Err(Again::Stale(posted)) => self.shown_afresh(live, asker, ask, page, query, *posted, pairs),
             Err(Again::Confirm { question, caption, danger }) => Ok(Done::Confirm { question, caption, danger }),
             Err(Again::Refused(refusal)) => Err(refusal),
         }
@@ -160,14 +174,36 @@ impl App {
         page: &QName,
         query: &ClientQuery,
         again: &Refilled,
-    ) -> Result<Done, Refusal> {
+    ) -> Result<Box<View>, Refusal> {
         let (_, view) = match asker.account() {
             Some(_) => self.show(ask, page, query, Some(again)),
             None => {
                 (Shell::of(live, asker, &ask.language, Some(page)), self.visitor(live, asker, ask).show(page, query, Some(again)))
             }
         };
-        Ok(Done::Again(Box::new(view?)))
+        view.map(Box::new)
+    }
+
+    /// The page as it is now, because somebody changed what it showed.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
+    fn shown_afresh(
+        &self,
+        live: &Arc<Live>,
+        asker: &Asker,
+        ask: &Ask,
+        page: &QName,
+        query: &ClientQuery,
+        mut posted: Posted,
+        pairs: &[(String, String)],
+    ) -> Result<Done, Refusal> {
+        let said = live.model.translate(&ask.language, CHANGED_MEANWHILE).to_owned();
+        posted.feedback.push(Feedback { object: None, member: None, message: said });
+        let again = Refilled { posted, pairs: pairs.to_vec() };
+        match self.shown_again(live, asker, ask, page, query, &again) {
+            // What the page was about is not there any more, or not for this person: nobody looked for it.
+            Err(Refusal::Gone | Refusal::Denied(_)) => Err(Refusal::Stale),
+            other => other.map(Done::Stale),
+        }
     }
 
     /// The lines that flows wrote.

@@ -2,8 +2,8 @@
 
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
-    Cell, Change, Create, Delete, Feedback, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Rows, View,
-    WriteError,
+    Cell, Change, Create, Delete, Feedback, Holding, Load, LoadedObject, ObjectError, Objects, Permit, Query, Released, Rows,
+    View, WriteError,
 };
 use crate::domain::{Name, ObjectId, Value};
 use crate::expr::EvalError;
@@ -61,6 +61,9 @@ impl Objects for Joined<'_> {
     }
     fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
         self.both(|both| both.inspect(permit, asked))
+    }
+    fn holding(&mut self, permit: &Permit<View>, objects: &[ObjectId]) -> Result<Option<Released<Holding>>, ObjectError> {
+        self.both(|both| both.holding(permit, objects))
     }
     fn validate(&mut self, permit: &Permit<View>, object: ObjectId) -> Result<Vec<Feedback>, ObjectError> {
         self.both(|both| both.validate(permit, object))

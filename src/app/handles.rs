@@ -72,6 +72,12 @@ impl Handles for Book {
         let again = self.again.as_ref().filter(|(id, nonce)| id == form && !nonce.is_empty());
         again.map_or_else(random_token, |(_, nonce)| nonce.clone())
     }
+    fn seal_shown(&self, about: &str, shown: &str) -> String {
+        self.seal_for("shown", about, shown)
+    }
+    fn open_shown(&self, about: &str, text: &str) -> Option<String> {
+        self.open_for("shown", about, text)
+    }
     fn seal(&self, state: &FormState) -> String {
         self.seal_for("form", "", state)
     }

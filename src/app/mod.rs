@@ -31,6 +31,9 @@ mod show;
 mod visit;
 mod visitor;
 
+#[cfg(test)]
+mod tests;
+
 pub use act::{Done, Sent};
 pub use agreement::{Agreement, compare_layers};
 pub use ask::{Ask, Asker, binding_of_session};

@@ -30,6 +30,8 @@ pub(super) enum Taken {
 pub(super) trait Ledger: Objects {
     /// Takes a form.
     fn take(&mut self, form: &str, now: NaiveDateTime) -> Result<Taken, DbError>;
+    /// Where the sender of a form was led that was carried out before; `None` when it was not.
+    fn taken(&mut self, form: &str, now: NaiveDateTime) -> Result<Option<Next>, DbError>;
     /// Notes where its sender is led.
     fn lead(&mut self, form: &str, next: &Next, now: NaiveDateTime) -> Result<(), DbError>;
 }
@@ -44,10 +46,14 @@ impl Ledger for Store<'_> {
         if execute(self.conn(), &sql, &nobody(now))? == 1 {
             return Ok(Taken::First);
         }
+        Ok(self.taken(form, now)?.map_or(Taken::Before(Next::Back), Taken::Before))
+    }
+
+    fn taken(&mut self, form: &str, now: NaiveDateTime) -> Result<Option<Next>, DbError> {
         let mut sql = Sql::new();
         sql.raw("SELECT led_to FROM form_once WHERE form_hash = ").bind(&hashed(form), &Kind::Text);
         let found = fetch(self.conn(), &sql, &nobody(now), &[Kind::Text])?;
-        Ok(Taken::Before(match found.first().and_then(|row| row.first()) {
+        Ok(found.first().map(|row| match row.first() {
             Some(Value::Text(text)) if &**text == STAY => Next::Stay,
             Some(Value::Text(text)) => Next::Page(text.to_string()),
             _ => Next::Back,
@@ -70,6 +76,9 @@ impl Ledger for Store<'_> {
 impl Ledger for Closed {
     fn take(&mut self, _: &str, _: NaiveDateTime) -> Result<Taken, DbError> {
         Ok(Taken::First)
+    }
+    fn taken(&mut self, _: &str, _: NaiveDateTime) -> Result<Option<Next>, DbError> {
+        Ok(None)
     }
     fn lead(&mut self, _: &str, _: &Next, _: NaiveDateTime) -> Result<(), DbError> {
         Ok(())

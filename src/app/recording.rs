@@ -2,7 +2,7 @@
 
 use super::{App, Ask, Asker, Refusal};
 use crate::access::explain::{Op, Question, Wanted};
-use crate::access::{Disagreement, Layer};
+use crate::access::{Denied, Disagreement, Layer};
 use crate::audit::{self, Event, EventKind, Who};
 use crate::config::Level;
 use crate::crypto::sha256;
@@ -82,6 +82,21 @@ impl App {
         }
         if let Err(error) = self.record(&event) {
             self.note(Level::Critical, "portcullis.audit", &format!("a denial could not be recorded: {error}"), ask);
+            self.wait(event);
+        }
+    }
+
+    /// Records that rules refused something that a page had offered: for the trail, and nothing against the person.
+    pub(super) fn record_refused_offer(&self, ask: &Ask, asker: &Asker, denied: &Denied) {
+        self.note(Level::Info, "portcullis.refusal", &format!("{} {denied}", ask.target), ask);
+        if asker.account().is_none() {
+            return;
+        }
+        let event = Event::new(EventKind::OfferRefused, denied.summary()).on(&ask.target);
+        let event = self.explainable(event, ask, asker, &Refusal::Denied(denied.clone()));
+        let event = self.told_by(event, asker, ask);
+        if let Err(error) = self.record(&event) {
+            self.note(Level::Critical, "portcullis.audit", &format!("a refusal could not be recorded: {error}"), ask);
             self.wait(event);
         }
     }

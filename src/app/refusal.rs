@@ -116,6 +116,7 @@ impl From<PageError> for Refusal {
             PageError::BadRequest(what) => Self::Forged(what),
             PageError::Gone => Self::Gone,
             PageError::Expired => Self::Expired,
+            PageError::Stale(_) => Self::Stale,
             PageError::Invalid(_) => Self::Said("Some values cannot be read.".into()),
             PageError::Object(error) => error.into(),
         }

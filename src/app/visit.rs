@@ -8,14 +8,15 @@ use super::handles::Book;
 use super::once::{Ledger, Taken};
 use super::{Asker, Live, Refusal};
 use crate::access::matrix::Doors;
-use crate::access::{Grants, Layer, Objects, Open, Permit};
+use crate::access::{Denied, Feedback, Grants, Layer, Objects, Open, Permit, Reason};
 use crate::clock::Clock;
 use crate::crypto::Keys;
+use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::flow::{self, Account, Budget, Effects, FlowContext, FlowError, Outcome};
 use crate::model::{Page, Tone};
 use crate::page::form::{self, Deed};
-use crate::page::{self, ClientQuery, PageContext, PageError, Posted, Reader, View};
+use crate::page::{self, ClientQuery, FormState, PageContext, PageError, Posted, Reader, View};
 use crate::workspace::{Exported, Workspace};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -68,6 +69,10 @@ pub(super) enum Again {
     Refused(Refusal),
     /// Show the form again with this.
     Form(Box<Posted>, Box<Effects>),
+    /// Somebody changed the data since the page was shown: show it as it is now, with this.
+    Stale(Box<Posted>),
+    /// The page offered it, and yet it is refused: show the form again with this, and record it as what it is.
+    Unoffered(Box<Posted>, Box<Denied>),
     /// Ask first.
     Confirm { question: String, caption: String, danger: bool },
 }
@@ -166,6 +171,7 @@ impl Visit<'_> {
         let mut handles = self.book(&workspace);
         let state = form::state(pairs, &handles);
         let arguments = page::arguments(&page, query, state.as_ref(), &mut handles)?;
+        let seen = state.as_ref().and_then(|state| state.drawn.clone()).unwrap_or_default().fields;
         let mut objects = Joined { workspace: workspace.clone(), store };
         let mut context = PageContext {
             grants: &self.asker.grants,
@@ -177,10 +183,10 @@ impl Visit<'_> {
             reader: self.reader(),
             xray: false,
         };
-        let deed = form::read(&permit, &page, pairs, &mut context).map_err(|error| match error {
-            PageError::Invalid(posted) => Again::Form(posted, Box::default()),
-            other => Again::Refused(other.into()),
-        })?;
+        let deed = match form::read(&permit, &page, pairs, &mut context) {
+            Ok(deed) => deed,
+            Err(error) => return self.unread(store, &page, query, pairs, state.as_ref(), error),
+        };
         let once = state.as_ref().and_then(|state| form::once(&self.live.model, state, &deed));
         if let Some(form) = &once
             && let Taken::Before(next) = store.take(form, self.clock.now()).map_err(Refusal::from)?
@@ -203,11 +209,12 @@ impl Visit<'_> {
             effects: &mut effects,
             budget: Budget::start(self.clock),
         };
+        let deletes = matches!(deed, Deed::Delete { .. });
         let done = self.carry_out(deed, &mut context, &mut made)?;
         let (next, outcome) = match done {
             Ok(done) => done,
             Err(FlowError::Feedback(feedback)) => {
-                let posted = again(pairs, feedback, &made);
+                let posted = again(pairs, feedback, &made, seen);
                 effects.rolled_back();
                 return Err(Again::Form(Box::new(posted), Box::new(effects)));
             }
@@ -218,7 +225,15 @@ impl Visit<'_> {
                 };
                 let feedback = vec![crate::access::Feedback { object: None, member: None, message }];
                 effects.rolled_back();
-                return Err(Again::Form(Box::new(again(pairs, feedback, &made)), Box::new(effects)));
+                return Err(Again::Form(Box::new(again(pairs, feedback, &made, seen)), Box::new(effects)));
+            }
+            Err(FlowError::Stale) => {
+                let posted = Posted { stale: true, ..again(pairs, Vec::new(), &made, seen) };
+                return Err(Again::Stale(Box::new(posted)));
+            }
+            Err(FlowError::Denied(denied)) if is_own(&denied) => {
+                let feedback = self.not_allowed(&denied, deletes);
+                return Err(Again::Unoffered(Box::new(again(pairs, feedback, &made, seen)), Box::new(denied)));
             }
             Err(other) => return Err(Again::Refused(other.into())),
         };
@@ -228,6 +243,55 @@ impl Visit<'_> {
         }
         let registered = effects.registrations.iter().map(|wish| workspace.borrow().export(wish.data)).collect();
         Ok(Carried { next, messages: outcome.messages, effects, registered })
+    }
+
+    /// What becomes of a form that could not be read. One that was carried out before is no news, whatever became since
+    /// of what it acted on.
+    fn unread(
+        &self,
+        store: &mut impl Ledger,
+        page: &Page,
+        query: &ClientQuery,
+        pairs: &[(String, String)],
+        state: Option<&FormState>,
+        error: PageError,
+    ) -> Result<Carried, Again> {
+        let changed = match (&error, state) {
+            (PageError::Stale(_), _) => true,
+            // An object that the page showed, and that was taken away since.
+            (PageError::Gone, Some(state)) => form::was_about(state, page, query),
+            _ => false,
+        };
+        if changed
+            && let Some(form) = state.and_then(|state| form::once_before(&self.live.model, page, state, pairs))
+            && let Some(next) = store.taken(&form, self.clock.now()).map_err(Refusal::from)?
+        {
+            return Ok(self.carried_before(next));
+        }
+        Err(match error {
+            PageError::Invalid(posted) => Again::Form(posted, Box::default()),
+            PageError::Stale(posted) => Again::Stale(posted),
+            PageError::Gone if changed => Again::Refused(Refusal::Stale),
+            other => Again::Refused(other.into()),
+        })
+    }
+
+    /// What is said, and at which fields, when rules refuse what the page offered.
+    fn not_allowed(&self, denied: &Denied, deletes: bool) -> Vec<Feedback> {
+        let translated = |text: &str| self.live.model.translate(self.language, text).to_owned();
+        let at = |member: Option<Name>, message: &str| Feedback { object: None, member, message: translated(message) };
+        let members = match &denied.reason {
+            Reason::Member(_, member) => vec![member.clone()],
+            Reason::NewRow(_, members) => members.clone(),
+            _ => Vec::new(),
+        };
+        if deletes {
+            return vec![at(None, "You are not allowed to delete this.")];
+        }
+        if members.is_empty() {
+            return vec![at(None, "You are not allowed to save this. Nothing was saved.")];
+        }
+        members.into_iter().map(|member| at(Some(member), "You are not allowed to save this value.")).collect()
     }
 
     /// Nothing, because the form was carried out before.
@@ -272,6 +336,12 @@ impl Visit<'_> {
     }
 }
 
+/// Whether rules refused what a form itself wanted, not what a microflow did. Everything in the form was offered, so it
+/// was an honest try; in a build without that layer nothing was.
+fn is_own(denied: &Denied) -> bool {
+    denied.way.is_empty() && denied.layer == Layer::EntityAccess && stands(Removable::ActionAccess)
+}
+
 /// The address of a page with objects for its parameters.
 fn address(page: &Page, arguments: &BTreeMap<Name, Value>, handles: &dyn page::Handles) -> String {
     let written: Vec<(String, String)> = arguments
@@ -289,6 +359,7 @@ pub(super) fn again(
     pairs: &[(String, String)],
     mut feedback: Vec<crate::access::Feedback>,
     made: &BTreeMap<String, ObjectId>,
+    seen: BTreeMap<String, String>,
 ) -> Posted {
     for found in &mut feedback {
         if found.object.is_some_and(|object| made.values().any(|id| *id == object)) {
@@ -296,5 +367,5 @@ pub(super) fn again(
         }
     }
     let values = pairs.iter().filter(|(name, _)| !name.starts_with('_')).cloned().collect();
-    Posted { values, errors: BTreeMap::new(), feedback }
+    Posted { values, feedback, seen, ..Posted::default() }
 }

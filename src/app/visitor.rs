@@ -33,7 +33,7 @@ fn told(refusal: Refusal, pairs: &[(String, String)]) -> Again {
     match refusal {
         Refusal::Said(message) => {
             let feedback = vec![Feedback { object: None, member: None, message }];
-            Again::Form(Box::new(again(pairs, feedback, &BTreeMap::new())), Box::default())
+            Again::Form(Box::new(again(pairs, feedback, &BTreeMap::new(), BTreeMap::new())), Box::default())
         }
         other => Again::Refused(other),
     }

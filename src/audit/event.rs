@@ -38,6 +38,8 @@ kinds! {
     SessionEnded = "session.ended", Info;
     /// Something was refused. Repetition raises its severity.
     Denied = "denied", Warning;
+    /// Something that a page offered was refused when it was tried: no fault of the person, so it raises nothing.
+    OfferRefused = "offer.refused", Info;
     /// An object was created.
     Created = "object.created", Info;
     /// An object was changed.

@@ -464,6 +464,7 @@ mod shapes {
             #[serde(default)] parameters: Map<Text>,
             #[serde(default = "yes")] apply_entity_access: bool,
             #[serde(default)] elevation: Vec<Elevation>,
+            any_version: Option<At<bool>>,
             returns: Option<Text>,
             #[serde(rename = "do")] body: Vec<At<Activity>>,
         }

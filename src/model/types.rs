@@ -908,6 +908,8 @@ pub struct Microflow {
     pub parameters: IndexMap<Name, Kind>,
     /// Runs under the caller's own rights.
     pub apply_entity_access: bool,
+    /// May be run with objects that somebody changed since they were shown.
+    pub any_version: bool,
     /// Else: exactly these rights in addition. Entity → rules.
     pub elevation: IndexMap<QName, Vec<Arc<AccessRule>>>,
     /// What it gives.

@@ -2,7 +2,8 @@
 
 use super::query::ClientQuery;
 use crate::access::{Feedback, Grants, Objects};
-use crate::domain::{Name, ObjectId, QName};
+use crate::crypto::hash_token;
+use crate::domain::{Kind, Name, ObjectId, QName};
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,6 +52,10 @@ pub trait Handles {
     fn read(&mut self, entity: &QName, text: &str) -> Option<ObjectId>;
     /// The random word of a form, by which it is known when it is sent again; a form that is shown again keeps its own.
     fn nonce(&self, form: &str) -> String;
+    /// Seals what the button of a row acts on, as it is shown now: for this caller, and for what `about` names.
+    fn seal_shown(&self, about: &str, shown: &str) -> String;
+    /// Opens it again; `None` when this caller was never given it for that.
+    fn open_shown(&self, about: &str, text: &str) -> Option<String>;
     /// Seals the state of a form, for this caller only.
     fn seal(&self, state: &FormState) -> String;
     /// Opens a sealed state; `None` when it is foreign, altered or too old.
@@ -73,6 +78,20 @@ pub struct FormState {
     pub nonce: String,
     /// Data view → its object.
     pub views: BTreeMap<String, ViewState>,
+    /// What it offered. (`None`: drawn by an older program, which did not say.)
+    #[serde(default)]
+    pub drawn: Option<Drawn>,
+}
+
+/// What a form offered when it was drawn, and what that was about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// A digest of the stored objects in the address of its page.
+    pub about: String,
+    /// Button → a digest of what it acts on, as it was shown. (Buttons of rows carry their own.)
+    pub buttons: BTreeMap<String, String>,
+    /// Field → a digest of the text that it showed.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// The object of a data view at the time the form was drawn.
@@ -104,4 +123,29 @@ pub struct Posted {
     pub errors: BTreeMap<String, String>,
     /// What the deed answered.
     pub feedback: Vec<Feedback>,
+    /// Field → a digest of the text that it showed when the form was drawn.
+    pub seen: BTreeMap<String, String>,
+    /// Somebody changed the data meanwhile, so what was only sent along gives way to what there is now.
+    pub stale: bool,
+}
+
+impl Posted {
+    /// What the person left in a field, if it is to stand there again.
+    pub(super) fn typed(&self, id: &str, kind: &Kind) -> Option<&str> {
+        let seen = self.seen.get(id);
+        // An unticked box is not sent at all.
+        let unticked = (*kind == Kind::Boolean && seen.is_some()).then_some("false");
+        let text = self.values.get(id).map(String::as_str).or(unticked)?;
+        let untouched = seen.is_some_and(|seen| *seen == digest(text));
+        (!self.stale || !untouched).then_some(text)
+    }
+    /// Whether a field that the person changed shows something else now than when they began.
+    pub(super) fn conflicts(&self, id: &str, present: &str) -> bool {
+        self.stale && self.seen.get(id).is_some_and(|seen| *seen != digest(present))
+    }
+}
+
+/// A short digest of a text, however its lines end.
+pub(super) fn digest(text: &str) -> String {
+    hash_token(&text.replace("\r\n", "\n")).chars().take(22).collect()
 }

@@ -13,9 +13,12 @@ pub enum PageError {
     /// An object of the address is not there for this caller.
     #[error("the object is not there")]
     Gone,
-    /// The model, or the object behind the form, is another than when the form was drawn.
+    /// The model, or the program, is another than when the form was drawn.
     #[error("the form is out of date")]
     Expired,
+    /// What the form acts on is not what it showed; show the page as it is now, with what was typed.
+    #[error("the data is not what the form showed")]
+    Stale(Box<Posted>),
     /// Values could not be read; show the form again with this.
     #[error("some values cannot be read")]
     Invalid(Box<Posted>),

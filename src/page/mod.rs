@@ -27,7 +27,7 @@ mod xray;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use context::{FormState, Handles, PageContext, Posted, Reader, ViewState};
+pub use context::{Drawn, FormState, Handles, PageContext, Posted, Reader, ViewState};
 pub use error::PageError;
 pub use menu::{MenuEntry, home, menu};
 pub use query::{ClientQuery, path, url};

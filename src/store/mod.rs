@@ -16,6 +16,7 @@ mod inside;
 mod links;
 mod lower;
 mod names;
+mod offers;
 mod ranges;
 mod read;
 mod release;
@@ -42,8 +43,8 @@ pub use whole::{Pulse, StoredRow};
 
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
-    Cell, Change, Create, Delete, Denied, Ground, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query, Reason,
-    Released, Rights, Rows, View, WriteError,
+    Cell, Change, Create, Delete, Denied, Ground, Holding, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query,
+    Reason, Released, Rights, Rows, View, WriteError,
 };
 use crate::audit::{self, AuditError, Event, Who};
 use crate::clock::Clock;
@@ -235,6 +236,10 @@ impl Objects for Store<'_> {
 
     fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
         Ok(Some(permit.release(explain::inspect(self, permit.rights(), permit.target(), asked)?)))
+    }
+
+    fn holding(&mut self, permit: &Permit<View>, objects: &[ObjectId]) -> Result<Option<Released<Holding>>, ObjectError> {
+        Ok(Some(permit.release(offers::holding(self, permit.rights(), permit.target(), objects)?)))
     }
 
     fn identity(&mut self, name: &Name) -> Result<Value, EvalError> {

@@ -51,6 +51,7 @@ impl Web {
                 self.flash(&shell.binding, &messages, self.with_cookies(request, &shell, Reply::redirect(to)))
             }
             Ok(Done::Again(view)) => self.page(request, &shell, 422, &view),
+            Ok(Done::Stale(view)) => self.page(request, &shell, 409, &view),
             Ok(Done::Confirm { question, caption, danger }) => {
                 let fields: Vec<_> = request
                     .form

@@ -78,7 +78,7 @@ fn views() -> Vec<(String, View)> {
             let id = desk.input("Person", "salary");
             let values = BTreeMap::from([(id.clone(), "a lot".into())]);
             let errors = BTreeMap::from([(id, "Enter a number".into())]);
-            add("a refused form", desk.again("Person", &EMMA, &Posted { values, errors, feedback: Vec::new() }));
+            add("a refused form", desk.again("Person", &EMMA, &Posted { values, errors, ..Posted::default() }));
             add("a new employee", desk.open("ManagerOnly", &[]).unwrap());
         } else {
             desk.memory.rows.retain(|(entity, _), _| entity.name.as_str() != "Department");
@@ -217,7 +217,7 @@ fn infected(role: &str, text: &str) -> Vec<(Desk, View)> {
     let posted = Posted {
         values: ids.iter().map(|id| (id.clone(), text.to_owned())).collect(),
         errors: ids.iter().map(|id| (id.clone(), text.to_owned())).collect(),
-        feedback: Vec::new(),
+        ..Posted::default()
     };
     let view = desk.again("Person", &EMMA, &posted);
     views.push((desk, view));

@@ -3,8 +3,8 @@
 use super::Workspace;
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
-    Cell, Change, Create, Delete, Denied, Feedback, Ground, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query,
-    Reason, Released, Rows, View, WriteError,
+    Cell, Change, Create, Delete, Denied, Feedback, Ground, Holding, Layer, Load, LoadedObject, ObjectError, Objects, Permit,
+    Query, Reason, Released, Rows, View, WriteError,
 };
 use crate::domain::{Name, ObjectId, QName, Value};
 use crate::expr::EvalError;
@@ -69,6 +69,9 @@ impl Objects for Both<'_> {
     }
     fn inspect(&mut self, permit: &Permit<View>, asked: &Inspection) -> Result<Option<Released<Inspected>>, ObjectError> {
         if self.stored(permit.target()) { self.store.inspect(permit, asked) } else { Ok(None) }
+    }
+    fn holding(&mut self, permit: &Permit<View>, objects: &[ObjectId]) -> Result<Option<Released<Holding>>, ObjectError> {
+        if self.stored(permit.target()) { self.store.holding(permit, objects) } else { Ok(None) }
     }
     fn validate(&mut self, permit: &Permit<View>, object: ObjectId) -> Result<Vec<Feedback>, ObjectError> {
         if self.stored(permit.target()) {

@@ -222,5 +222,5 @@ fn no_row<A: Act>(permit: &Permit<A>) -> ObjectError {
 }
 
 fn new_row<A: Act>(permit: &Permit<A>) -> ObjectError {
-    Denied::new(Layer::EntityAccess, Reason::NewRow(permit.target().clone())).into()
+    Denied::new(Layer::EntityAccess, Reason::NewRow(permit.target().clone(), Vec::new())).into()
 }

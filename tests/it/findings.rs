@@ -208,6 +208,12 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ),
     ("an elevation that is not switched on", "lending/microflows/PublishCatalogue.yaml", "applyEntityAccess: false\n", ""),
     ("an unknown snapshot", "lending/microflows/PublishCatalogue.yaml", "snapshot: PublicCatalogue", "snapshot: PublicCatalog"),
+    (
+        "a flow that acts on whatever an object has become",
+        "lending/microflows/WaiveFine.yaml",
+        "roles: [Head]",
+        "roles: [Head]\nanyVersion: true",
+    ),
     ("a flow nobody can run", "lending/microflows/WaiveFine.yaml", "roles: [Head]", "roles: []"),
     (
         "an association of an object in memory with another side",

@@ -49,6 +49,13 @@ do:
   - message: {text: Made, tone: success}
   - showPage: {page: TicketDetail, with: {Ticket: $Ticket}}
 ";
+const RENAME: &str = "\
+roles: [Clerk]
+parameters: {Wish: Wish, Ticket: Ticket}
+do:
+  - change: {object: $Ticket, set: {title: $Wish.title}}
+  - showPage: {page: TicketDetail, with: {Ticket: $Ticket}}
+";
 const HEAR: &str = "roles: [Guest]\nparameters: {Wish: Wish}\ndo:\n  - message: {text: Heard, tone: success}\n";
 const TICKETS: &str = "title: Tickets\nroles: [Clerk]\ncontent:\n  - dataGrid: {source: {entity: Ticket, sort: [title]}, columns: [{show: title, title: Title}]}\n";
 const NEW: &str = "\
@@ -72,6 +79,17 @@ content:
       content:
         - input: {member: title}
         - button: {caption: Make it, run: {microflow: Make, with: {Wish: this}}}
+";
+const RENAMING: &str = "\
+title: Rename
+roles: [Clerk]
+parameters: {Ticket: Ticket}
+content:
+  - dataView:
+      source: {new: Wish}
+      content:
+        - input: {member: title}
+        - button: {caption: Rename it, run: {microflow: Rename, with: {Wish: this, Ticket: $Ticket}}}
 ";
 const DOOR: &str = "\
 title: Door
@@ -98,10 +116,12 @@ fn files() -> TempDir {
         ("desk/module.yaml", MODULE),
         ("desk/domain.yaml", DOMAIN),
         ("desk/microflows/Make.yaml", MAKE),
+        ("desk/microflows/Rename.yaml", RENAME),
         ("desk/microflows/Hear.yaml", HEAR),
         ("desk/pages/Tickets.yaml", TICKETS),
         ("desk/pages/TicketNew.yaml", NEW),
         ("desk/pages/Wizard.yaml", WIZARD),
+        ("desk/pages/Renaming.yaml", RENAMING),
         ("desk/pages/Door.yaml", DOOR),
         ("desk/pages/TicketDetail.yaml", DETAIL),
     ])
@@ -312,4 +332,21 @@ fn a_visitors_form_costs_no_statement_first_or_again() {
         assert_eq!((answer.status, statements), (303, 0), "{}", answer.body);
     }
     assert_eq!(taken(&server), 0);
+}
+
+/// What the form acts on was changed by the form itself: sent again it is still the form that was carried out.
+#[test]
+fn a_form_that_changed_what_it_acts_on_is_known_again_when_it_is_sent_twice() {
+    each(|server| {
+        let (cleo, here) = (server.sign_in("cleo"), server.address());
+        assert_eq!(send(&cleo.open("/p/desk.TicketNew").fill("Title", "one"), "Save", here).status, 303);
+        let address = format!("/p/desk.Renaming?Ticket={}", server.handle("desk.Ticket", 1));
+        let (form, late) = (cleo.open(&address).fill("Title", "two"), cleo.open(&address).fill("Title", "three"));
+        let (first, again) = (send(&form, "Rename it", here), send(&form, "Rename it", here));
+        assert_eq!(first.header("location"), again.header("location"));
+        assert!(lands(&cleo, &again).shows(ALREADY));
+        // Another form, drawn before, is not that one: its ticket was changed meanwhile.
+        assert_eq!(send(&late, "Rename it", here).status, 409);
+        assert_eq!(tickets(server), ["two"]);
+    });
 }

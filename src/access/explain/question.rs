@@ -87,7 +87,7 @@ impl Question {
         match &denied.reason {
             Reason::NoRule { wanted, .. } => Self::parse(wanted),
             Reason::Member(entity, member) => data(Op::Write, entity, Some(member)),
-            Reason::NewRow(entity) => data(Op::Write, entity, None),
+            Reason::NewRow(entity, _) => data(Op::Write, entity, None),
             Reason::RowCondition { entity, .. } => data(Op::Read, entity, None),
             Reason::Guardrail { act, .. } => Some(act.into()),
             Reason::Other(..) => None,

@@ -53,7 +53,7 @@ impl Administrator<'_> {
     pub fn reasons(&self, conn: &mut Conn, reference: &str) -> Result<Vec<Reasoned>, Refusal> {
         let filter = audit::Filter { request: Some(reference.to_owned()), ..audit::Filter::default() };
         let found = audit::search(conn, &filter, audit::Page { offset: 0, limit: MOST })?;
-        let kinds = [EventKind::Denied.id(), EventKind::Incident.id()];
+        let kinds = [EventKind::Denied.id(), EventKind::OfferRefused.id(), EventKind::Incident.id()];
         let refusals = found.records.into_iter().filter(|record| kinds.contains(&record.event.as_str()));
         refusals.map(|record| self.reasoned(conn, record)).collect()
     }

@@ -11,6 +11,7 @@ mod questions;
 mod replays;
 mod taken;
 mod tampered;
+mod unseen;
 mod visitors;
 mod writes;
 
@@ -56,6 +57,7 @@ classes! {
     SwappedHandles, "swapped-handles", "handles of one entity in the place of another, damaged ones, plain keys";
     HiddenMembers, "hidden-members", "every member that may not be written, added to a form that was offered, in front and behind";
     OldVersions, "old-versions", "forms drawn before somebody else's change, and forms sent twice";
+    UnseenChanges, "unseen-changes", "buttons of pages that were drawn before somebody else changed what they act on";
     ReplayedState, "replayed-state", "sealed forms sent by another session, from another page, after signing out, altered";
     Questions, "questions", "filters, orders, searches, counts and sums about members and rows that are withheld";
     Compared, "compared", "the same questions over two sets of data that differ only in what may not be known";
@@ -112,6 +114,7 @@ fn one(raid: &mut Raid<'_>, class: Class) -> Result<(), AttackError> {
         Class::SwappedHandles => handles::swapped(raid),
         Class::HiddenMembers => members::hidden(raid),
         Class::OldVersions => replays::old_versions(raid),
+        Class::UnseenChanges => unseen::changed(raid),
         Class::ReplayedState => replays::replayed(raid, Class::ReplayedState),
         Class::Questions => questions::about_hidden(raid),
         Class::Compared => compared::two_worlds(raid),

@@ -107,3 +107,12 @@ fn a_server_that_forgets_which_forms_were_carried_out_is_found_by_the_second_obj
         assert_eq!(attack("").gained, 0, "without the flaw the same attack gains nothing");
     }
 }
+
+#[test]
+fn a_server_that_does_not_look_at_what_was_shown_is_found_by_what_an_old_button_does() {
+    let careless = |model: &mut Model| model.microflows.values_mut().for_each(|flow| Arc::make_mut(flow).any_version = true);
+    for role in ["Reader", "Librarian"] {
+        let report = found_by(Class::UnseenChanges, Some(role.to_owned()), &careless);
+        assert!(report.findings.iter().all(|finding| finding.gained.contains("since its page was drawn")), "{report:#?}");
+    }
+}

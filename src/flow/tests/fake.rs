@@ -64,7 +64,7 @@ impl Fake {
     }
 
     fn refuse(permit: &QName) -> WriteError {
-        Denied::new(Layer::EntityAccess, Reason::NewRow(permit.clone())).into()
+        Denied::new(Layer::EntityAccess, Reason::NewRow(permit.clone(), Vec::new())).into()
     }
 
     fn writable(&self, rights: &Rights, entity: &EntityRights, id: ObjectId, values: &Members) -> bool {

@@ -1,5 +1,6 @@
 //! Microflows: signatures, then activities.
 
+use super::super::finding::Severity;
 use super::super::source::{self, At, Map, Text};
 use super::super::types::*;
 use super::checker::{Checker, Context, Here, Sources};
@@ -20,12 +21,20 @@ impl Checker<'_> {
                 }
             }
             let returns = flow.returns.as_ref().and_then(|at| self.kind(here, at));
+            let any_version = flow.any_version.as_ref().filter(|at| at.value);
+            if let Some(at) = any_version {
+                let message = format!("{name} acts on objects even if somebody changed them since they were shown");
+                let hint = "remove `anyVersion`, unless the flow is right for whatever the object has become";
+                let place = Place { file: here.file.clone(), line: at.line, column: at.column };
+                self.report(Severity::Warning, "any-version", &place, 4, message, Some(hint.to_owned()));
+            }
             let built = Microflow {
                 name: name.clone(),
                 doc: flow.doc.clone(),
                 roles: self.module_roles(here, &flow.roles),
                 parameters,
                 apply_entity_access: flow.apply_entity_access,
+                any_version: any_version.is_some(),
                 elevation: IndexMap::new(),
                 returns,
                 body: Vec::new(),

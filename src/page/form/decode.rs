@@ -2,7 +2,7 @@
 
 use super::sent::Sent;
 use crate::domain::{Kind, Name, Number, Value, parse_value};
-use crate::page::context::Posted;
+use crate::page::context::{Drawn, Posted};
 use crate::page::walk::{Field, Walk};
 use crate::page::{PageError, widget};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 type Values = BTreeMap<String, BTreeMap<Name, Value>>;
 
 /// Data view → the members that were really changed.
-pub(super) fn fields(walk: &mut Walk<'_, '_>, sent: &Sent, form: &str) -> Result<Values, PageError> {
+pub(super) fn fields(walk: &mut Walk<'_, '_>, sent: &Sent, form: &str, drawn: &Drawn) -> Result<Values, PageError> {
     let offered: Vec<(String, Field)> =
         walk.fields.iter().filter(|(_, field)| field.form == form).map(|(id, field)| (id.clone(), field.clone())).collect();
     let mut values = Values::new();
@@ -18,8 +18,8 @@ pub(super) fn fields(walk: &mut Walk<'_, '_>, sent: &Sent, form: &str) -> Result
     for (id, field) in offered {
         let text = match (sent.values.get(&id), &field.kind) {
             (Some(text), _) => text.replace("\r\n", "\n"),
-            // An unticked box is not sent at all.
-            (None, Kind::Boolean) => "false".to_owned(),
+            // An unticked box is not sent at all; neither is one that the form did not have when it was drawn.
+            (None, Kind::Boolean) if drawn.fields.contains_key(&id) => "false".to_owned(),
             (None, _) => continue,
         };
         match one(walk, &field, &text)? {
@@ -34,8 +34,13 @@ pub(super) fn fields(walk: &mut Walk<'_, '_>, sent: &Sent, form: &str) -> Result
     }
     match errors.is_empty() {
         true => Ok(values),
-        false => Err(PageError::Invalid(Box::new(Posted { values: sent.values.clone(), errors, feedback: Vec::new() }))),
+        false => Err(PageError::Invalid(Box::new(Posted { errors, ..refill(sent, drawn) }))),
     }
+}
+
+/// What was sent, to be shown again.
+pub(super) fn refill(sent: &Sent, drawn: &Drawn) -> Posted {
+    Posted { values: sent.values.clone(), seen: drawn.fields.clone(), ..Posted::default() }
 }
 
 /// The new value of a field; `None` when it is as it was.

@@ -7,16 +7,17 @@ mod decode;
 mod once;
 mod sent;
 
-pub use once::once;
+pub use once::{once, once_before};
 pub use sent::state;
 
-use super::context::{FormState, ViewState};
+use super::context::{Drawn, FormState, Posted, ViewState};
 use super::told::Told;
-use super::walk::{Act, Bound, Life, Offer, Walk};
-use super::{PageContext, PageError, same};
-use crate::access::{Open, Permit};
+use super::walk::{Act, Bound, Life, Offer, Walk, about};
+use super::{ClientQuery, PageContext, PageError, same};
+use crate::access::{Feedback, Open, Permit};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::model::{Action, Page, WidgetKind, each_widget};
+use crate::model::{Action, Page};
+use decode::refill;
 use sent::Sent;
 use std::collections::BTreeMap;
 
@@ -96,6 +97,15 @@ pub enum Argument {
     New(String),
 }
 
+/// Whether a form was drawn for the stored objects that an address names: then one of them that is not there any more
+/// was taken away meanwhile, and nobody is looking for what is not theirs.
+pub fn was_about(state: &FormState, page: &Page, query: &ClientQuery) -> bool {
+    let stored = page.parameters.keys().filter(|name| !state.arguments.contains_key(name.as_str()));
+    let pair = |name: &Name| Some((name.to_string(), query.value(name)?.to_owned()));
+    let pairs: Vec<(String, String)> = stored.filter_map(pair).collect();
+    state.page == page.name.to_string() && state.drawn.as_ref().is_some_and(|drawn| drawn.about == about(&pairs))
+}
+
 /// Reads a form that was sent from a page.
 pub fn read(
     permit: &Permit<Open>,
@@ -112,65 +122,98 @@ pub fn read(
     if state.model != context.grants.model().fingerprint {
         return Err(PageError::Expired);
     }
+    let drawn = state.drawn.clone().ok_or(PageError::Expired)?;
     let act = Act { button: sent.button.clone(), row: sent.row.clone() };
     let (_, mut walk) = Walk::new(page, context, Some(act))?.run()?;
+    let shown = given(&walk, &sent, &drawn);
     let offer = walk.offer.take();
-    match &offer {
-        Some(offer) if offer.scope.form != state.form => return Err(PageError::BadRequest("a button of another form")),
-        Some(Offer { action: Action::Cancel, .. }) => return Ok(Deed::Cancel),
-        None if !is_button(page, &sent.button) => return Err(PageError::BadRequest("a button of no form")),
-        _ => {}
-    }
-    let bound = same_objects(&mut walk, &state)?;
+    let shown = match (&offer, shown) {
+        (Some(offer), _) if offer.scope.form != state.form => return Err(PageError::BadRequest("a button of another form")),
+        (Some(Offer { action: Action::Cancel, .. }), _) => return Ok(Deed::Cancel),
+        (Some(_), Some(shown)) => shown,
+        (Some(offer), None) if walk.is_unguarded() => offer.shown.clone(),
+        // Offered when the page was drawn, and no longer: something was changed in between.
+        (None, Some(_)) => return Err(stale(&sent, &drawn)),
+        _ => return Err(PageError::BadRequest("a button that is not offered")),
+    };
     let offer = offer.ok_or(PageError::BadRequest("a button that is not offered"))?;
-    walk.only_offered(&sent, &state.form)?;
+    let any = matches!(&offer.action, Action::Run { microflow, .. } if walk.takes_any_version(microflow));
+    let bound = same_objects(&mut walk, &state, any).ok_or_else(|| stale(&sent, &drawn))?;
+    if shown != offer.shown {
+        return Err(stale(&sent, &drawn));
+    }
+    let closed = walk.closed_since(&sent, &state.form, &drawn)?;
+    if !closed.is_empty() {
+        return Err(PageError::Invalid(Box::new(Posted { feedback: lost(&walk, &sent, &closed), ..refill(&sent, &drawn) })));
+    }
     if let Some(question) = offer.confirm.clone().filter(|_| !sent.confirmed) {
         return Ok(Deed::Confirm { question, caption: offer.caption, danger: offer.danger });
     }
-    deed(&mut walk, &sent, &state, &bound, &offer)
+    deed(&mut walk, &sent, &state, &drawn, &bound, &offer)
 }
 
-fn is_button(page: &Page, id: &str) -> bool {
-    let mut found = false;
-    each_widget(&page.content, &mut |widget| found |= widget.id == id && matches!(widget.kind, WidgetKind::Button(_)));
-    found
+/// What the page gave out with the button that was used: a digest of what it acts on. `None`: it never gave it to this
+/// caller.
+fn given(walk: &Walk<'_, '_>, sent: &Sent, drawn: &Drawn) -> Option<String> {
+    match &sent.row {
+        Some((handle, sealed)) => walk.open_row(&sent.button, handle, sealed),
+        None => drawn.buttons.get(&sent.button).cloned(),
+    }
 }
 
-/// The form's data views, checked to show the very objects that they showed when it was drawn, as
-/// they were then. It comes before the fields: when somebody changed the object meanwhile, other
-/// fields may be offered now, and the truth to tell is that it was changed.
-fn same_objects(walk: &mut Walk<'_, '_>, state: &FormState) -> Result<Vec<Bound>, PageError> {
+fn stale(sent: &Sent, drawn: &Drawn) -> PageError {
+    PageError::Stale(Box::new(Posted { stale: true, ..refill(sent, drawn) }))
+}
+
+/// What was typed into fields that are closed by now, so that it is not lost.
+fn lost(walk: &Walk<'_, '_>, sent: &Sent, closed: &[String]) -> Vec<Feedback> {
+    let said = walk.say("A field was closed while you were typing. Nothing was saved. What you typed there:");
+    let typed = closed.iter().filter_map(|id| sent.values.get(id));
+    typed.map(|text| Feedback { object: None, member: None, message: format!("{said} {text}") }).collect()
+}
+
+/// The form's data views, checked to show the very objects that they showed when it was drawn, and (unless any version
+/// will do) as they were then. It comes before the fields: when somebody changed the object meanwhile, other fields may
+/// be offered now, and the truth to tell is that it was changed.
+fn same_objects(walk: &mut Walk<'_, '_>, state: &FormState, any: bool) -> Option<Vec<Bound>> {
     let bound: Vec<Bound> = walk.bound.iter().filter(|bound| bound.form == state.form).cloned().collect();
     if bound.len() != state.views.len() {
-        return Err(PageError::Expired);
+        return None;
     }
     for one in &bound {
         let same = match (state.views.get(&one.view), one.this.life) {
             (Some(ViewState::New), Life::New) => true,
             (Some(ViewState::Stored { handle, version }), Life::Stored(now)) => {
-                *version == now && walk.context.handles.read(&one.this.entity, handle) == Some(one.this.id)
+                (any || *version == now) && walk.context.handles.read(&one.this.entity, handle) == Some(one.this.id)
             }
             (Some(ViewState::Fresh { .. }), Life::Fresh) => true,
             _ => false,
         };
         if !same {
-            return Err(PageError::Expired);
+            return None;
         }
     }
-    Ok(bound)
+    Some(bound)
 }
 
-fn deed(walk: &mut Walk<'_, '_>, sent: &Sent, state: &FormState, bound: &[Bound], offer: &Offer) -> Result<Deed, PageError> {
+fn deed(
+    walk: &mut Walk<'_, '_>,
+    sent: &Sent,
+    state: &FormState,
+    drawn: &Drawn,
+    bound: &[Bound],
+    offer: &Offer,
+) -> Result<Deed, PageError> {
     Ok(match &offer.action {
         Action::Cancel => Deed::Cancel,
-        Action::Delete => delete(sent, state, offer)?,
+        Action::Delete => delete(offer)?,
         Action::Save { close, message } => {
-            let changes = changes(walk, sent, state, bound)?;
+            let changes = changes(walk, sent, state, drawn, bound)?;
             let message = message.as_ref().map(|text| walk.plain(text, &offer.scope)).transpose()?;
             Deed::Save { changes, close: *close, message: message.map(|text| text.peek().clone()) }
         }
         Action::Run { microflow, with } => {
-            let changes = changes(walk, sent, state, bound)?;
+            let changes = changes(walk, sent, state, drawn, bound)?;
             let mut arguments = Vec::with_capacity(with.len());
             for (name, typed) in with {
                 let value = walk.value(typed, &offer.scope)?;
@@ -192,21 +235,22 @@ fn argument(value: Value, bound: &[Bound]) -> Argument {
     }
 }
 
-fn delete(sent: &Sent, state: &FormState, offer: &Offer) -> Result<Deed, PageError> {
+fn delete(offer: &Offer) -> Result<Deed, PageError> {
     let this = offer.scope.this.as_ref().ok_or(PageError::BadRequest("nothing to delete"))?;
-    let drawn = offer.scope.view.as_ref().and_then(|view| state.views.get(view));
-    let version = match (&sent.row, drawn) {
-        (Some((_, version)), _) => Some(*version),
-        (None, Some(ViewState::Stored { version, .. })) => Some(*version),
-        _ => None,
-    };
-    let version = version.filter(|_| matches!(this.life, Life::Stored(_)));
+    // The version is the one that was shown: anything else was refused as stale.
+    let version = if let Life::Stored(version) = this.life { Some(version) } else { None };
     Ok(Deed::Delete { entity: this.entity.clone(), id: this.id, version })
 }
 
 /// What the form changes, and learns it, so that messages and arguments speak of the new values.
-fn changes(walk: &mut Walk<'_, '_>, sent: &Sent, state: &FormState, bound: &[Bound]) -> Result<Vec<Change>, PageError> {
-    let mut decoded = decode::fields(walk, sent, &state.form)?;
+fn changes(
+    walk: &mut Walk<'_, '_>,
+    sent: &Sent,
+    state: &FormState,
+    drawn: &Drawn,
+    bound: &[Bound],
+) -> Result<Vec<Change>, PageError> {
+    let mut decoded = decode::fields(walk, sent, &state.form, drawn)?;
     let mut changes = Vec::new();
     for one in bound {
         let values = decoded.remove(&one.view).unwrap_or_default();

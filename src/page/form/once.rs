@@ -2,7 +2,7 @@
 
 use super::{Deed, Target};
 use crate::domain::QName;
-use crate::model::Model;
+use crate::model::{Action, Model, Page, WidgetKind, each_widget};
 use crate::page::context::{FormState, ViewState};
 
 /// What a form is known by, if it must not be carried out twice: when it makes an object that is stored, or runs a
@@ -15,6 +15,26 @@ pub fn once(model: &Model, state: &FormState, deed: &Deed) -> Option<String> {
         Deed::Delete { .. } | Deed::Cancel | Deed::Confirm { .. } => return None,
     };
     let makes = changes.iter().any(|change| change.target == Target::New && stored(&change.entity));
+    known(state, makes, flow)
+}
+
+/// What a form would be known by, going by its page alone: it may have been carried out before, and what it acts on be
+/// another since.
+pub fn once_before(model: &Model, page: &Page, state: &FormState, posted: &[(String, String)]) -> Option<String> {
+    let act = posted.iter().find(|(key, _)| key == "_do").and_then(|(_, act)| act.split(':').next())?;
+    let stored = |entity: &QName| model.entity(entity).is_none_or(|found| found.persistable);
+    let (mut makes, mut flow) = (false, None);
+    each_widget(&page.content, &mut |widget| match &widget.kind {
+        WidgetKind::DataView(view) => makes |= state.views.get(&widget.id) == Some(&ViewState::New) && stored(&view.entity),
+        WidgetKind::Button(button) if widget.id == act => {
+            flow = if let Action::Run { microflow, .. } = &button.action { Some(microflow.clone()) } else { None };
+        }
+        _ => {}
+    });
+    known(state, makes, flow.as_ref())
+}
+
+fn known(state: &FormState, makes: bool, flow: Option<&QName>) -> Option<String> {
     let unstored = state.views.values().any(|view| !matches!(view, ViewState::Stored { .. }));
     let does = match flow {
         _ if makes => "new".to_owned(),
@@ -50,6 +70,7 @@ mod tests {
             arguments: BTreeMap::new(),
             nonce: nonce.into(),
             views: [("v".to_owned(), view)].into(),
+            drawn: None,
         };
         let (new, stored) = (state("n", ViewState::New), state("n", ViewState::Stored { handle: "h".into(), version: 1 }));
         let known = |state: &FormState, deed: &Deed| once(&model, state, deed);

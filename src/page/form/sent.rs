@@ -1,7 +1,7 @@
 //! The pairs that a browser sent, sorted into what they are for.
 
 use crate::page::PageError;
-use crate::page::context::{FormState, Handles};
+use crate::page::context::{Drawn, FormState, Handles, digest};
 use crate::page::walk::Walk;
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ const MOST_FIELDS: usize = 500;
 pub(super) struct Sent {
     pub(super) state: String,
     pub(super) button: String,
-    /// Handle and version of the row.
-    pub(super) row: Option<(String, i64)>,
+    /// Handle of the row, and what its button was drawn over, sealed.
+    pub(super) row: Option<(String, String)>,
     pub(super) confirmed: bool,
     /// Widget id → text.
     pub(super) values: BTreeMap<String, String>,
@@ -45,8 +45,8 @@ impl Sent {
         let (button, row) = match act.split_once(':') {
             None => (act.to_owned(), None),
             Some((button, rest)) => {
-                let (handle, version) = rest.rsplit_once(':').ok_or(REFUSED)?;
-                (button.to_owned(), Some((handle.to_owned(), version.parse().map_err(|_| REFUSED)?)))
+                let (handle, shown) = rest.rsplit_once(':').ok_or(REFUSED)?;
+                (button.to_owned(), Some((handle.to_owned(), shown.to_owned())))
             }
         };
         let values = all.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
@@ -55,13 +55,21 @@ impl Sent {
 }
 
 impl Walk<'_, '_> {
-    /// SECURITY: refuses a field that this caller cannot edit in this form right now (mass
-    /// assignment; test `a_field_that_was_not_offered_is_refused`).
-    pub(super) fn only_offered(&self, sent: &Sent, form: &str) -> Result<(), PageError> {
-        let offered = |id: &String| self.fields.get(id).is_some_and(|field| field.form == form);
-        match sent.values.keys().all(offered) {
-            true => Ok(()),
-            false => Err(PageError::BadRequest("a field that is not offered")),
+    /// SECURITY: refuses a field that this caller was not shown in this form (mass assignment; test
+    /// `a_field_that_was_not_offered_is_refused`). Gives those that they were shown, and changed, and that are closed
+    /// to them by now.
+    pub(super) fn closed_since(&self, sent: &Sent, form: &str, drawn: &Drawn) -> Result<Vec<String>, PageError> {
+        let mut closed = Vec::new();
+        for (id, text) in &sent.values {
+            let offered = self.fields.get(id).is_some_and(|field| field.form == form);
+            match drawn.fields.get(id) {
+                Some(_) if offered => {}
+                Some(seen) if *seen == digest(text) => {}
+                Some(_) => closed.push(id.clone()),
+                None if offered && self.is_unguarded() => {}
+                None => return Err(PageError::BadRequest("a field that is not offered")),
+            }
         }
+        Ok(closed)
     }
 }

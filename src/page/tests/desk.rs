@@ -28,6 +28,12 @@ impl Handles for Plain {
     fn nonce(&self, form: &str) -> String {
         format!("nonce of {form}")
     }
+    fn seal_shown(&self, about: &str, shown: &str) -> String {
+        format!("{}.{shown}", about.replace('\n', "."))
+    }
+    fn open_shown(&self, about: &str, text: &str) -> Option<String> {
+        text.strip_prefix(&about.replace('\n', "."))?.strip_prefix('.').map(str::to_owned)
+    }
     fn seal(&self, state: &FormState) -> String {
         self.sealed.borrow_mut().push(state.clone());
         format!("sealed-{}", self.sealed.borrow().len() - 1)

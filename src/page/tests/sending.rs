@@ -1,6 +1,6 @@
 //! What a form that was sent means, and what is refused.
 
-use super::desk::{Desk, field, grid, name};
+use super::desk::{Desk, field, grid, name, nodes};
 use crate::access::Feedback;
 use crate::domain::{Name, ObjectId, Value, parse_value};
 use crate::model::WidgetKind;
@@ -30,6 +30,16 @@ fn send(desk: &mut Desk, button: &str, fields: &[(&str, &str)]) -> Result<Deed, 
 fn save(desk: &mut Desk, fields: &[(&str, &str)]) -> Result<Deed, PageError> {
     let button = desk.button("Person", "Save");
     send(desk, &button, fields)
+}
+
+/// What the button of a row on the page of everything sends.
+fn row_button(desk: &mut Desk, button: &str, row: &str) -> String {
+    let view = desk.open("Everything", &[]).unwrap();
+    let own = nodes(&view).into_iter().filter_map(|node| if let Node::Button(button) = node { Some(button) } else { None });
+    let rows = grid(&view).rows.iter().flat_map(|row| &row.buttons);
+    let values: Vec<String> = own.chain(rows).filter_map(|button| button.value.clone()).collect();
+    let found = values.iter().find(|value| value.starts_with(&format!("{button}:{row}:")));
+    found.unwrap_or_else(|| panic!("{values:?}")).clone()
 }
 
 fn refused<T: std::fmt::Debug>(result: Result<T, PageError>, why: &str) {
@@ -183,8 +193,11 @@ fn a_button_that_is_not_shown_to_the_caller_does_nothing() {
     refused(row(&format!("{poke}:Department~5:3")), "a handle of another entity");
     refused(row(&format!("{poke}:Employee~99:3")), "no such row");
     refused(row(&poke), "a row's button without a row");
-    let deed = row(&format!("{poke}:Employee~1:3")).unwrap();
-    let arguments = vec![(Name::new("Employee"), Argument::Value(Value::Object(ObjectId(1))))];
+    refused(row(&format!("{poke}:Employee~1:hr.Everything.{poke}.Employee~2.x")), "drawn for another row");
+    refused(row(&format!("{poke}:Employee~1:hr.Everything.{remove}.Employee~1.x")), "drawn for another button");
+    let drawn = row_button(&mut desk, &poke, "Employee~3");
+    let deed = desk.send("Everything", &[], "f-page", &[("_do", &drawn)]).unwrap();
+    let arguments = vec![(Name::new("Employee"), Argument::Value(Value::Object(ObjectId(3))))];
     assert_eq!(deed, Deed::Run { microflow: name("Poke"), arguments, changes: vec![] });
 }
 
@@ -196,12 +209,13 @@ fn a_row_is_found_whatever_page_and_filter_the_grid_stands_at() {
     let query = [(format!("{id}.p"), "2"), (format!("{id}.q"), "nobody")];
     let query: Vec<(&str, &str)> = query.iter().map(|(k, v)| (k.as_str(), *v)).collect();
     let state = desk.open("Everything", &[]).unwrap().forms[0].state.clone();
-    let act = format!("{remove}:Employee~3:8");
+    let act = row_button(&mut desk, &remove, "Employee~3");
     let deed = desk.send_state("Everything", &query, &state, &[("_do", &act), ("_confirmed", "1")]).unwrap();
-    assert_eq!(deed, Deed::Delete { entity: name("Employee"), id: ObjectId(3), version: Some(8) });
+    assert_eq!(deed, Deed::Delete { entity: name("Employee"), id: ObjectId(3), version: Some(3) });
     let look = desk.button_starting("Everything", "Look");
-    let deed = desk.send("Everything", &[], "f-page", &[("_do", &format!("{look}:Department~5:3"))]).unwrap();
-    assert!(matches!(deed, Deed::Run { arguments, .. } if arguments[0].1 == Argument::Value(Value::Object(ObjectId(5)))));
+    let act = row_button(&mut desk, &look, "Department~6");
+    let deed = desk.send("Everything", &[], "f-page", &[("_do", &act)]).unwrap();
+    assert!(matches!(deed, Deed::Run { arguments, .. } if arguments[0].1 == Argument::Value(Value::Object(ObjectId(6)))));
 }
 
 #[test]
@@ -242,12 +256,12 @@ fn a_state_of_another_page_form_model_object_or_version_is_not_taken() {
 
     let state = desk.open("Person", &EMMA).unwrap().forms[0].state.clone();
     let switched = desk.send_state("Person", &[("Employee", "Employee~3")], &state, &fields);
-    assert!(matches!(switched, Err(PageError::Expired)), "{switched:?}");
+    assert!(matches!(switched, Err(PageError::Stale(_))), "{switched:?}");
     let cancel = desk.button("Person", "Cancel");
     let left = |desk: &mut Desk| desk.send_state("Person", &EMMA, &state, &[("_do", &cancel)]);
     desk.memory.rows.get_mut(&(name("Employee"), ObjectId(1))).unwrap().0 = 4;
     let stale = desk.send_state("Person", &EMMA, &state, &fields);
-    assert!(matches!(stale, Err(PageError::Expired)), "{stale:?}");
+    assert!(matches!(stale, Err(PageError::Stale(_))), "{stale:?}");
     assert_eq!(left(&mut desk).unwrap(), Deed::Cancel, "leaving is always possible");
     desk.memory.rows.get_mut(&(name("Employee"), ObjectId(1))).unwrap().0 = 3;
     let fresh = FormState { model: "other".into(), ..desk.handles.open(&state).unwrap() };
@@ -291,4 +305,33 @@ fn digits_that_a_member_does_not_keep_are_refused_at_the_field_with_the_text_kep
         assert_eq!(posted.errors.get(&input).map(String::as_str), Some(wanted), "{text}");
         assert_eq!(posted.values.get(&input).map(String::as_str), Some(text));
     }
+}
+
+#[test]
+fn a_row_that_was_changed_since_it_was_drawn_is_stale_for_every_button_of_it() {
+    let mut desk = Desk::of("Manager");
+    let (remove, look) = (desk.button_starting("Everything", "Remove"), desk.button_starting("Everything", "Look"));
+    let acts = [row_button(&mut desk, &remove, "Employee~3"), row_button(&mut desk, &look, "Department~6")];
+    let state = desk.open("Everything", &[]).unwrap().forms[0].state.clone();
+    let send = |desk: &mut Desk, act: &str| desk.send_state("Everything", &[], &state, &[("_do", act), ("_confirmed", "1")]);
+    for (act, (entity, id)) in acts.iter().zip([("Employee", 3), ("Department", 6)]) {
+        let row = (name(entity), ObjectId(id));
+        desk.memory.rows.get_mut(&row).unwrap().0 = 4;
+        let stale = send(&mut desk, act);
+        assert!(matches!(&stale, Err(PageError::Stale(posted)) if posted.stale), "{stale:?}");
+        let kept = desk.memory.rows.remove(&row).unwrap();
+        assert!(matches!(send(&mut desk, act), Err(PageError::Stale(_))), "gone, and nobody's forgery");
+        desk.memory.rows.insert(row, (3, kept.1));
+        send(&mut desk, act).unwrap();
+    }
+}
+
+#[test]
+fn a_form_drawn_by_an_older_program_is_out_of_date_and_no_forgery() {
+    let mut desk = Desk::of("Manager");
+    let save = desk.button("Person", "Save");
+    let state = desk.open("Person", &EMMA).unwrap().forms[0].state.clone();
+    let old = FormState { drawn: None, ..desk.handles.open(&state).unwrap() };
+    let old = desk.handles.seal(&old);
+    assert!(matches!(desk.send_state("Person", &EMMA, &old, &[("_do", &save)]), Err(PageError::Expired)));
 }

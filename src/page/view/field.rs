@@ -69,6 +69,8 @@ pub struct InputNode {
     pub options: Option<Told<Vec<Choice>>>,
     /// More could be offered.
     pub truncated: bool,
+    /// Somebody changed it while the reader typed: what stands in the field is the reader's, and `cell` is what it is now.
+    pub conflict: bool,
 }
 
 /// A button.

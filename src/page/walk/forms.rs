@@ -1,6 +1,6 @@
 //! Forms and addresses during a walk.
 
-use super::super::context::{FormState, ViewState};
+use super::super::context::{Drawn, FormState, ViewState, digest};
 use super::super::query::url;
 use super::super::told::Told;
 use super::super::view::Form;
@@ -13,10 +13,13 @@ use std::collections::BTreeMap;
 impl Walk<'_, '_> {
     pub(super) fn seal_forms(&self) -> Vec<Form> {
         let action = self.address();
-        let form = |(id, state): (&String, &FormState)| Form {
-            id: id.clone(),
-            action: action.clone(),
-            state: self.context.handles.seal(state),
+        let form = |(id, state): (&String, &FormState)| {
+            let mut state = state.clone();
+            if let Some(drawn) = &mut state.drawn {
+                let fields = self.fields.iter().filter(|(_, field)| field.form == *id);
+                drawn.fields = fields.map(|(id, field)| (id.clone(), digest(&field.text))).collect();
+            }
+            Form { id: id.clone(), action: action.clone(), state: self.context.handles.seal(&state) }
         };
         self.forms.iter().map(form).collect()
     }
@@ -76,9 +79,16 @@ impl Walk<'_, '_> {
                 arguments: fresh.filter_map(handle).collect(),
                 nonce: self.context.handles.nonce(id),
                 views: BTreeMap::new(),
+                drawn: Some(Drawn { about: about(&self.stored_arguments()), ..Drawn::default() }),
             };
             self.forms.insert(id.to_owned(), state);
         }
+    }
+
+    /// Notes that a form offers a button, and over what.
+    pub(in crate::page) fn offers(&mut self, form: &str, button: &str, shown: &str) {
+        let drawn = self.forms.get_mut(form).and_then(|form| form.drawn.as_mut());
+        drawn.map(|drawn| drawn.buttons.insert(button.to_owned(), shown.to_owned()));
     }
 
     /// Binds a data view's object to a form.
@@ -109,4 +119,10 @@ impl Walk<'_, '_> {
         });
         (!said.is_empty()).then(|| said.join(" "))
     }
+}
+
+/// A digest of the stored objects in the address of a page.
+pub(in crate::page) fn about(arguments: &[(String, String)]) -> String {
+    let pairs: Vec<String> = arguments.iter().map(|(name, handle)| format!("{name}={handle}")).collect();
+    digest(&pairs.join("&"))
 }

@@ -4,7 +4,12 @@
 //! fields and buttons that the walk offers this caller now, so what was not shown cannot be sent.
 
 mod forms;
+mod offers;
+mod shown;
 mod tell;
+
+pub(in crate::page) use forms::about;
+pub(in crate::page) use offers::fields;
 
 use super::context::FormState;
 use super::facts::{Facts, Permits};
@@ -13,12 +18,12 @@ use super::told::Told;
 use super::view::{Node, View};
 use super::xray::Xray;
 use super::{PageContext, PageError, widget};
-use crate::access::{Authority, Feedback, Permit, Query, Rule};
+use crate::access::{Authority, Feedback, Permit, Query, Rows};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::Root;
 use crate::model::{Action, Model, Page, Path, Reference, ViewSource, Widget, WidgetKind, each_widget};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -56,6 +61,8 @@ pub(in crate::page) struct Scope {
     pub(in crate::page) read_only: bool,
     /// The form has something that this caller may write.
     pub(in crate::page) saves: bool,
+    /// The objects between the row and the current one, the row's own first.
+    pub(in crate::page) around: Vec<This>,
 }
 
 impl Scope {
@@ -72,6 +79,7 @@ impl Scope {
             row: Some((number, handle)),
             read_only: true,
             saves: false,
+            around: Vec::new(),
         }
     }
 }
@@ -105,8 +113,8 @@ pub(in crate::page) struct Bound {
 #[derive(Clone, Debug)]
 pub(in crate::page) struct Act {
     pub(in crate::page) button: String,
-    /// Handle and version of the row.
-    pub(in crate::page) row: Option<(String, i64)>,
+    /// Handle of the row, and what its button was drawn over, sealed.
+    pub(in crate::page) row: Option<(String, String)>,
 }
 
 /// The button found, as offered.
@@ -117,6 +125,8 @@ pub(in crate::page) struct Offer {
     pub(in crate::page) danger: bool,
     pub(in crate::page) confirm: Option<String>,
     pub(in crate::page) scope: Scope,
+    /// A digest of what it acts on, as it is now.
+    pub(in crate::page) shown: String,
 }
 
 /// One walk.
@@ -130,6 +140,14 @@ pub(in crate::page) struct Walk<'c, 'a> {
     variables: BTreeMap<Name, Value>,
     parameters: BTreeMap<Name, Life>,
     forms: BTreeMap<String, FormState>,
+    /// Versions of objects that buttons act on; `None` for one that the reader does not see.
+    versions: HashMap<(QName, ObjectId), Option<i64>>,
+    /// Which rules hold for stored objects, where that was asked.
+    held: HashMap<(QName, ObjectId), Vec<bool>>,
+    /// Members of new objects that the caller can give a value here.
+    open: HashMap<ObjectId, BTreeSet<Name>>,
+    /// What data views outside of rows show, found once.
+    pub(in crate::page) found: HashMap<String, widget::Found>,
     pub(in crate::page) fields: BTreeMap<String, Field>,
     pub(in crate::page) bound: Vec<Bound>,
     pub(in crate::page) act: Option<Act>,
@@ -155,6 +173,10 @@ impl<'c, 'a> Walk<'c, 'a> {
             variables: context.arguments.iter().map(|(name, id)| (name.clone(), Value::Object(*id))).collect(),
             parameters: BTreeMap::new(),
             forms: BTreeMap::new(),
+            versions: HashMap::new(),
+            held: HashMap::new(),
+            open: HashMap::new(),
+            found: HashMap::new(),
             fields: BTreeMap::new(),
             bound: Vec::new(),
             act,
@@ -239,6 +261,12 @@ impl<'c, 'a> Walk<'c, 'a> {
         wanted.paths.into_iter().filter(|path| self.permits.readable(self.context, entity, path)).collect()
     }
 
+    /// The objects of released rows.
+    pub(in crate::page) fn all_of(&self, entity: &QName, rows: &Told<Rows>) -> Vec<This> {
+        let this = |row: &crate::access::Row| This { entity: entity.clone(), id: row.id, life: self.life(entity, row.version) };
+        rows.peek().rows.iter().map(this).collect()
+    }
+
     pub(in crate::page) fn life(&self, entity: &QName, version: i64) -> Life {
         let stored = self.model.entity(entity).is_some_and(|entity| entity.persistable);
         if stored { Life::Stored(version) } else { Life::Fresh }
@@ -257,7 +285,15 @@ impl<'c, 'a> Walk<'c, 'a> {
 
     /// The top of the page: no current object.
     pub(in crate::page) fn top() -> Scope {
-        Scope { this: None, view: None, form: PAGE_FORM.to_owned(), row: None, read_only: false, saves: false }
+        Scope {
+            this: None,
+            view: None,
+            form: PAGE_FORM.to_owned(),
+            row: None,
+            read_only: false,
+            saves: false,
+            around: Vec::new(),
+        }
     }
 
     /// Walks the whole page.
@@ -288,12 +324,6 @@ impl<'c, 'a> Walk<'c, 'a> {
     /// Values of the page's parameters, for constraints of the model.
     pub(in crate::page) fn variables(&self) -> BTreeMap<Name, Value> {
         self.variables.clone()
-    }
-    /// The rules about an entity that pass a test.
-    pub(in crate::page) fn rules(&self, entity: &QName, test: impl Fn(&Rule) -> bool) -> Vec<Arc<Rule>> {
-        let rights = self.authority().rights();
-        let all = rights.entities.get(entity).map(|rights| rights.rules.as_slice()).unwrap_or_default();
-        all.iter().filter(|rule| test(rule)).cloned().collect()
     }
     /// The caller's rights to change things.
     pub(in crate::page) fn authority(&self) -> &dyn Authority {

@@ -1,17 +1,16 @@
 //! Evaluation during a walk: expressions and templates over what the reader may see.
 
 use super::super::facts::{Cells, Reading};
-use super::super::paths::{Step, is_simple, step};
+use super::super::paths::{Step, step};
 use super::super::show::{CellView, Speech};
 use super::super::told::Told;
-use super::{Life, Scope, This, Walk};
-use crate::access::{Cell, Rows, Rule};
+use super::{Scope, This, Walk};
+use crate::access::{Cell, Rows};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Environment, EvalError, Part, Template, Typed, evaluate};
 use crate::model::Widget;
 use crate::page::PageError;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 impl Walk<'_, '_> {
     /// Whether a widget is to be shown; a condition that cannot be decided does not hold.
@@ -146,23 +145,5 @@ impl Walk<'_, '_> {
             let cell = rows.rows.get(row).and_then(|row| row.cells.get(column));
             self.speak(|speech| cell.map_or_else(|| speech.withheld(kind), |cell| speech.cell(kind, cell)))
         })
-    }
-
-    /// Whether one of the rules could hold for an object, as far as it can be said from what the
-    /// reader may see without reading lists; the store decides when the deed is done.
-    pub(in crate::page) fn could_hold(&mut self, this: &This, rules: &[Arc<Rule>], scope: &Scope) -> Result<bool, PageError> {
-        let here = Scope { this: Some(this.clone()), ..scope.clone() };
-        for rule in rules {
-            let told = match &rule.condition {
-                Some(condition) if is_simple(condition) && matches!(this.life, Life::Stored(_)) => {
-                    self.value(condition, &here)?
-                }
-                _ => return Ok(true),
-            };
-            if told.peek().as_ref().map_or(true, Value::holds) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }

@@ -19,9 +19,11 @@ pub(super) fn button(walk: &mut Walk<'_, '_>, id: &str, button: &Button, scope: 
     let caption = walk.plain(&button.caption, scope)?;
     let confirm = button.confirm.as_ref().map(|question| walk.plain(question, scope)).transpose()?;
     let sends = href.is_none();
+    let mut value = None;
     if sends {
         walk.form(&scope.form);
-        offer(walk, id, button, scope, &caption, confirm.as_ref());
+        value = Some(send(walk, id, button, scope)?);
+        offer(walk, id, button, scope, &caption, confirm.as_ref())?;
     }
     let mark = walk.mark_button(button, scope)?;
     let in_document = scope.row.as_ref().map_or_else(|| id.to_owned(), |(number, _)| format!("{id}-{number}"));
@@ -37,20 +39,29 @@ pub(super) fn button(walk: &mut Walk<'_, '_>, id: &str, button: &Button, scope: 
         icon: button.icon.clone(),
         confirm,
         form: sends.then(|| scope.form.clone()),
-        value: sends.then(|| value(id, scope)),
+        value,
         novalidate: matches!(button.action, Action::Cancel | Action::Delete),
         mark,
         href,
     }))
 }
 
-/// What the button sends: its id, and in a row the row's handle and version.
-fn value(id: &str, scope: &Scope) -> String {
-    let version = scope.this.as_ref().map_or(0, |this| if let Life::Stored(version) = this.life { version } else { 0 });
-    match &scope.row {
-        Some((_, handle)) => format!("{id}:{handle}:{version}"),
-        None => id.to_owned(),
+/// What the button sends: its id, and in a row the row's handle and what is shown of what it acts on. That of the
+/// others stands in the state of their form.
+// SECURITY: sealed, so that nobody can claim to have seen what they were not shown (test
+// `a_row_button_acts_on_what_was_shown_and_on_nothing_later`).
+fn send(walk: &mut Walk<'_, '_>, id: &str, button: &Button, scope: &Scope) -> Result<String, PageError> {
+    if walk.act.is_some() {
+        return Ok(id.to_owned());
     }
+    let shown = walk.shown(&button.action, scope)?;
+    Ok(match &scope.row {
+        Some((_, handle)) => format!("{id}:{handle}:{}", walk.seal_row(id, handle, &shown)),
+        None => {
+            walk.offers(&scope.form, id, &shown);
+            id.to_owned()
+        }
+    })
 }
 
 fn may(walk: &mut Walk<'_, '_>, action: &Action, scope: &Scope) -> Result<bool, PageError> {
@@ -66,9 +77,7 @@ fn may(walk: &mut Walk<'_, '_>, action: &Action, scope: &Scope) -> Result<bool, 
                 return Ok(true);
             }
             let granted = walk.authority().delete(&this.entity).is_ok();
-            let rules = walk.rules(&this.entity, |rule| rule.delete);
-            // In rows only the right as such is asked: one condition a row would be many questions.
-            granted && (scope.row.is_some() || walk.could_hold(&this, &rules, scope)?)
+            granted && walk.could(&this, |rule| rule.delete, scope)?
         }
     })
 }
@@ -81,15 +90,18 @@ fn offer(
     scope: &Scope,
     caption: &Told<String>,
     confirm: Option<&Told<String>>,
-) {
+) -> Result<(), PageError> {
     let used = walk.act.as_ref().is_some_and(|act| act.button == id && act.row.is_some() == scope.row.is_some());
     if used {
+        let shown = walk.shown(&button.action, scope)?;
         walk.offer = Some(Offer {
             action: button.action.clone(),
             caption: caption.peek().clone(),
             danger: button.style == ButtonStyle::Danger,
             confirm: confirm.map(|question| question.peek().clone()),
             scope: scope.clone(),
+            shown,
         });
     }
+    Ok(())
 }

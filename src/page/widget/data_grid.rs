@@ -141,6 +141,9 @@ fn grid_rows(
         .map(|path| path.as_ref().and_then(|path| kind_at(&walk.model, entity, path)).unwrap_or(Kind::Text))
         .collect();
     let mut nodes = Vec::with_capacity(rows.peek().rows.len());
+    let all = walk.all_of(entity, rows);
+    walk.foresee(&grid.row_buttons, &all, scope)?;
+    walk.foresee_rules(&grid.row_buttons, entity, &all)?;
     for (number, row) in rows.peek().rows.iter().enumerate() {
         let key = walk.context.handles.write(entity, row.id);
         let this = This { entity: entity.clone(), id: row.id, life: walk.life(entity, row.version) };

@@ -2,17 +2,19 @@
 
 use super::super::paths::Wanted;
 use super::super::told::Told;
-use super::input::writable;
+use super::input::{shown, state};
 use crate::access::Cell;
 use crate::domain::{Name, QName, Value};
-use crate::expr::{Root, evaluate};
+use crate::expr::{Root, Typed, evaluate};
 use crate::model::{DataView, ViewSource, Widget, WidgetKind};
 use crate::page::PageError;
-use crate::page::view::{DataState, DataViewNode, Node};
-use crate::page::walk::{Bound, Life, Scope, This, Walk};
-use std::collections::BTreeMap;
+use crate::page::view::{DataState, DataViewNode, FieldState, Node};
+use crate::page::walk::{Bound, Life, Scope, This, Walk, fields};
+use std::collections::{BTreeMap, BTreeSet};
 
-enum Found {
+/// What a data view shows.
+#[derive(Clone, Debug)]
+pub(in crate::page) enum Found {
     Object(This, BTreeMap<Name, Value>),
     Nothing,
     NotForYou,
@@ -29,7 +31,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &S
     if scope.view.is_none() && walk.skips(&view.content) {
         return Ok(Node::DataView(node));
     }
-    let (this, set) = match find(walk, view, scope)? {
+    let (this, set) = match found(walk, id, view, scope)? {
         Found::Object(this, set) => (this, set),
         Found::Nothing => return Ok(Node::DataView(node)),
         Found::NotForYou => {
@@ -38,17 +40,9 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &S
             return Ok(Node::DataView(node));
         }
     };
-    let form = if scope.view.is_none() && scope.row.is_none() { format!("f-{id}") } else { scope.form.clone() };
-    let read_only = scope.read_only || view.read_only;
-    let saves = scope.saves || (!read_only && (this.life == Life::New || writes(walk, &this, &view.content, scope)?));
-    let inner = Scope {
-        this: Some(this.clone()),
-        view: Some(id.to_owned()),
-        form: form.clone(),
-        row: scope.row.clone(),
-        read_only,
-        saves,
-    };
+    let mut inner = inner(id, view, &this, scope);
+    inner.saves = scope.saves || (!inner.read_only && (this.life == Life::New || writes(walk, &view.content, &inner)?));
+    let (form, read_only) = (inner.form.clone(), inner.read_only);
     node.mark = walk.mark_object(&this, scope)?;
     if scope.row.is_none() {
         walk.bind(Bound { view: id.to_owned(), form, this, set });
@@ -57,6 +51,37 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &S
     node.state = DataState::Shown;
     node.read_only = read_only;
     Ok(Node::DataView(node))
+}
+
+/// In a row: the objects between it and a data view.
+fn around(scope: &Scope) -> Vec<This> {
+    let own = scope.this.iter().filter(|_| scope.row.is_some());
+    scope.around.iter().chain(own).cloned().collect()
+}
+
+/// The place of a data view's content.
+fn inner(id: &str, view: &DataView, this: &This, scope: &Scope) -> Scope {
+    Scope {
+        this: Some(this.clone()),
+        view: Some(id.to_owned()),
+        form: if scope.view.is_none() && scope.row.is_none() { format!("f-{id}") } else { scope.form.clone() },
+        row: scope.row.clone(),
+        read_only: scope.read_only || view.read_only,
+        saves: scope.saves,
+        around: around(scope),
+    }
+}
+
+/// What a data view shows; outside of rows it is looked for once.
+fn found(walk: &mut Walk<'_, '_>, id: &str, view: &DataView, scope: &Scope) -> Result<Found, PageError> {
+    if let Some(known) = walk.found.get(id).filter(|_| scope.row.is_none()) {
+        return Ok(known.clone());
+    }
+    let found = find(walk, view, scope)?;
+    if scope.row.is_none() {
+        walk.found.insert(id.to_owned(), found.clone());
+    }
+    Ok(found)
 }
 
 fn find(walk: &mut Walk<'_, '_>, view: &DataView, scope: &Scope) -> Result<Found, PageError> {
@@ -92,12 +117,7 @@ fn associated(walk: &mut Walk<'_, '_>, view: &DataView, name: &Name, scope: &Sco
 }
 
 /// A new object: defaults of its members, then what the page sets. Nothing is stored.
-fn fresh(
-    walk: &mut Walk<'_, '_>,
-    view: &DataView,
-    set: &[(Name, crate::expr::Typed)],
-    scope: &Scope,
-) -> Result<Found, PageError> {
+fn fresh(walk: &mut Walk<'_, '_>, view: &DataView, set: &[(Name, Typed)], scope: &Scope) -> Result<Found, PageError> {
     let Some(entity) = walk.model.entity(&view.entity).cloned() else { return Ok(Found::Nothing) };
     let id = walk.fresh_key();
     let mut values: Told<BTreeMap<Name, Value>> =
@@ -131,7 +151,13 @@ fn fresh(
     }
     walk.assume(&view.entity, id, &values);
     calculate(walk, &view.entity, id, scope)?;
-    Ok(Found::Object(This { entity: view.entity.clone(), id, life: Life::New }, first))
+    let this = This { entity: view.entity.clone(), id, life: Life::New };
+    let mut given = BTreeSet::new();
+    if !view.read_only && !scope.read_only {
+        fields(&view.content, &mut given);
+    }
+    let could = walk.settle_new(&this, given, &first, scope)?;
+    Ok(if could || walk.is_unguarded() { Found::Object(this, first) } else { Found::NotForYou })
 }
 
 /// Calculated members of an object that no store knows yet.
@@ -147,41 +173,45 @@ fn calculate(walk: &mut Walk<'_, '_>, entity: &QName, id: crate::domain::ObjectI
     Ok(())
 }
 
-/// Whether any input among these could be written by the caller. (A nested data view answers for
-/// itself: its inputs are another object's.)
-fn writes(walk: &mut Walk<'_, '_>, this: &This, widgets: &[Widget], scope: &Scope) -> Result<bool, PageError> {
+/// Whether any field among these is open to the caller.
+fn writes(walk: &mut Walk<'_, '_>, widgets: &[Widget], scope: &Scope) -> Result<bool, PageError> {
     for widget in widgets {
-        let found = match &widget.kind {
-            WidgetKind::Input(input) => writable(walk, this, &input.member, scope)?,
-            WidgetKind::Reference(reference) => writable(walk, this, &reference.member, scope)?,
-            WidgetKind::Container { content, .. } | WidgetKind::Snippet { content, .. } => writes(walk, this, content, scope)?,
-            WidgetKind::Columns(columns) => any(walk, this, columns.iter().map(|(_, content)| content), scope)?,
-            WidgetKind::Tabs(tabs) => any(walk, this, tabs.iter().map(|(_, content)| content), scope)?,
-            WidgetKind::DataView(view) => !view.read_only && matches!(view.source, ViewSource::New(_)) || other(walk, view),
-            _ => false,
-        };
-        if found {
+        if walk.visible(widget, scope)? && one_writes(walk, widget, scope)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn any<'w>(
-    walk: &mut Walk<'_, '_>,
-    this: &This,
-    parts: impl Iterator<Item = &'w Vec<Widget>>,
-    scope: &Scope,
-) -> Result<bool, PageError> {
+fn one_writes(walk: &mut Walk<'_, '_>, widget: &Widget, scope: &Scope) -> Result<bool, PageError> {
+    match &widget.kind {
+        WidgetKind::Input(input) => opens(walk, &input.member, input.read_only.as_ref(), scope),
+        WidgetKind::Reference(reference) => opens(walk, &reference.member, reference.read_only.as_ref(), scope),
+        WidgetKind::Container { content, .. } | WidgetKind::Snippet { content, .. } => writes(walk, content, scope),
+        WidgetKind::Columns(columns) => any(walk, columns.iter().map(|(_, content)| content), scope),
+        WidgetKind::Tabs(tabs) => any(walk, tabs.iter().map(|(_, content)| content), scope),
+        WidgetKind::DataView(view) if !view.read_only => match found(walk, &widget.id, view, scope)? {
+            Found::Object(this, _) => {
+                let new = this.life == Life::New;
+                Ok(new || writes(walk, &view.content, &inner(&widget.id, view, &this, scope))?)
+            }
+            _ => Ok(false),
+        },
+        _ => Ok(false),
+    }
+}
+
+fn opens(walk: &mut Walk<'_, '_>, member: &Name, read_only: Option<&Typed>, scope: &Scope) -> Result<bool, PageError> {
+    let Some(this) = scope.this.clone() else { return Ok(false) };
+    let cell = shown(walk, &this, member, scope)?;
+    Ok(state(walk, &this, member, &cell, read_only, scope)? == FieldState::Editable)
+}
+
+fn any<'w>(walk: &mut Walk<'_, '_>, parts: impl Iterator<Item = &'w Vec<Widget>>, scope: &Scope) -> Result<bool, PageError> {
     for content in parts {
-        if writes(walk, this, content, scope)? {
+        if writes(walk, content, scope)? {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// Whether some member of a nested data view's object could be written in some row.
-fn other(walk: &Walk<'_, '_>, view: &DataView) -> bool {
-    !view.read_only && walk.authority().change(&view.entity, []).is_ok()
 }

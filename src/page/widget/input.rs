@@ -18,7 +18,8 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, input: &Input, scope: &Sco
     let Some(attribute) = entity.attributes.get(&input.member) else { return Ok(None) };
     let kind = attribute.kind();
     let cell = shown(walk, &this, &input.member, scope)?;
-    let state = state(walk, &this, &input.member, &cell, input.read_only.as_ref(), scope)?;
+    let mut state = state(walk, &this, &input.member, &cell, input.read_only.as_ref(), scope)?;
+    let allowed = allowed(walk, &this, attribute, &cell, scope, &mut state)?;
     let mut node = InputNode {
         id: in_document(id, scope),
         name: id.to_owned(),
@@ -39,11 +40,46 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, input: &Input, scope: &Sco
         rows: (attribute.kind == AttributeKind::Text).then_some(input.rows),
         options: None,
         truncated: false,
+        conflict: false,
     };
     if state == FieldState::Editable {
         edit(walk, id, &this, attribute, &cell, scope, &mut node);
+        if let (Some(allowed), Some(options)) = (allowed, node.options.take()) {
+            let fits = |choice: &Choice| choice.selected || allowed.iter().any(|value| field_text(value) == choice.value);
+            node.options = Some(options.map(|all| all.into_iter().filter(fits).collect()));
+        }
     }
     Ok(Some(Node::Input(Box::new(node))))
+}
+
+/// Of a member with few values: those that the changed object could have. A field that could only stay as it is, is no
+/// field.
+fn allowed(
+    walk: &mut Walk<'_, '_>,
+    this: &This,
+    attribute: &Attribute,
+    cell: &Told<Cell>,
+    scope: &Scope,
+    state: &mut FieldState,
+) -> Result<Option<Vec<Value>>, PageError> {
+    let values: Vec<Value> = match &attribute.kind {
+        AttributeKind::Boolean => vec![Value::Boolean(false), Value::Boolean(true)],
+        AttributeKind::Enumeration(name) => {
+            let known = walk.model.enumerations.get(name).into_iter().flat_map(|found| found.values.keys());
+            let empty = (!attribute.required).then_some(Value::Empty);
+            known.map(|name| Value::text(name.as_str())).chain(empty).collect()
+        }
+        _ => return Ok(None),
+    };
+    let Some(present) = cell.peek().value().cloned().filter(|_| *state == FieldState::Editable) else { return Ok(None) };
+    if walk.is_unguarded() {
+        return Ok(None);
+    }
+    let could = walk.could_become(this, &attribute.name, &present, values, scope)?;
+    if could.iter().all(|value| *value == present) {
+        *state = FieldState::Readonly;
+    }
+    Ok(Some(could))
 }
 
 /// Makes the field of an editable input, and offers it.
@@ -57,7 +93,9 @@ fn edit(
     node: &mut InputNode,
 ) {
     let present = cell.derive(|cell| cell.value().map(field_text).unwrap_or_default());
-    let typed = walk.context.form.and_then(|form| form.values.get(id)).cloned();
+    let form = walk.context.form;
+    let typed = form.and_then(|form| form.typed(id, &attribute.kind())).map(str::to_owned);
+    node.conflict = typed.is_some() && form.is_some_and(|form| form.conflicts(id, present.peek()));
     let value = typed.map_or_else(|| present.clone(), Told::fixed);
     if let AttributeKind::Enumeration(name) = &attribute.kind {
         node.options = Some(choices(walk, name, &value, attribute.required));
@@ -87,18 +125,17 @@ pub(super) fn shown(walk: &mut Walk<'_, '_>, this: &This, member: &Name, scope: 
     walk.member(this, std::slice::from_ref(member), scope)
 }
 
-/// Whether the caller could write a member of this very object (see [`Walk::could_hold`]).
+/// Whether the caller could write a member of this very object (see [`Walk::could`]).
 pub(super) fn writable(walk: &mut Walk<'_, '_>, this: &This, member: &Name, scope: &Scope) -> Result<bool, PageError> {
     let kept = walk.model.entity(&this.entity).is_none_or(|entity| entity.server_kept(member));
     let granted = match this.life {
         Life::New => walk.authority().create(&this.entity, [member]).is_ok(),
         _ => walk.authority().change(&this.entity, [member]).is_ok(),
     };
-    if kept || !granted {
+    if kept || !granted || (this.life == Life::New && !walk.is_open(this, member)) {
         return Ok(false);
     }
-    let rules = walk.rules(&this.entity, |rule| rule.write.contains(member));
-    walk.could_hold(this, &rules, scope)
+    walk.could(this, |rule| rule.write.contains(member), scope)
 }
 
 /// What the caller can do with a member here.

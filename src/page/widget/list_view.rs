@@ -38,6 +38,9 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, list: &ListView, scope: &S
     let title = node.title.as_ref().filter(|title| !title.is_data()).map(|title| title.peek().clone());
     let title = title.unwrap_or_else(|| list.source.entity.to_string());
     let marks = walk.mark_list(title, &list.source, &source, Some(&rows), &[])?;
+    let all = walk.all_of(&list.source.entity, &rows);
+    walk.foresee(&list.content, &all, scope)?;
+    walk.foresee_rules(&list.content, &list.source.entity, &all)?;
     for (number, row) in rows.peek().rows.iter().enumerate() {
         let entity = &list.source.entity;
         let key = walk.context.handles.write(entity, row.id);

@@ -17,6 +17,7 @@ mod stat;
 mod tabs;
 mod text;
 
+pub(super) use data_view::Found;
 pub(super) use reference::offered;
 
 use super::PageError;

@@ -48,6 +48,7 @@ pub(super) fn node(walk: &mut Walk<'_, '_>, id: &str, reference: &Reference, sco
         rows: None,
         options: None,
         truncated: offered.as_ref().is_some_and(|rows| rows.peek().more),
+        conflict: false,
     };
     if state == FieldState::Editable {
         edit(walk, id, &this, reference, association.required, &cell, &text, offered, scope, &mut node);
@@ -69,7 +70,12 @@ fn edit(
     node: &mut InputNode,
 ) {
     let present = cell.derive(|cell| cell.value().and_then(Value::as_object));
-    let typed = walk.context.form.and_then(|form| form.values.get(id)).cloned();
+    let original = cell.peek().value().cloned().unwrap_or(Value::Empty);
+    let kind = Kind::Object(reference.target.clone());
+    let handle = original.as_object().map(|id| walk.context.handles.write(&reference.target, id)).unwrap_or_default();
+    let form = walk.context.form;
+    let typed = form.and_then(|form| form.typed(id, &kind)).map(str::to_owned);
+    node.conflict = typed.is_some() && form.is_some_and(|form| form.conflicts(id, &handle));
     let chosen = match typed {
         Some(handle) => Told::fixed(walk.context.handles.read(&reference.target, &handle)),
         None => present.clone(),
@@ -81,16 +87,15 @@ fn edit(
         rows.join(known)
             .map(|(rows, (chosen, (present, text)))| choices(walk, reference, required, &rows, chosen, present, &text))
     });
-    let original = cell.peek().value().cloned().unwrap_or(Value::Empty);
     walk.fields.insert(
         id.to_owned(),
         Field {
             form: scope.form.clone(),
             view: scope.view.clone().unwrap_or_default(),
             member: reference.member.clone(),
-            kind: Kind::Object(reference.target.clone()),
+            kind,
             longest: 10_000,
-            text: original.as_object().map(|id| walk.context.handles.write(&reference.target, id)).unwrap_or_default(),
+            text: handle,
             original,
             reference: Some(reference.clone()),
         },

@@ -65,7 +65,7 @@ pub(in crate::store) fn change(
         }
         row::write_links(store, hand, table, object, &before.values, &written)
     };
-    let settle = |store: &mut Store<'_>, _: &()| settle(store, rights, &compiled, object, rules.clone());
+    let settle = |store: &mut Store<'_>, _: &()| settle(store, rights, &compiled, object, rules.clone(), &given_members);
     feedback::about(store.held(rights, write, settle), object)?;
     let old = before.values.into_iter().filter(|(name, _)| written.contains_key(name)).collect();
     note(store, EventKind::Changed, &entity.name, object, &old, &written);

@@ -36,7 +36,7 @@ pub(in crate::store) fn create(store: &mut Store<'_>, permit: &Permit<Create>, g
         row::write_links(store, hand, &compiled.table, id, &BTreeMap::new(), &all)?;
         Ok(id)
     };
-    let settle = |store: &mut Store<'_>, id: &ObjectId| settle(store, permit.rights(), &compiled, *id, rules.clone());
+    let settle = |store: &mut Store<'_>, id: &ObjectId| settle(store, permit.rights(), &compiled, *id, rules.clone(), given);
     let id = store.held(permit.rights(), write, settle)?;
     note(store, EventKind::Created, &entity.name, id, &BTreeMap::new(), &all);
     Ok(id)

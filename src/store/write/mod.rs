@@ -72,6 +72,18 @@ fn granting(compiled: &Compiled, members: &Values) -> Vec<Condition> {
     sets.into_iter().map(|rules| compiled.any(rules)).collect()
 }
 
+/// The members among these whose rules do not hold for a stored row: at their fields the refusal is shown.
+fn closed(store: &mut Store<'_>, compiled: &Compiled, object: ObjectId, members: &Values) -> Result<Vec<Name>, ObjectError> {
+    let mut closed = Vec::new();
+    for name in members.keys() {
+        let rules = compiled.rights.writable.get(name).map(Vec::as_slice).unwrap_or_default();
+        if !row_satisfies(store, compiled, object, vec![compiled.any(rules)])? {
+            closed.push(name.clone());
+        }
+    }
+    Ok(closed)
+}
+
 /// Whether all conditions hold for a stored row; `None` when there is no such row.
 fn row_satisfies(store: &mut Store<'_>, compiled: &Compiled, object: ObjectId, all: Vec<Condition>) -> Result<bool, ObjectError> {
     let all = all.into_iter().fold(Condition::Always, Condition::and);
@@ -125,9 +137,11 @@ fn settle(
     compiled: &Compiled,
     object: ObjectId,
     rules: Vec<Condition>,
+    given: &Values,
 ) -> Result<(), WriteError> {
     if !row_satisfies(store, compiled, object, rules)? {
-        let reason = Reason::NewRow(compiled.table.entity.name.clone());
+        let members = closed(store, compiled, object, given)?;
+        let reason = Reason::NewRow(compiled.table.entity.name.clone(), members);
         return Err(Denied::new(Layer::EntityAccess, reason).into());
     }
     let mut wrong = Vec::new();

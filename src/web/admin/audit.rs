@@ -128,10 +128,10 @@ fn day(text: &str) -> Option<NaiveDate> {
 
 fn record(told: &ToldRecord) -> Value {
     let one = &told.record;
-    let refused = [EventKind::Denied.id(), EventKind::Incident.id()].contains(&one.event.as_str());
+    let refused = [EventKind::Denied.id(), EventKind::OfferRefused.id(), EventKind::Incident.id()].contains(&one.event.as_str());
     let why = one.request_id.as_deref().filter(|_| refused).map(|id| address("/admin/audit/why", &[("reference", id)]));
     // What a refusal notes is for its explanation.
-    let noted = if one.event == EventKind::Denied.id() { &[] } else { told.details.as_slice() };
+    let noted = if refused && one.event != EventKind::Incident.id() { &[] } else { told.details.as_slice() };
     json!({
         "seq": one.n, "lane": one.lane, "node": one.node, "at": second(one.at), "severity": one.severity.id(), "event": one.event,
         "who": one.caller.as_ref().map(|who| &who.name), "summary": one.summary, "object": one.object, "request_id": one.request_id,

@@ -29,7 +29,7 @@ fn reasons() -> Vec<Reason> {
     let mut all = vec![
         Reason::NoRule { wanted: "open m.People".into(), roles: vec![] },
         Reason::RowCondition { entity: book.clone(), rules: vec![1] },
-        Reason::NewRow(book.clone()),
+        Reason::NewRow(book.clone(), Vec::new()),
         Reason::Member(book.clone(), title.clone()),
     ];
     let member = || Member { entity: book.clone(), name: title.clone() };
@@ -51,7 +51,7 @@ fn reasons() -> Vec<Reason> {
         .map(|reason| match reason {
             Reason::NoRule { .. } => 0,
             Reason::RowCondition { .. } => 1,
-            Reason::NewRow(_) => 2,
+            Reason::NewRow(..) => 2,
             Reason::Member(..) => 3,
             Reason::Guardrail { .. } => 4,
             Reason::Other(..) => 5,

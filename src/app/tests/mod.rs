@@ -1,0 +1,3 @@
+//! Use cases over a store, without a server.
+
+mod offers;
