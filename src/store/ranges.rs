@@ -115,9 +115,6 @@ impl<'t> Range<'t> {
 
 /// Whether a range with these ends has nothing in it: it ends before it begins.
 pub(super) fn is_backwards(from: &Value, to: &Value) -> bool {
-    match (crate::expr::compare_values(from, to), from) {
-        (Some(Ordering::Greater), _) => true,
-        (Some(Ordering::Equal), Value::DateTime(_)) => true,
-        _ => false,
-    }
+    let order = crate::expr::compare_values(from, to);
+    order == Some(Ordering::Greater) || (order == Some(Ordering::Equal) && matches!(from, Value::DateTime(_)))
 }
