@@ -60,7 +60,7 @@ impl Migrate {
         }
         let plan = db.read(|conn| store::plan(conn, &statements, now)).map_err(complain)?;
         for warning in plan.warnings() {
-            println!("WARNING {warning}");
+            say::line(format_args!("WARNING {warning}"));
         }
         if plan.is_empty() {
             say::line(format_args!("The database is in step with the model."));
@@ -81,7 +81,7 @@ impl Migrate {
             ));
         }
         for overlap in plan.overlaps() {
-            println!("OVERLAP {overlap}");
+            say::line(format_args!("OVERLAP {overlap}"));
         }
         if self.apply {
             let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
@@ -143,7 +143,7 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
     }
     audit::seal(&db, &keys, audit::Unsealed::Ours).map_err(complain)?;
     for circle in &found.circles {
-        println!("WARNING {circle}");
+        say::line(format_args!("WARNING {circle}"));
     }
     for one in &found.differences {
         say::line(format_args!("{one}"));
