@@ -153,7 +153,8 @@ fn runs_as_root() -> bool {
     false
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::fs::{Permissions, set_permissions};
