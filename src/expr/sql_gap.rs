@@ -29,6 +29,10 @@ fn node_gap(node: &Typed) -> Option<String> {
         Node::Call(Function::Text | Function::WorkdaysBetween, _) => {
             Some("this function is not available in rules and constraints".into())
         }
+        // What a microflow divided or summed up in memory is as it is; it is not cut down to what a column holds.
+        Node::Root(Root::Variable(_)) if matches!(node.kind, Kind::Number(n) if n.digits > Number::MOST_DIGITS) => {
+            Some("this variable can have more than 18 digits; the database compares numbers of at most 18".into())
+        }
         Node::Compare(_, a, b) => aligned(a, b),
         Node::InValues(a, values) => values.iter().find_map(|v| aligned(a, v)),
         Node::Aggregate(_, list, _) | Node::InList(_, list) if !reachable(list) => {

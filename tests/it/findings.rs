@@ -258,6 +258,12 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "{type: integer, value: \"21\"}",
         "{type: integer, value: \"21\", secret: DAYS}",
     ),
+    (
+        "a constant with too many digits",
+        "lending/module.yaml",
+        "{type: integer, value: \"21\"}",
+        "{type: decimal, value: \"0.0000000000000000001\"}",
+    ),
     ("a constant of another kind", "lending/module.yaml", "{type: integer, value: \"21\"}", "{type: integer, value: soon}"),
     ("an event that runs never", "lending/module.yaml", "{daily: \"06:30\",", "{daily: \"26:30\","),
     ("an event with both times", "lending/module.yaml", "{daily: \"06:30\",", "{daily: \"06:30\", every: 5m,"),

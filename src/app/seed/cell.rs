@@ -35,7 +35,7 @@ impl Reading<'_> {
             Kind::Object(target) => Ok(Cell::Rows(target.clone(), vec![text.to_owned()])),
             Kind::List(target) => Ok(Cell::Rows(target.clone(), text.split_whitespace().map(str::to_owned).collect())),
             Kind::Date | Kind::DateTime if text.starts_with('@') => self.relative(kind, text).map(Cell::Relative),
-            _ => parse_value(kind, text).map(Cell::Value).ok_or_else(|| format!("`{}` is no {}", shown(text), kind.describe())),
+            _ => parse_value(kind, text).map(Cell::Value).ok_or_else(|| misread(kind, text)),
         }
     }
 
@@ -76,6 +76,17 @@ impl Reading<'_> {
         };
         let at = if back { self.now.checked_sub_signed(span) } else { self.now.checked_add_signed(span) };
         at.map(Value::DateTime)
+    }
+}
+
+/// What is wrong with a text that is no value of its kind.
+fn misread(kind: &Kind, text: &str) -> String {
+    let wrong = format!("`{}` is no {}", shown(text), kind.describe());
+    match kind {
+        Kind::Number(number) if number.scale > 0 => {
+            format!("{wrong} of at most {} digits, {} of them after the point", number.digits, number.scale)
+        }
+        _ => wrong,
     }
 }
 

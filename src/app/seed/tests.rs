@@ -188,7 +188,7 @@ fn every_fault_is_told_at_once_with_its_place() {
             "seed/01-shop.Item.csv:2:twin: Twin is required",
             "seed/01-shop.Item.csv:3:key: `i1` is the key of another row",
             "seed/01-shop.Item.csv:4:key: a key is a word of at most 100 bytes that does not begin with demo:",
-            "seed/01-shop.Item.csv:5:price: `1.234` is no decimal",
+            "seed/01-shop.Item.csv:5:price: `1.234` is no decimal of at most 8 digits, 2 of them after the point",
             "seed/01-shop.Item.csv:5:day: `2026-02-30` is no date",
             "seed/01-shop.Item.csv:5:moment: `@today` is no datetime; write @now, @now-3d, @now-5h or @now+10m",
             "seed/01-shop.Item.csv:5:keeper: `ada` is no account; write demo:<key>",

@@ -9,7 +9,7 @@ use crate::attack::oracle::{Oracle, Readable};
 use crate::attack::{AttackError, Options};
 use crate::config::Secret;
 use crate::db::{DbError, testing};
-use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::domain::{Kind, Name, ObjectId, QName, Value, parse_value};
 use crate::expr::compare_values;
 use crate::model::{Entity, Files, load};
 use crate::store::{Caller, Recorder, Store};
@@ -126,14 +126,16 @@ fn question(dice: &mut Random, desk: &Desk<'_>, entity: &Entity, members: &[Name
     let mut query =
         Query { total: Some(1_000), ..Query::of(&entity.name, members.iter().map(|name| vec![name.clone()]).collect()) };
     let comparable = |name: &&Name| {
-        let stored = entity.attributes.get(*name).is_some_and(|attribute| attribute.calculated.is_none());
-        stored && !matches!(entity.member_kind(name), Some(Kind::Boolean))
+        let known =
+            entity.attributes.get(*name).is_some_and(|attribute| attribute.calculated.is_none() || name.as_str() == "made");
+        known && !matches!(entity.member_kind(name), Some(Kind::Boolean))
     };
     let names: Vec<&Name> = members.iter().filter(comparable).collect();
     let Some(name) = dice.pick(&names) else { return query };
     query.sort = vec![(vec![(*name).clone()], dice.chance(50))];
+    let rows = desk.instance.canaries.world.rows[&entity.name].values();
     let values: Vec<Value> =
-        desk.instance.canaries.world.rows[&entity.name].values().map(|row| row.values[*name].clone()).collect();
+        rows.map(|row| row.values.get(*name).cloned().unwrap_or_else(|| parse_value(&Kind::INTEGER, "1000").unwrap())).collect();
     let ops: &[FilterOp] = match entity.member_kind(name) {
         Some(Kind::Number(_) | Kind::Date | Kind::DateTime) => &[FilterOp::Equal, FilterOp::From, FilterOp::To],
         _ => &[FilterOp::Equal],

@@ -96,6 +96,10 @@ fn entity(dice: &mut Random, shapes: &[Shape], number: usize, out: &mut String) 
         let required = if *sort != Sort::Boolean && dice.chance(25) { ", required: true" } else { "" };
         let _ = writeln!(out, "      {name}: {{{kind}{required}}}");
     }
+    if let Some(name) = decimal(shape) {
+        let made = format!("{{type: decimal, precision: 8, scale: 1, calculated: \"this.{name} * this.{name}\"}}");
+        let _ = writeln!(out, "      made: {made}");
+    }
     out.push_str("      told: {type: string, calculated: \"this.name + '!'\"}\n    associations:\n");
     if number == 0 {
         out.push_str("      account: {to: system.User, kind: one-to-one, inverse: person, onDelete: clear}\n");
@@ -122,6 +126,11 @@ fn entity(dice: &mut Random, shapes: &[Shape], number: usize, out: &mut String) 
     rule(dice, shapes, number, "Left", out);
 }
 
+/// The decimal that the entity's calculated number is made of, if it has one: rounded for some rows, too large for others.
+fn decimal(shape: &Shape) -> Option<&str> {
+    shape.members.iter().find(|(_, sort)| *sort == Sort::Decimal).map(|(name, _)| name.as_str())
+}
+
 fn some(dice: &mut Random, of: &[String], percent: usize) -> Vec<String> {
     let mut all: Vec<String> = of.iter().filter(|_| dice.chance(percent)).cloned().collect();
     if all.is_empty() {
@@ -136,6 +145,9 @@ fn rule(dice: &mut Random, shapes: &[Shape], number: usize, role: &str, out: &mu
     let write = if dice.chance(40) { some(dice, &read, 60) } else { Vec::new() };
     if dice.chance(30) {
         read.push("told".into());
+    }
+    if decimal(&shapes[number]).is_some() && dice.chance(50) {
+        read.push("made".into());
     }
     let may = ["", ", create: true", ", delete: true", ", create: true, delete: true"][dice.below(4)];
     let condition = if dice.chance(75) { format!(", where: \"{}\"", condition(dice, shapes, number, 2)) } else { String::new() };
@@ -188,6 +200,9 @@ fn about(dice: &mut Random, shapes: &[Shape], at: &str, number: usize, deep: usi
             [format!("{path} != empty"), format!("contains({path}, 'b')"), format!("length({path}) > 12")][dice.below(3)].clone()
         }
         Sort::Integer => format!("{path} {} {}", ["<", ">=", "!="][dice.below(3)], dice.below(1_000_000)),
+        Sort::Decimal if dice.chance(40) => {
+            format!("{at}.made {} {}.5", ["<=", ">", "!="][dice.below(3)], dice.below(10_000_000))
+        }
         Sort::Decimal => format!("{path} {} {}.50", ["<=", ">"][dice.below(2)], dice.below(100_000)),
         Sort::Boolean => format!("{}{path}", ["", "!"][dice.below(2)]),
         Sort::Date => [format!("{path} < today()"), format!("{path} == empty"), format!("{path} >= addDays(today(), -30)")]

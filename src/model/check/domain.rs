@@ -74,7 +74,11 @@ impl Checker<'_> {
                     Kind::Number(_) => {
                         let scale = value.value.split_once('.').map_or(0, |(_, tail)| tail.len() as u32);
                         let digits = value.value.bytes().filter(u8::is_ascii_digit).count() as u32;
-                        Kind::Number(Number { digits: digits.clamp(1, 18), scale })
+                        if digits > Number::MOST_DIGITS {
+                            self.error(here, value, "value", "a number has at most 18 digits", None);
+                            return;
+                        }
+                        Kind::Number(Number { digits: digits.max(1), scale })
                     }
                     other => other,
                 };

@@ -141,7 +141,8 @@ fn fresh(walk: &mut Walk<'_, '_>, view: &DataView, set: &[(Name, Typed)], scope:
             }
             continue;
         };
-        if set_names.contains(&name) {
+        // What cannot be computed is shown as such, and never sent along to be stored.
+        if set_names.contains(&name) && known != Value::Uncomputable {
             first.insert(name.clone(), known);
         }
         values = values.join(value).map(|(mut all, value)| {

@@ -1,9 +1,10 @@
 //! Declared digits, rounding, and numbers that cannot be computed: through the reader's table, on both databases.
 
-use super::fixture::{APP, App, MODULE, Person, dec, hr, model_of, numbers, path};
+use super::fixture::{APP, App, Known, MODULE, Person, dec, hr, model_of, numbers, path};
 use crate::access::{Authority, Cell, Filter, FilterOp, ObjectError, Objects, Query, Rows, WriteError};
 use crate::db::testing::each;
-use crate::domain::{Name, ObjectId, Value};
+use crate::domain::{Kind, Name, Number, ObjectId, Value};
+use crate::expr::{Scope, check_condition, sql_gap};
 use crate::model::{Files, load};
 
 const ORDERS: &str = "
@@ -193,4 +194,16 @@ fn what_only_memory_computes_is_found_wherever_the_database_would_be_asked_about
         assert!(found.iter().any(|message| message.contains(&format!("`share` cannot be {how}"))), "{how}: {found:?}");
     }
     assert_eq!(found.len(), 3, "a column that is only shown is none: {found:?}");
+}
+
+#[test]
+fn a_variable_with_more_digits_than_a_column_is_not_cut_down_to_compare_it() {
+    let known = Known(model_of(ORDERS));
+    let mut scope = Scope::new(&known, Name::new("hr")).with_this(&hr("Line"));
+    for (name, digits) in [("Long", 28), ("Short", 18)] {
+        scope.variables.insert(Name::new(name), Kind::Number(Number { digits, scale: 4 }));
+    }
+    let gap = |text: &str| sql_gap(&check_condition(text, &scope).unwrap()).is_some();
+    assert!(gap("this.quantity > $Long") && gap("this.quantity * 2 > $Long + 1"));
+    assert!(!gap("this.quantity > $Short") && !gap("this.quantity * this.unitPrice > $Short"));
 }
