@@ -26,6 +26,8 @@ const STATISTICS_SECONDS: i64 = 60;
 const CONTENTION_SECONDS: i64 = 60;
 /// So many turns of sealing apart it is looked what other nodes refused, and at the lanes of every process.
 const FOLLOW_TURNS: u32 = 10;
+/// So many apart the ends of the trail are noted in the file.
+const FILE_TURNS: u32 = 4;
 const ALL_TURNS: u32 = 7_200;
 /// An event that is to run at the start does not when it began so shortly before, on whichever node.
 const AT_START_SECONDS: i64 = 60;
@@ -80,6 +82,7 @@ impl Schedule {
                 web.app.db.await_hurry(TICK);
             }
             sealing.turn(&web.app);
+            sealing.file(&web.app);
         };
         self.sealing = Some((stop, std::thread::Builder::new().name("seal".into()).spawn(run)?));
         Ok(())
@@ -111,6 +114,13 @@ struct Sealing {
 impl Sealing {
     fn turn(&mut self, app: &App) {
         let all = self.turns.is_multiple_of(ALL_TURNS);
+        if self.turns.is_multiple_of(FILE_TURNS) {
+            self.file(app);
+        }
+        if all {
+            let checked = app.check_anchors();
+            self.troubles.tell(app, "the ends of the trail are not compared", checked);
+        }
         let sealed = app.seal(if all { Unsealed::All } else { Unsealed::Ours });
         if self.turns.is_multiple_of(FOLLOW_TURNS) {
             let followed = app.follow_denials();
@@ -119,6 +129,11 @@ impl Sealing {
         // What failed is tried again the next turn, also when it was all lanes.
         self.turns = if sealed.is_err() && all { 0 } else { self.turns.wrapping_add(1) };
         self.troubles.tell(app, "what was recorded is not sealed", sealed);
+    }
+
+    fn file(&mut self, app: &App) {
+        let filed = app.file_anchors();
+        self.troubles.tell(app, "the ends of the trail are not noted in the file beside the secret", filed);
     }
 }
 

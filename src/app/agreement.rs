@@ -73,7 +73,11 @@ pub fn compare_layers(db: &Db, statements: &Statements, keys: &Keys, clock: &Clo
         callers.into_iter().try_for_each(|user| compare(&grants, Some(user)))?;
     }
     compare(&Grants::none(model), None)?;
-    let changed = steadily(|| db.read(|conn| Ok(Compared { rows: 0, differences: changed(conn, now)? })))?;
+    let changed = steadily(|| {
+        let mut differences = db.read(|conn| changed(conn, now))?;
+        differences.extend(db.guard_faults()?.into_iter().map(not_as_made));
+        Ok(Compared { rows: 0, differences })
+    })?;
     all.differences.extend(changed.differences);
     all.circles = db.read(|conn| store::circles(conn, statements, now))?;
     Ok(all)
@@ -107,11 +111,12 @@ fn steadily(mut ask: impl FnMut() -> Result<Compared, Refusal>) -> Result<Compar
 /// What was generated and is not what was made.
 fn changed(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Disagreement>, Refusal> {
     let found = store::drift(conn, now).map_err(|error| Refusal::Unavailable(error.to_string()))?;
-    let told = |about| {
-        let (first, second) = (Layer::DatabaseEngine, Layer::EntityAccess);
-        Disagreement { about, first: (first, "not as it was made".into()), second: (second, "made of the rules".into()) }
-    };
-    Ok(found.into_iter().take(MOST_CHANGED).map(told).collect())
+    Ok(found.into_iter().take(MOST_CHANGED).map(not_as_made).collect())
+}
+
+fn not_as_made(about: String) -> Disagreement {
+    let (first, second) = (Layer::DatabaseEngine, Layer::EntityAccess);
+    Disagreement { about, first: (first, "not as it was made".into()), second: (second, "made of the rules".into()) }
 }
 
 /// The server's login became more than a server's may be.

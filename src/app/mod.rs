@@ -46,6 +46,7 @@ pub use runs::Runs;
 pub use show::{Shell, Who};
 pub use visit::Refilled;
 
+use crate::audit::AnchorFile;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::Keys;
@@ -86,6 +87,8 @@ pub struct App {
     /// Held while the trail is walked.
     verifying: Mutex<()>,
     reported: sealing::Reported,
+    /// Where the ends of the trail are noted beside the database.
+    anchors: AnchorFile,
 }
 
 impl App {
@@ -103,6 +106,7 @@ impl App {
         demo: Option<Demo>,
         live: Live,
     ) -> Self {
+        let anchors = AnchorFile::beside(&settings.secret_file, &settings.node);
         Self {
             settings,
             keys,
@@ -121,6 +125,7 @@ impl App {
             following: Mutex::new(()),
             verifying: Mutex::new(()),
             reported: sealing::Reported::default(),
+            anchors,
         }
     }
 

@@ -4,18 +4,24 @@
 //! recorded count here a few seconds later. Deliberately not here: how often (the clockwork).
 
 use super::{App, Refusal};
-use crate::audit::{self, Event, EventKind, Unsealed};
+use crate::audit::{self, AnchorError, Event, EventKind, Unsealed};
 use crate::config::Level;
+use crate::log::with_causes;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What was found wrong with the trail and reported.
 #[derive(Default)]
-pub(super) struct Reported(Mutex<BTreeSet<String>>);
+pub(super) struct Reported {
+    told: Mutex<BTreeSet<String>>,
+    /// Whether the file of anchors is behind.
+    unfiled: AtomicBool,
+}
 
 impl Reported {
     fn is_new(&self, text: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }
 }
 
@@ -23,10 +29,34 @@ impl App {
     /// Seals what was recorded and is not sealed yet.
     pub fn seal(&self, what: Unsealed) -> Result<(), Refusal> {
         let sealed = audit::seal(&self.db, &self.keys, what)?;
+        if sealed.records > 0 {
+            self.reported.unfiled.store(true, Ordering::SeqCst);
+        }
         for (node, fault) in sealed.faults {
             self.trail_is_broken(&format!("node {node}: {fault}"))?;
         }
         Ok(())
+    }
+
+    /// Notes the ends of the trail in the file beside the secret, when there is something new.
+    pub fn file_anchors(&self) -> Result<(), Refusal> {
+        if !self.reported.unfiled.swap(false, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let kept = self.anchors.keep(&self.db, &self.keys);
+        if kept.is_err() {
+            self.reported.unfiled.store(true, Ordering::SeqCst);
+        }
+        kept.map_err(|error| match error {
+            AnchorError::Db(error) => error.into(),
+            other => Refusal::Unavailable(with_causes(&other)),
+        })
+    }
+
+    /// Compares the ends of the trail with what was noted of them. What does not agree is an incident.
+    pub fn check_anchors(&self) -> Result<(), Refusal> {
+        let faults = self.db.read(|conn| audit::anchor_faults(conn, &self.keys, Some(&self.anchors)))?;
+        faults.into_iter().try_for_each(|(node, fault)| self.trail_is_broken(&format!("node {node}: {fault}")))
     }
 
     /// Learns what other nodes refused lately.

@@ -122,7 +122,7 @@ impl Head {
 }
 
 // INVARIANT: two different lists of fields never give the same bytes: absence and length come first.
-fn push(data: &mut Vec<u8>, field: Option<&str>) {
+pub(super) fn push(data: &mut Vec<u8>, field: Option<&str>) {
     match field {
         None => data.push(0),
         Some(text) => {

@@ -78,6 +78,8 @@ kinds! {
     FlowFailed = "flow.failed", Error;
     /// A public snapshot was published.
     SnapshotPublished = "snapshot.published", Info;
+    /// The trail was accepted as it is, although it does not agree with what was noted of it: a backup was restored.
+    TrailAccepted = "trail.accepted", Critical;
     /// Two layers disagreed, or an invariant broke.
     Incident = "incident", Critical;
 }

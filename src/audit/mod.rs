@@ -6,11 +6,13 @@
 //! the order of all lanes of a node in a chain of its own. So [`verify`] names the first record that
 //! was altered, removed, inserted, moved or cut off the end. The database refuses to change or delete
 //! a record by itself.
-//! Deliberately not here: protection against a whole database put back to an earlier state. That
-//! shows only against a chain head ([`Report`] prints them) that was noted elsewhere. Nor does it
-//! decide who may see a detail: each detail carries the member's name, so that its reader's rights
+//! Where an order ends is noted outside of the trail too ([`AnchorFile`]), so that one that was
+//! emptied or put back is found. Deliberately not here: protection where everything was put back
+//! together. That shows only against a head ([`Report`] prints them) that was noted elsewhere. Nor
+//! does it decide who may see a detail: each detail carries the member's name, so that its reader's rights
 //! can be asked.
 
+mod anchor;
 mod chain;
 mod denials;
 mod event;
@@ -20,6 +22,7 @@ mod search;
 mod verify;
 
 pub use crate::config::Level as Severity;
+pub use anchor::{Anchor, AnchorError, AnchorFile, accept_anchors, anchor_faults};
 pub use denials::follow_denials;
 pub use event::{Detail, Event, EventKind, Who};
 pub use record::record;

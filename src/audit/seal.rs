@@ -6,6 +6,7 @@
 //! two records of different lanes that were kept within a moment may stand either way round.
 //! Deliberately not here: when to seal (the clockwork), and what to do about a fault.
 
+use super::anchor;
 use super::chain::{Row, Seal};
 use super::verify::{At, Fault};
 use crate::crypto::Keys;
@@ -88,12 +89,17 @@ fn seal_node(db: &Db, keys: &Keys, node: &str, lanes: &[String]) -> Result<Done,
     // Serialized it would read the ends of lanes, and get into the way of all who add to them.
     db.write_unserialized(|conn| {
         let mut done = Done::default();
-        let mut last = match last_seal(conn, node)? {
-            Some(last) if last.is_genuine(keys) => last,
-            None => Seal::before_the_first(node),
-            // Nothing is built on an order that was altered.
-            Some(last) => return Ok(Done { faults: vec![Fault::SealAltered(last.seq)], ..done }),
+        let last = last_seal(conn, node)?;
+        let rows = anchor::rows(conn)?;
+        // Nothing is built on an order that was altered, cut or put back.
+        let broken = match &last {
+            Some(last) if !last.is_genuine(keys) => Some(Fault::SealAltered(last.seq)),
+            last => anchor::fault_of_row(rows.get(node), keys, node, last.as_ref().map(|last| (last.seq, last.mac.as_str()))),
         };
+        if let Some(fault) = broken {
+            return Ok(Done { faults: vec![fault], unfinished: lanes.to_vec(), ..done });
+        }
+        let mut last = last.unwrap_or_else(|| Seal::before_the_first(node));
         for lane in lanes {
             let from = sealed_end(conn, node, lane)?;
             let found = walk_on(conn, keys, node, lane, from.clone())?;
@@ -107,6 +113,10 @@ fn seal_node(db: &Db, keys: &Keys, node: &str, lanes: &[String]) -> Result<Done,
                 conn.recording(|conn| append(conn, &last))?;
                 done.records = done.records.saturating_add(added);
             }
+        }
+        if done.records > 0 {
+            let filed = rows.get(node).and_then(Option::as_ref).is_some_and(|row| row.filed);
+            anchor::note(conn, keys, node, Some(&last), filed)?;
         }
         Ok(done)
     })
@@ -144,6 +154,12 @@ fn append(conn: &mut Conn, seal: &Seal) -> Result<(), DbError> {
 pub(super) fn last_seal(conn: &mut Conn, node: &str) -> Result<Option<Seal>, DbError> {
     let last = audit_seal::table.filter(audit_seal::node.eq(node)).order(audit_seal::seq.desc()).limit(1);
     Ok(on!(conn, |c| last.select(Seal::as_select()).load(c))?.pop())
+}
+
+/// One seal of a node.
+pub(super) fn seal_at(conn: &mut Conn, node: &str, seq: i64) -> Result<Option<Seal>, DbError> {
+    let one = audit_seal::table.filter(audit_seal::node.eq(node)).filter(audit_seal::seq.eq(seq));
+    Ok(on!(conn, |c| one.select(Seal::as_select()).load(c))?.pop())
 }
 
 /// How far a lane is sealed, with the hash of its last sealed record.

@@ -1,5 +1,6 @@
 //! What is found when the trail is walked.
 
+use super::anchor::{self, AnchorFile};
 use super::chain::{Head, Row, Seal};
 use super::seal::{AT_A_TIME, all_lanes, fault_of, lane_after, sealed_end};
 use crate::crypto::Keys;
@@ -7,6 +8,7 @@ use crate::db::schema::{audit_head, audit_seal};
 use crate::db::{Conn, DbError, on};
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// A place in the trail of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +66,31 @@ pub enum Fault {
     /// A seal is not there.
     #[error("seal {0} was removed")]
     SealMissing(i64),
+    /// The order ends before what was noted outside of it.
+    #[error(
+        "the order ends at seal {there}, but seal {anchored} was noted: the trail was cut, emptied or put back to an earlier state"
+    )]
+    BehindAnchor {
+        /// The last seal that was noted.
+        anchored: i64,
+        /// The last that is there.
+        there: i64,
+    },
+    /// The note of the order's end is not there.
+    #[error("the anchor of the order was removed")]
+    AnchorMissing,
+    /// It is not what was written with the last seal.
+    #[error("the anchor of the order was altered, or put back to an earlier state")]
+    AnchorAltered,
+    /// The file of anchors is not there.
+    #[error("{} was removed, or this is another machine", .0.display())]
+    FileMissing(PathBuf),
+    /// It is not what was written.
+    #[error("{} was altered, or is of another installation or node", .0.display())]
+    FileAltered(PathBuf),
+    /// There are accounts, and yet no record.
+    #[error("there are accounts, but no record of anything: the trail was emptied")]
+    NoRecords,
 }
 
 /// What was found of one node.
@@ -86,12 +113,14 @@ pub struct NodeReport {
 pub struct Report {
     /// Each node's records.
     pub nodes: Vec<NodeReport>,
+    /// What notes outside of the trail say against it, with the node.
+    pub against: Vec<(String, Fault)>,
 }
 
 impl Report {
     /// Whether nothing is wrong.
     pub fn is_whole(&self) -> bool {
-        self.nodes.iter().all(|node| node.fault.is_none())
+        self.against.is_empty() && self.nodes.iter().all(|node| node.fault.is_none())
     }
 }
 
@@ -103,12 +132,16 @@ impl std::fmt::Display for Report {
                 Some(fault) => writeln!(f, "node {node}: broken after {intact} records: {fault}")?,
             }
         }
+        for (node, fault) in &self.against {
+            writeln!(f, "node {node}: {fault}")?;
+        }
         if self.nodes.is_empty() { writeln!(f, "no records") } else { Ok(()) }
     }
 }
 
-/// Walks every node's records and seals. Run it in one read transaction, so that it sees one state.
-pub fn verify(conn: &mut Conn, keys: &Keys) -> Result<Report, DbError> {
+/// Walks every node's records and seals, and compares their ends with what was noted outside of the trail. Run it in one
+/// read transaction, so that it sees one state.
+pub fn verify(conn: &mut Conn, keys: &Keys, file: Option<&AnchorFile>) -> Result<Report, DbError> {
     let heads: Vec<Head> = on!(&mut *conn, |c| audit_head::table.select(Head::as_select()).load(c))?;
     let sealed: Vec<String> = on!(&mut *conn, |c| audit_seal::table.select(audit_seal::node).distinct().load(c))?;
     let mut nodes: BTreeMap<String, BTreeSet<String>> = sealed.into_iter().map(|node| (node, BTreeSet::new())).collect();
@@ -118,7 +151,7 @@ pub fn verify(conn: &mut Conn, keys: &Keys) -> Result<Report, DbError> {
     for head in &heads {
         nodes.entry(head.node.clone()).or_default().insert(String::new());
     }
-    let mut report = Report::default();
+    let mut report = Report { nodes: Vec::new(), against: anchor::anchor_faults(conn, keys, file)? };
     for (node, lanes) in nodes {
         let head = heads.iter().find(|head| head.node == node);
         report.nodes.push(Walk { conn, keys, node }.node(lanes, head)?);

@@ -54,6 +54,11 @@ impl Migrate {
         let wanted = if self.apply { Use::Change } else { Use::Look };
         let (db, _hold) = open_database(&settings, wanted).map_err(|error| failed(&error))?;
         let now = Clock::system().now();
+        if self.apply {
+            db.restore_guards().map_err(complain)?.iter().for_each(|what| say::line(format_args!("RESTORED {what}")));
+        } else {
+            db.guard_faults().map_err(complain)?.iter().for_each(|what| say::line(format_args!("DRIFT {what}")));
+        }
         let drift = db.read(|conn| store::drift(conn, now)).map_err(complain)?;
         for difference in &drift {
             say::line(format_args!("DRIFT {difference}"));
@@ -105,6 +110,8 @@ enum AuditAct {
     Verify(Flags),
     /// Check that the layers decide alike about a sample of rows, for every set of roles that is held
     Layers(Flags),
+    /// Go on with a trail that does not agree with its anchors, after a backup was restored; this is recorded
+    Accept(Flags),
 }
 
 impl Audit {
@@ -112,6 +119,7 @@ impl Audit {
         let done = match self.act {
             AuditAct::Verify(flags) => verify(&flags),
             AuditAct::Layers(flags) => layers(&flags),
+            AuditAct::Accept(flags) => accept(&flags),
         };
         match done {
             Ok(code) | Err(code) => code,
@@ -123,9 +131,35 @@ fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let settings = flags.settings()?;
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
     let (db, _hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
-    let report = db.read(|conn| audit::verify(conn, &keys)).map_err(complain)?;
+    let file = audit::AnchorFile::beside(&settings.secret_file, &settings.node);
+    let report = db.read(|conn| audit::verify(conn, &keys, Some(&file))).map_err(complain)?;
     say::text(&report);
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn accept(flags: &Flags) -> Result<ExitCode, ExitCode> {
+    let settings = flags.settings()?;
+    let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
+    let (db, _hold) = open_database(&settings, Use::Change).map_err(|error| failed(&error))?;
+    let file = audit::AnchorFile::beside(&settings.secret_file, &settings.node);
+    let faults = db.read(|conn| audit::anchor_faults(conn, &keys, Some(&file))).map_err(complain)?;
+    if faults.is_empty() {
+        say::line("The trail agrees with its anchors.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut event =
+        audit::Event::new(audit::EventKind::TrailAccepted, "the trail was accepted as it is").by(None, "command line");
+    for (node, fault) in faults {
+        say::line(format_args!("node {node}: {fault}"));
+        event = event.detail("fault", None, Some(format!("node {node}: {fault}")));
+    }
+    // Recorded first: what is accepted is a trail that says so.
+    db.write(|conn| audit::record(conn, &keys, &settings.node, &Clock::system(), &event)).map_err(complain)?;
+    audit::accept_anchors(&db, &keys, &file).map_err(complain)?;
+    audit::seal(&db, &keys, audit::Unsealed::Ours).map_err(complain)?;
+    file.keep(&db, &keys).map_err(complain)?;
+    say::line("Accepted, and recorded.");
+    Ok(ExitCode::SUCCESS)
 }
 
 fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {

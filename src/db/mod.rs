@@ -13,6 +13,7 @@ mod conn;
 mod error;
 #[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]
 mod guard;
+mod guards;
 mod hold;
 mod lane;
 mod line;

@@ -2,7 +2,7 @@
 
 use crate::app::seed::{self, Seeded};
 use crate::app::{App, Demo, Live};
-use crate::audit::{Event, EventKind};
+use crate::audit::{AnchorFile, Event, EventKind, accept_anchors, anchor_faults};
 use crate::clock::Clock;
 use crate::config::{DbTarget, Settings, create_private_dir};
 use crate::crypto::{KeyError, Keys};
@@ -133,9 +133,9 @@ pub fn open_database(settings: &Settings, wanted: Use) -> Result<(Db, Option<Hol
     Ok((db, hold))
 }
 
-/// A server whose role may not migrate, and which has no owner to do it, goes on when there is nothing to do.
+/// When there is nothing to do nothing is done: rights that others changed are to be seen, not put back in silence.
 fn bring_up_to_date(db: &Db) -> Result<(), StartError> {
-    if !db.has_owner() && db.is_ready()? {
+    if db.is_ready()? {
         return Ok(());
     }
     db.migrate().map_err(|error| match error {
@@ -170,6 +170,39 @@ fn refuse_might(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
         Mode::Demo => might.iter().for_each(|line| logs.write("portcullis.db", crate::config::Level::Info, line, None)),
     }
     Ok(())
+}
+
+/// `serve` refuses to start over system tables whose guards are not as they were made; a demo puts them back.
+fn refuse_unguarded(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> {
+    let faults = db.guard_faults()?;
+    if mode == Mode::Serve && !faults.is_empty() {
+        let hint = "find out who did it, then run `portcullis migrate --apply`, which restores them".to_owned();
+        return Err(StartError::Gaps(faults.into_iter().map(|fault| format!("database: {fault}")).chain([hint]).collect()));
+    }
+    if !faults.is_empty() {
+        for restored in db.restore_guards()? {
+            logs.write("portcullis.database", crate::config::Level::Warning, &format!("restored: {restored}"), None);
+        }
+    }
+    Ok(())
+}
+
+/// `serve` refuses to start over a trail that does not agree with what was noted of it; a demo goes on, and records that.
+fn refuse_unanchored(db: &Db, keys: &Keys, settings: &Settings, mode: Mode) -> Result<Option<Event>, StartError> {
+    let file = AnchorFile::beside(&settings.secret_file, &settings.node);
+    let faults = db.read(|conn| anchor_faults(conn, keys, Some(&file)))?;
+    if faults.is_empty() {
+        return Ok(None);
+    }
+    let faults = faults.into_iter().map(|(node, fault)| format!("audit trail: node {node}: {fault}"));
+    if mode == Mode::Serve {
+        let hint =
+            "run `portcullis audit verify`; if you restored a backup, `portcullis audit accept` goes on with it and records that";
+        return Err(StartError::Gaps(faults.chain([hint.to_owned()]).collect()));
+    }
+    accept_anchors(db, keys, &file).map_err(|error| StartError::Other(error.to_string()))?;
+    let event = Event::new(EventKind::TrailAccepted, "the trail was accepted as it is");
+    Ok(Some(faults.fold(event.by(None, "start"), |event, fault| event.detail("fault", None, Some(fault)))))
 }
 
 /// What a demo's database begins with, given the app's folder.
@@ -215,6 +248,8 @@ pub fn assemble_with(
     };
     let (db, hold) = open_database(&settings, Use::Change)?;
     refuse_might(&db, mode, &logs)?;
+    refuse_unguarded(&db, mode, &logs)?;
+    let accepted = refuse_unanchored(&db, &keys, &settings, mode)?;
     let hold = match hold {
         Some(file) => file,
         None => take_name(&db, &settings.node)?,
@@ -250,6 +285,9 @@ pub fn assemble_with(
     let event =
         Event::new(EventKind::Configuration, format!("the server started ({mode:?})")).on(app.live().model.fingerprint.clone());
     app.record(&event).map_err(|error| StartError::Other(error.to_string()))?;
+    if let Some(event) = accepted {
+        app.record(&event).map_err(|error| StartError::Other(error.to_string()))?;
+    }
     let assets = Assets::load().map_err(|error| StartError::Other(error.to_string()))?;
     Web::new(Arc::new(app), gate, Arc::new(assets)).map_err(|error| StartError::Other(error.to_string()))
 }

@@ -204,7 +204,7 @@ fn a_database_killed_under_load_is_told_as_503_and_service_resumes_by_itself() {
         told.goes_on(told.saved());
     });
     told.check(&server.web().app.db);
-    let report = server.web().app.db.read(|conn| audit::verify(conn, &server.web().app.keys)).unwrap();
+    let report = server.web().app.db.read(|conn| audit::verify(conn, &server.web().app.keys, None)).unwrap();
     assert!(report.is_whole(), "{report}");
     let log = server.log();
     assert!(!log.iter().any(|line| line.contains("panic") || line.contains("fault:")), "{log:?}");

@@ -26,6 +26,7 @@ mod serial;
 mod shown;
 mod support;
 mod tls;
+mod trail;
 mod tutorial;
 mod twice;
 mod two_databases;

@@ -76,7 +76,7 @@ impl App {
     pub fn verify(&self, ask: &Ask, csrf: &str) -> (Shell, Result<(Report, TrailPage), Refusal>) {
         self.check(ask, Part::Audit, csrf, |administrator, conn| {
             let Ok(_turn) = self.verifying.try_lock() else { return Err(Refusal::TooFast(Duration::from_secs(5))) };
-            let report = audit::verify(conn, &self.keys)?;
+            let report = audit::verify(conn, &self.keys, Some(&self.anchors))?;
             if !report.is_whole() {
                 self.note(Level::Critical, "portcullis.audit", report.to_string().trim_end(), ask);
             }

@@ -1,5 +1,6 @@
 //! The trail, on both databases.
 
+mod anchors;
 mod denials;
 mod lanes;
 mod migrated;
@@ -55,11 +56,12 @@ fn tamper(db: &Db, sql: &str) {
 }
 
 fn report(db: &Db, keys: &Keys) -> Report {
-    db.read(|conn| verify(conn, keys)).unwrap()
+    db.read(|conn| verify(conn, keys, None)).unwrap()
 }
 
 fn fault(db: &Db, keys: &Keys) -> Option<Fault> {
-    report(db, keys).nodes.into_iter().find_map(|node| node.fault)
+    let found = report(db, keys);
+    found.nodes.into_iter().find_map(|node| node.fault).or(found.against.into_iter().next().map(|(_, fault)| fault))
 }
 
 fn sealed(db: &Db, keys: &Keys) -> i64 {
@@ -87,10 +89,10 @@ fn lane(db: &Db, node: &str) -> String {
 fn an_untouched_trail_is_whole_and_another_key_does_not_fit_it() {
     each(|db| {
         let keys = Keys::ephemeral();
-        assert!(db.read(|conn| verify(conn, &keys)).unwrap().is_whole());
+        assert!(db.read(|conn| verify(conn, &keys, None)).unwrap().is_whole());
         fill(db, &keys, "a", 5);
         fill(db, &keys, "b", 2);
-        let report = db.read(|conn| verify(conn, &keys)).unwrap();
+        let report = db.read(|conn| verify(conn, &keys, None)).unwrap();
         assert!(report.is_whole());
         let counts: Vec<_> = report.nodes.iter().map(|node| (node.node.as_str(), node.intact)).collect();
         assert_eq!(counts, [("a", 5), ("b", 2)]);
@@ -108,7 +110,7 @@ fn a_record_stays_out_when_its_deed_is_undone() {
         });
         assert!(undone.is_err());
         fill(db, &keys, "n", 1);
-        let report = db.read(|conn| verify(conn, &keys)).unwrap();
+        let report = db.read(|conn| verify(conn, &keys, None)).unwrap();
         assert!(report.is_whole() && report.nodes[0].intact == 1);
     });
 }
@@ -161,7 +163,7 @@ fn hostile_and_huge_content_is_recorded_tamed() {
         let record = &found.records[0];
         assert!(!record.summary.chars().any(char::is_control) && record.summary.chars().count() == 4_001);
         assert_eq!(record.details.len(), 201);
-        assert!(db.read(|conn| verify(conn, &keys)).unwrap().is_whole());
+        assert!(db.read(|conn| verify(conn, &keys, None)).unwrap().is_whole());
     });
 }
 
@@ -170,7 +172,7 @@ fn a_long_trail_is_walked_in_pieces() {
     crate::db::testing::sqlite(|db| {
         let (keys, clock) = (Keys::ephemeral(), clock());
         db.write(|conn| (0..2_100).try_for_each(|n| record(conn, &keys, "n", &clock, &event(n)))).unwrap();
-        assert!(db.read(|conn| verify(conn, &keys)).unwrap().is_whole());
+        assert!(db.read(|conn| verify(conn, &keys, None)).unwrap().is_whole());
         assert_eq!(sealed(db, &keys), 2_100);
         assert!(report(db, &keys).is_whole());
         tamper(db, "UPDATE audit_record SET summary = 'x' WHERE n = 2050");

@@ -3,6 +3,7 @@
 mod attacks;
 mod concurrent;
 mod guard;
+mod guards;
 mod literal;
 mod roles;
 mod speed;

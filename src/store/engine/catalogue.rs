@@ -13,12 +13,12 @@ pub(super) type Made = BTreeMap<String, String>;
 /// What the names of objects begin with that are never made here.
 pub(super) const OTHER: &str = "other ";
 
-/// Views and triggers are named after their set. The trail's own triggers are held against what they were; no
+/// Views and triggers are named after their set. The trail's own triggers are the system tables' (`Db::guard_faults`); no
 /// other table has any but those that are made here.
 const SQLITE: &str = "SELECT substr(name, 3, 16), type || ' ' || name, sql FROM sqlite_master
     WHERE (type = 'view' AND substr(name, 1, 2) IN ('r_', 'w_')) OR (type = 'trigger' AND substr(name, 1, 2) = 'g_')
-    UNION ALL SELECT '0000000000000000', CASE WHEN tbl_name IN ('audit_record', 'audit_seal', 'audit_head') THEN 'guard ' ELSE 'other trigger ' END
-        || name, sql FROM sqlite_master WHERE type = 'trigger' AND substr(name, 1, 2) <> 'g_'";
+    UNION ALL SELECT '0000000000000000', 'other trigger ' || name, sql FROM sqlite_master
+        WHERE type = 'trigger' AND substr(name, 1, 2) <> 'g_' AND tbl_name NOT IN ('audit_record', 'audit_seal', 'audit_head')";
 
 /// Everything of ours bears its set in its name: after the prefix of the database's roles, or after a letter. What
 /// does not, and yet has a say about the rows of a table, is `other`: it is never made here.
@@ -36,9 +36,9 @@ const POSTGRES: &str = "
             pg_get_viewdef(c.oid) || ' ' || pg_get_userbyid(c.relowner)::text || coalesce(c.reloptions::text, '')
         FROM here AS c WHERE c.relkind = 'v' AND c.relname ~ '^[rw]_[0-9a-f]{16}_'
     UNION ALL SELECT CASE WHEN t.tgname ~ '^g_[0-9a-f]{16}_' THEN substr(t.tgname::text, 3, 16) ELSE '0000000000000000' END,
-            CASE WHEN t.tgname ~ '^g_[0-9a-f]{16}_' THEN 'trigger ' WHEN c.trail THEN 'guard ' ELSE 'other trigger ' END || t.tgname || ' ON ' || c.relname,
+            CASE WHEN t.tgname ~ '^g_[0-9a-f]{16}_' THEN 'trigger ' ELSE 'other trigger ' END || t.tgname || ' ON ' || c.relname,
             pg_get_triggerdef(t.oid) || t.tgenabled::text
-        FROM pg_trigger AS t JOIN here AS c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal
+        FROM pg_trigger AS t JOIN here AS c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal AND NOT c.trail
     UNION ALL SELECT substr(p.proname::text, 3, 16), 'function ' || p.proname, pg_get_functiondef(p.oid)
         FROM pg_proc AS p, home WHERE p.pronamespace = home.id AND p.proname ~ '^g_[0-9a-f]{16}_'
     UNION ALL SELECT CASE WHEN p.polname ~ '^p_[0-9a-f]{16}_' THEN substr(p.polname::text, 3, 16) ELSE '0000000000000000' END,

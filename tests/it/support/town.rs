@@ -49,7 +49,7 @@ impl Town {
     }
 
     /// A command with the settings of a node.
-    fn command(&self, node: &str, arguments: &[&str]) -> Command {
+    pub fn command(&self, node: &str, arguments: &[&str]) -> Command {
         let mut command = portcullis(arguments);
         command
             .current_dir(self.room.path())
@@ -69,6 +69,37 @@ impl Town {
     /// The secret is not next to the data.
     fn secret(&self) -> PathBuf {
         self.room.path().join("keys/secret.key")
+    }
+
+    /// Whether a command ended well, and all that it said.
+    pub fn ended(&self, command: &mut Command) -> (bool, String) {
+        let output = command.output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), format!("{out}{err}"))
+    }
+
+    /// `migrate`, as the owner.
+    pub fn migrate(&self, how: &str) -> String {
+        let mut migrate = self.command("one", &["migrate", how]);
+        migrate.envs(self.urls.1.iter().map(|owner| ("PORTCULLIS_DATABASE_OWNER", owner)));
+        self.done(&mut migrate)
+    }
+
+    /// Does something to the database as whoever owns it can: on SQLite the first, on PostgreSQL the second.
+    pub fn as_owner(&self, sql: [&str; 2]) {
+        let (target, sql) = match (&self.urls.1, self.urls.0.strip_prefix("sqlite:")) {
+            (Some(owner), _) => (DbTarget::Postgres(Secret::new(owner.as_str())), sql[1]),
+            (None, Some(path)) => (DbTarget::Sqlite(path.into()), sql[0]),
+            (None, None) => panic!("a database of which nobody is the owner"),
+        };
+        Db::open(&target, 1).unwrap().owner(|conn| conn.batch(sql)).unwrap();
+    }
+
+    /// Makes an account where that is possible beside a running server, so that there is something to record.
+    pub fn invite_beside(&self, _node: &Process) {
+        if self.urls.1.is_some() {
+            self.invite(0);
+        }
     }
 
     fn done(&self, command: &mut Command) -> String {
@@ -122,7 +153,7 @@ impl Town {
     /// Whether every chain of the trail is whole.
     pub fn trail_is_whole(&self, db: &Db) -> bool {
         let keys = Keys::load_file(&self.secret()).unwrap();
-        db.read(|conn| audit::verify(conn, &keys)).unwrap().is_whole()
+        db.read(|conn| audit::verify(conn, &keys, None)).unwrap().is_whole()
     }
 
     /// What `audit verify` says of a trail that is whole.
