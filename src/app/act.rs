@@ -1,6 +1,6 @@
 //! What a form that was sent does: one transaction, all or nothing.
 
-use super::visit::{Again, Carried, Next, Refilled};
+use super::visit::{Again, Carried, Next, Refilled, again};
 use super::{App, Ask, Asker, Live, Refusal, Shell};
 use crate::access::Feedback;
 use crate::audit::{self, Event, EventKind};
@@ -11,10 +11,13 @@ use crate::flow::Effects;
 use crate::model::{LogLevel, Tone};
 use crate::page::{ClientQuery, Posted, View};
 use crate::store::{Caller, Store};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What somebody reads whose button came too late.
 const CHANGED_MEANWHILE: &str = "Somebody changed this since you opened it. Nothing was saved. This is the current data.";
+/// What somebody reads whose form was given up for others.
+const BUSY: &str = "Other people are changing the same data at this moment. Nothing was changed. Please try again.";
 
 /// A form as it was sent.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub enum Done {
     Again(Box<View>),
     /// Not done, because somebody changed what the page showed: the page as it is now, with what was typed.
     Stale(Box<View>),
+    /// Not done, because others were at the same data again and again: the same page, with what was typed.
+    Busy(Box<View>),
     /// Not done: a question first.
     Confirm {
         /// The question.
@@ -162,6 +167,13 @@ impl App {
             }
             Err(Again::Stale(posted)) => self.shown_afresh(live, asker, ask, page, query, *posted, pairs),
             Err(Again::Confirm { question, caption, danger }) => Ok(Done::Confirm { question, caption, danger }),
+            // The form's token was right: who asks was proved in the run that was given up.
+            Err(Again::Refused(refusal @ Refusal::Busy(_))) if asker.account().is_some() => {
+                self.note(Level::Warning, "portcullis.refusal", &format!("{} {refusal}", ask.target), ask);
+                let message = live.model.translate(&ask.language, BUSY).to_owned();
+                let posted = again(pairs, vec![Feedback { object: None, member: None, message }], &BTreeMap::new());
+                self.shown_again(live, asker, ask, page, query, &Refilled { posted, pairs: pairs.to_vec() }).map(Done::Busy)
+            }
             Err(Again::Refused(refusal)) => Err(refusal),
         }
     }

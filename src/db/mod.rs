@@ -31,6 +31,7 @@ mod standing;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;
