@@ -46,7 +46,7 @@ entities:
       points: {type: integer, required: true}
     indexes: [[team]]
     access:
-      - {roles: [Clerk], create: true, read: [team, points], write: [team, points], where: \"this.points >= 0\"}
+      - {roles: [Clerk], create: true, read: [team, points], write: [team, points], where: \"this.team >= 0\"}
   Ticket:
     attributes:
       number: {type: autonumber}
