@@ -1,6 +1,6 @@
 //! What a form that was sent does: one transaction, all or nothing.
 
-use super::visit::{Again, Carried, Next, Refilled, again};
+use super::visit::{Again, Carried, Next, Refilled};
 use super::{App, Ask, Asker, Live, Refusal, Shell};
 use crate::access::Feedback;
 use crate::audit::{self, Event, EventKind};
@@ -11,7 +11,6 @@ use crate::flow::Effects;
 use crate::model::{LogLevel, Tone};
 use crate::page::{ClientQuery, Posted, View};
 use crate::store::{Caller, Store};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What somebody reads whose button came too late.
@@ -171,7 +170,7 @@ impl App {
             Err(Again::Refused(refusal @ Refusal::Busy(_))) if asker.account().is_some() => {
                 self.note(Level::Warning, "portcullis.refusal", &format!("{} {refusal}", ask.target), ask);
                 let message = live.model.translate(&ask.language, BUSY).to_owned();
-                let posted = again(pairs, vec![Feedback { object: None, member: None, message }], &BTreeMap::new());
+                let posted = self.visit(live, asker, ask).given_up(pairs, message);
                 self.shown_again(live, asker, ask, page, query, &Refilled { posted, pairs: pairs.to_vec() }).map(Done::Busy)
             }
             Err(Again::Refused(refusal)) => Err(refusal),
