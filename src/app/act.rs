@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// What somebody reads whose button came too late.
 const CHANGED_MEANWHILE: &str = "Somebody changed this since you opened it. Nothing was saved. This is the current data.";
+/// What somebody reads whose form was given up for others.
+const BUSY: &str = "Other people are changing the same data at this moment. Nothing was changed. Please try again.";
 
 /// A form as it was sent.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub enum Done {
     Again(Box<View>),
     /// Not done, because somebody changed what the page showed: the page as it is now, with what was typed.
     Stale(Box<View>),
+    /// Not done, because others were at the same data again and again: the same page, with what was typed.
+    Busy(Box<View>),
     /// Not done: a question first.
     Confirm {
         /// The question.
@@ -162,6 +166,13 @@ impl App {
             }
             Err(Again::Stale(posted)) => self.shown_afresh(live, asker, ask, page, query, *posted, pairs),
             Err(Again::Confirm { question, caption, danger }) => Ok(Done::Confirm { question, caption, danger }),
+            // The form's token was right: who asks was proved in the run that was given up.
+            Err(Again::Refused(refusal @ Refusal::Busy(_))) if asker.account().is_some() => {
+                self.note(Level::Warning, "portcullis.refusal", &format!("{} {refusal}", ask.target), ask);
+                let message = live.model.translate(&ask.language, BUSY).to_owned();
+                let posted = self.visit(live, asker, ask).given_up(pairs, message);
+                self.shown_again(live, asker, ask, page, query, &Refilled { posted, pairs: pairs.to_vec() }).map(Done::Busy)
+            }
             Err(Again::Refused(refusal)) => Err(refusal),
         }
     }

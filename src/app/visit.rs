@@ -294,6 +294,13 @@ impl Visit<'_> {
         members.into_iter().map(|member| at(Some(member), "You are not allowed to save this value.")).collect()
     }
 
+    /// What was typed into a form that was given up for others, with why.
+    pub fn given_up(&self, pairs: &[(String, String)], message: String) -> Posted {
+        let state = form::state(pairs, &self.book(&self.workspace()));
+        let seen = state.and_then(|state| state.drawn).unwrap_or_default().fields;
+        again(pairs, vec![crate::access::Feedback { object: None, member: None, message }], &BTreeMap::new(), seen)
+    }
+
     /// Nothing, because the form was carried out before.
     fn carried_before(&self, next: Next) -> Carried {
         let said = self.live.model.translate(self.language, "This was done already, and was not done a second time.");

@@ -4,6 +4,7 @@ use super::admit::Authority;
 use super::conn::{Conn, Mode, Wire};
 use super::lane::Lanes;
 use super::retry::Counters;
+use super::turns::Turns;
 use super::{DbError, postgres, sqlite};
 use crate::log::with_causes;
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
@@ -20,6 +21,7 @@ pub(super) struct Counts {
     pub cached: AtomicU64,
     pub generation: AtomicU64,
     pub contention: Counters,
+    pub turns: Turns,
     /// Held while a writer of this process commits to SQLite, and shared while two connections begin at one state.
     pub commits: RwLock<()>,
     /// Where the trail's lanes end.

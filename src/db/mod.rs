@@ -32,6 +32,7 @@ mod standing;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;

@@ -97,10 +97,16 @@ impl Db {
         counters.writes.fetch_add(1, Ordering::Relaxed);
         let mut runs = Runs::begin();
         loop {
+            // SQLite's writers take turns at their one connection; unserialized work is in nobody's way.
+            let turn = match mode == Mode::Write && self.dialect() == Dialect::Postgres {
+                true if runs.is_hard() => Some(self.0.counts.turns.alone()),
+                true => Some(self.0.counts.turns.together()),
+                false => None,
+            };
             let mut line = line::take(&self.pools()?.write)?;
             let (done, conflict) = retry::watched(|| line.conn.transaction(mode, Authority::System, None, &mut f));
-            // Nobody waits with a connection in hand.
-            drop(line);
+            // Nobody waits with a connection or a turn.
+            drop((line, turn));
             if !conflict {
                 return done;
             }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How often work is run at most.
 const MOST_RUNS: u32 = 10;
+/// From this run on nobody else in this process writes beside it.
+const ALONE_FROM: u32 = 4;
 /// After this long no further run begins.
 const MOST_TIME: Duration = Duration::from_secs(8);
 /// The first pause is at most this long, and each further one at most twice as long as the one before.
@@ -90,6 +92,11 @@ pub(super) struct Runs {
 impl Runs {
     pub(super) fn begin() -> Self {
         Self { made: 1, began: Clock::system().instant() }
+    }
+
+    /// Whether the present run is one that nobody should write beside.
+    pub(super) fn is_hard(&self) -> bool {
+        self.made >= ALONE_FROM
     }
 
     /// Waits before the next run; an error when there is to be none.

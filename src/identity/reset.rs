@@ -66,7 +66,8 @@ impl Identity {
         request_id: Option<&str>,
     ) -> Result<Option<ResetMail>, ResetError> {
         let actor = Actor::visitor(address, request_id);
-        db.write(|conn| {
+        // Counting is done in single statements, and the link dies with the password that it was made for.
+        db.write_unserialized(|conn| {
             if let Some(retry_after) = self.count_reset(conn, email, address, &actor)? {
                 return Ok(Err(ResetError::Throttled { retry_after }));
             }

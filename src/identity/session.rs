@@ -163,7 +163,8 @@ impl Identity {
     // taken, the account blocked or the session ended. An order that makes both right would not be enough: it may put
     // a change that was kept later before the removal. So the rows are locked: whoever takes a role away changes the
     // account and waits, or was first, and then this transaction runs again and finds the role gone
-    // (`a_write_is_never_kept_after_its_role_was_taken`).
+    // (`who_somebody_is_stays_so_until_the_write_that_read_it_is_over`,
+    // `a_write_is_never_kept_after_its_role_was_taken`).
     pub fn prove_session(&self, conn: &mut Conn, token: &str) -> Result<Option<Session>, DbError> {
         if token.len() > LONGEST_TOKEN {
             return Ok(None);

@@ -97,7 +97,9 @@ impl Identity {
             }
             _ => None,
         };
-        db.write(|conn| {
+        // The session is what must not begin for a closed account, and beginning it asks again. Counting is done in
+        // single statements; people of one network who sign in at once must not run again for each other.
+        db.write_unserialized(|conn| {
             let still = self.is_unchanged(conn, &reserved)?;
             let Some(id) = reserved.account.filter(|_| right != Compared::Differs && reserved.active && still) else {
                 self.record_failed(conn, reserved.account, attempt)?;

@@ -52,6 +52,11 @@ impl Web {
             }
             Ok(Done::Again(view)) => self.page(request, &shell, 422, &view),
             Ok(Done::Stale(view)) => self.page(request, &shell, 409, &view),
+            Ok(Done::Busy(view)) => {
+                let mut reply = self.page(request, &shell, 503, &view);
+                reply.retry_after = Some(2);
+                reply
+            }
             Ok(Done::Confirm { question, caption, danger }) => {
                 let fields: Vec<_> = request
                     .form

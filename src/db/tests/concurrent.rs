@@ -93,6 +93,29 @@ fn a_count_that_many_change_at_once_loses_nothing() {
     });
 }
 
+#[test]
+fn of_many_who_change_the_same_row_again_and_again_nobody_is_given_up() {
+    postgres(|db| {
+        db.write(|conn| put(conn, "row", "0")).unwrap();
+        at_once(12, |_| {
+            for _ in 0..8 {
+                db.write(|conn| {
+                    let found: String = on!(&mut *conn, |c| setting::table.find("row").select(setting::value).first(c))?;
+                    // Time for the others to come.
+                    std::thread::yield_now();
+                    change(conn, &(found.parse::<u32>().unwrap() + 1).to_string())
+                })
+                .unwrap();
+            }
+        });
+        let counted: String =
+            db.read(|conn| Ok::<_, DbError>(on!(conn, |c| setting::table.find("row").select(setting::value).first(c))?)).unwrap();
+        let contention = db.contention();
+        assert_eq!((counted.as_str(), contention.given_up), ("96", 0), "{contention:?}");
+        assert!(contention.retries > 0, "{contention:?}");
+    });
+}
+
 /// Changes a row by another connection, so that a transaction that read it before cannot change it any more.
 fn disturb(db: &Db, run: u32) {
     let value = format!("disturbed {run}");

@@ -244,3 +244,46 @@ fn a_session_that_another_replaces_ends_and_is_recorded_whosever_it_was() {
         assert!(load(&identity, db, &other).is_some());
     });
 }
+
+#[test]
+fn who_somebody_is_stays_so_until_the_write_that_read_it_is_over() {
+    each(|db| {
+        let identity = identity();
+        for (n, what) in ["roles", "block", "session"].into_iter().enumerate() {
+            let email = format!("ada{n}@b.example");
+            let id = active(&identity, db, &email, &["Employee"]);
+            let token = signed_in(&identity, db, &email);
+            let (over, (tell, told)) = (std::sync::atomic::AtomicBool::new(false), std::sync::mpsc::channel());
+            let take = || match what {
+                "roles" => {
+                    let version = db.read(|conn| find(conn, id)).unwrap().unwrap().version;
+                    db.write(|conn| identity.replace_roles(conn, &actor(), id, version, &names(&[]), &names(&[]))).unwrap();
+                }
+                "block" => db.write(|conn| identity.block(conn, &actor(), id, &names(&[]))).unwrap(),
+                _ => assert_eq!(db.write(|conn| identity.end_sessions(conn, &actor(), id, None)).unwrap(), 1),
+            };
+            std::thread::scope(|scope| {
+                let mut taking = None;
+                let roles = db.write(|conn| {
+                    let user = identity.prove_session(conn, token.expose())?.map(|session| session.user);
+                    taking.get_or_insert_with(|| {
+                        let (tell, take, over) = (tell.clone(), &take, &over);
+                        scope.spawn(move || {
+                            take();
+                            let _ = tell.send(over.load(std::sync::atomic::Ordering::SeqCst));
+                        })
+                    });
+                    let early = told.recv_timeout(Duration::from_millis(400));
+                    assert!(early.is_err(), "{what}: taken while a write relied on it");
+                    over.store(true, std::sync::atomic::Ordering::SeqCst);
+                    Ok::<_, DbError>(user.map(|user| user.user_roles().clone()))
+                });
+                assert_eq!(roles.unwrap(), Some(names(&["Employee"])), "{what}");
+                assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(true), "{what}");
+            });
+            // What is proved from now on is the new state.
+            let now = db.write(|conn| identity.prove_session(conn, token.expose())).unwrap();
+            assert!(now.is_none_or(|session| session.user.user_roles().is_empty()), "{what}");
+        }
+    });
+}

@@ -4,7 +4,7 @@ use super::{at_once, each, press_at_once, statuses};
 use crate::support::actor::{Actor, Page};
 use crate::support::http::Answer;
 use crate::support::notes::texts;
-use crate::support::server::{Server, written};
+use crate::support::server::{Kind, Server, Setup, written};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
@@ -164,6 +164,34 @@ fn of_six_overlapping_bookings_at_once_one_is_accepted_and_told_of_once() {
         assert_eq!(texts(db, "SELECT summary FROM audit_record WHERE event = 'denied'").len(), 0);
         assert_eq!(db.contention().given_up, 0, "{:?}", db.contention());
     });
+}
+
+/// Lets PostgreSQL end every transaction that books in favour of another, or no longer.
+const IN_THE_WAY: &str = "CREATE FUNCTION in_the_way() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+    RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$; \
+    CREATE TRIGGER in_the_way BEFORE INSERT ON rooms_booking FOR EACH ROW EXECUTE FUNCTION in_the_way()";
+const OUT_OF_THE_WAY: &str = "DROP TRIGGER in_the_way ON rooms_booking; DROP FUNCTION in_the_way()";
+
+#[test]
+fn a_form_that_is_given_up_keeps_its_text_and_can_be_sent_again() {
+    let folder = app();
+    let Some(server) = Setup::of(folder.path()).on(Kind::Postgres).try_run() else { return };
+    let db = &server.web().app.db;
+    let page = form(&server.sign_in("c0"), "blue room", 1, 2);
+    db.owner(|conn| conn.batch(IN_THE_WAY)).unwrap();
+    let before = db.contention();
+    let busy = page.send(page.button("Book"));
+    assert_eq!((busy.status, busy.header("retry-after")), (503, Some("2")), "{}", busy.body);
+    assert!(busy.body.contains("Other people are changing the same data") && busy.body.contains("blue room"));
+    let after = db.contention();
+    assert_eq!((after.retries - before.retries, after.given_up - before.given_up), (9, 1));
+    let rows = ["SELECT room FROM rooms_booking", "SELECT form_hash FROM form_once", "SELECT recipient FROM mail_queue"];
+    assert!(rows.iter().all(|sql| texts(db, sql).is_empty()));
+    let judged = "SELECT summary FROM audit_record WHERE event = 'denied' OR event = 'incident'";
+    assert_eq!(texts(db, judged).len(), 0, "what a conflict caused is neither a denial nor an incident");
+    db.owner(|conn| conn.batch(OUT_OF_THE_WAY)).unwrap();
+    assert_eq!(page.send(page.button("Book")).status, 303);
+    assert_eq!(booked(&server), ["blue room"]);
 }
 
 /// The account and its present version.
