@@ -31,6 +31,7 @@ mod standing;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;

@@ -6,6 +6,7 @@ use super::state::Web;
 use crate::app::{Refusal, Shell};
 use crate::gate::{BodyError, Stopped};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What a refusal page says: it tells what a person can do and leaks nothing.
 struct Said {
@@ -73,7 +74,7 @@ impl Web {
             ),
             Refusal::Said(text) => said(422, "This cannot be done", text, "bad_request"),
             Refusal::TooFast(wait) => {
-                let seconds = wait.as_secs().max(1);
+                let seconds = seconds(*wait);
                 Said {
                     retry_after: Some(seconds),
                     ..said(429, "Too many tries", &format!("Please wait {seconds} seconds and try again."), "too_fast")
@@ -189,6 +190,11 @@ impl Web {
 fn gone() -> Said {
     let text = "There is nothing here for you: it was moved or removed, or it never was.";
     Said { reference: true, ..said(404, "Not here", text, "gone") }
+}
+
+/// A wait in whole seconds, rounded up: who comes back after them is not too early.
+pub fn seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
 }
 
 /// Percent-encodes for a query value.
