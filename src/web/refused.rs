@@ -124,8 +124,9 @@ impl Web {
         let home = json!({"href": "/", "caption": "To the start page"});
         let back = request.came_from.as_ref().map(|path| json!({"href": path, "caption": "Back"}));
         let actions: Vec<Value> = back.into_iter().chain([home]).collect();
-        let reference = found.reference.then(|| request.ask.request_id.clone());
-        let values = json!({"status": found.status, "text": found.text, "reference": reference, "actions": actions, "illustration": found.picture});
+        let reference = found.reference.then(|| self.app.reference(&request.ask.request_id));
+        let (reference, counted) = reference.map_or((None, false), |reference| (Some(reference.id), reference.counted));
+        let values = json!({"status": found.status, "text": found.text, "reference": reference, "counted": counted, "actions": actions, "illustration": found.picture});
         let mut reply = self.system(request, shell, found.status, "system/error.html", found.title, &values);
         reply.retry_after = found.retry_after;
         reply

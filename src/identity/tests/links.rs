@@ -307,7 +307,7 @@ fn guesses_at_an_address_do_not_stop_its_owner_from_joining() {
         assert!(load(&identity, db, &session.unwrap()).is_some());
         assert!(try_sign_in(&identity, db, "hal@b.example", GOOD, home()).is_ok(), "and later as well");
         let id = find_by(&identity, db, "hal@b.example");
-        db.write(|conn| identity.block(conn, &actor(), id)).unwrap();
+        db.write(|conn| identity.block(conn, &actor(), id, &BTreeSet::new())).unwrap();
         let blocked = db.write(|conn| identity.begin_session_chosen(conn, id, &chosen, device, None));
         assert!(matches!(blocked, Err(SignInError::WrongCredentials)));
     });

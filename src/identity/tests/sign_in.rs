@@ -162,7 +162,7 @@ fn a_familiar_ipv6_network_is_familiar_under_another_address_of_it() {
         active(&identity, db, "ada@b.example", &[]);
         let proof = try_sign_in(&identity, db, "ada@b.example", GOOD, address("2001:db8:1:2::1")).unwrap();
         let device = Device { address: address("2001:db8:1:2::1"), agent: "", replaces: None };
-        db.write(|conn| identity.start_session(conn, proof, device)).unwrap();
+        identity.begin_session(db, proof, device).unwrap();
         (0..20).for_each(|_| drop(try_sign_in(&identity, db, "ada@b.example", OTHER, address("203.0.113.9"))));
         assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, address("2001:db8:1:2:a:b:c:d")).is_ok());
         assert!(is_throttled(&try_sign_in(&identity, db, "ada@b.example", GOOD, address("2001:db8:1:3::1"))));
