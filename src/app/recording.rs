@@ -46,14 +46,8 @@ impl Default for Waiting {
 }
 
 /// Refusals of visitors, by network.
-const VISITORS: Limits = Limits {
-    of_a_kind: 20,
-    of_a_caller: 60,
-    waiting: 1_000,
-    callers: 1_000,
-    kinds: 50,
-    longest_pause: TimeDelta::seconds(30),
-};
+const VISITORS: Limits =
+    Limits { of_a_kind: 20, of_a_caller: 60, waiting: 1_000, callers: 1_000, kinds: 50, longest_pause: TimeDelta::seconds(30) };
 /// Refusals of signed-in people, by account: each of those that stand alone costs a transaction.
 const PEOPLE: Limits = Limits { longest_pause: TimeDelta::seconds(1), ..VISITORS };
 /// Incidents, whoever meets them. None is dropped; the same one over and over is counted.

@@ -244,10 +244,11 @@ impl Sum {
             event.caller = None;
         }
         let moment = |at: NaiveDateTime| Some(at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
-        event
-            .detail(COUNT, None, Some(self.count.to_string()))
-            .detail(FIRST, None, moment(self.first))
-            .detail(LAST, None, moment(self.last))
+        event.detail(COUNT, None, Some(self.count.to_string())).detail(FIRST, None, moment(self.first)).detail(
+            LAST,
+            None,
+            moment(self.last),
+        )
     }
 }
 
@@ -283,7 +284,10 @@ mod tests {
                 Noted::Counted(sample) => assert_eq!(sample.as_deref(), Some("r-2"), "the last that stands alone"),
             }
         }
-        assert!(matches!(tally.note("192.0.2.2", event("not yours", 7), at(3_999)), Noted::Single(_)), "others are not concerned");
+        assert!(
+            matches!(tally.note("192.0.2.2", event("not yours", 7), at(3_999)), Noted::Single(_)),
+            "others are not concerned"
+        );
         let due = tally.due(at(4_000), false);
         assert_eq!(counts(&due), [1, 1, 1, 19_997]);
         let told = due.last().unwrap().event();

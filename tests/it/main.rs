@@ -13,6 +13,7 @@ mod crash;
 mod documents;
 mod failures;
 mod findings;
+mod floods;
 mod isolation;
 mod layers;
 mod matrix;

@@ -6,7 +6,7 @@
 use super::{Account, AccountId};
 use crate::db::schema::account;
 use crate::db::{Conn, DbError, on};
-use crate::domain::text::{look, mixes_scripts};
+use crate::domain::text::{isolated, look, mixes_scripts, visible};
 use diesel::prelude::*;
 use std::collections::BTreeMap;
 
@@ -27,8 +27,10 @@ pub enum Doubt {
 impl std::fmt::Display for Doubt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Address(other) => write!(f, "The address looks like {other}."),
-            Self::Name(other) => write!(f, "The name looks like that of {other}, and is written differently."),
+            Self::Address(other) => write!(f, "The address looks like {}.", isolated(&visible(other))),
+            Self::Name(other) => {
+                write!(f, "The name looks like that of {}, and is written differently.", isolated(&visible(other)))
+            }
             Self::Scripts => f.write_str("The name or the address mixes letters of different scripts."),
         }
     }
