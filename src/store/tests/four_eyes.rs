@@ -8,7 +8,7 @@ use crate::db::Db;
 use crate::db::testing::each;
 use crate::domain::{ObjectId, Value};
 use crate::model::{Files, Model, load};
-use crate::store::Bulk;
+use crate::store::{Bulk, prepare};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -148,7 +148,10 @@ fn with(test: impl Fn(&App<'_>, &Town, Left)) {
     for left in [Left::Both, Left::Rules, Left::Validations] {
         let model = people(left);
         each(|db: &Db| {
-            let app = App::of(db, model.clone());
+            let app = App::unprepared(db, model.clone());
+            for role in ["HrAdministrator", "Manager", "Employee"] {
+                prepare(db, &app.statements, &app.person(role, None).grants, now()).unwrap();
+            }
             test(&app, &town(&app), left);
         });
     }
