@@ -118,7 +118,11 @@ impl App {
             _ => return,
         };
         let event = self.explainable(event, ask, asker, refusal);
-        let event = self.told_by(event, asker, ask);
+        self.keep(ask, asker, self.told_by(event, asker, ask));
+    }
+
+    /// Records an event at once, keeps it for the clockwork, or counts it, as its sort and number say.
+    fn keep(&self, ask: &Ask, asker: &Asker, event: Event) {
         let (now, network) = (self.clock.now(), identity::network(ask.address));
         let who = asker.account().map_or(network, |id| format!("account {}", id.0));
         let tally = match (event.kind, asker.account()) {
@@ -131,7 +135,7 @@ impl App {
             Noted::Single(event) if asker.account().is_none() => tally.wait(&who, *event, now),
             Noted::Single(event) => {
                 if let Err(error) = self.record(&event) {
-                    self.note(Level::Critical, "portcullis.audit", &format!("a denial could not be recorded: {error}"), ask);
+                    self.note(Level::Critical, "portcullis.audit", &format!("a refusal could not be recorded: {error}"), ask);
                     tally.wait(&who, *event, now);
                 }
             }
@@ -166,11 +170,7 @@ impl App {
         }
         let event = Event::new(EventKind::OfferRefused, denied.summary()).on(&ask.target);
         let event = self.explainable(event, ask, asker, &Refusal::Denied(denied.clone()));
-        let event = self.told_by(event, asker, ask);
-        if let Err(error) = self.record(&event) {
-            self.note(Level::Critical, "portcullis.audit", &format!("a refusal could not be recorded: {error}"), ask);
-            self.wait(event);
-        }
+        self.keep(ask, asker, self.told_by(event, asker, ask));
     }
 
     /// Adds what is needed to explain a refusal later: what was wanted, by which roles, of which model. No values.
