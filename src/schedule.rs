@@ -48,7 +48,7 @@ impl Schedule {
         let (watched, ending, mut clockwork) = (web.clone(), web.clone(), Clockwork::new(web));
         let mut troubles = Troubles::default();
         // What waits at the end is recorded before the process is gone.
-        all.spawn("watch", move || watch(&watched.app, &mut troubles), move || ending.app.record_waiting())?;
+        all.spawn("watch", move || watch(&watched.app, &mut troubles), move || ending.app.record_all_waiting())?;
         all.spawn("schedule", move || clockwork.turn(), || ())?;
         Ok(all)
     }

@@ -28,6 +28,7 @@ mod second;
 pub mod seed;
 mod shared;
 mod show;
+mod tally;
 mod visit;
 mod visitor;
 
@@ -40,6 +41,7 @@ pub use ask::{Ask, Asker, binding_of_session};
 pub use demo::Demo;
 pub use duty::{Duty, Relief};
 pub use live::Live;
+pub use recording::Reference;
 pub use refusal::Refusal;
 pub use registration::{LinkPage, LinkRefusal, LinkUse, sentence};
 pub use runs::Runs;

@@ -1,13 +1,14 @@
 //! Mail that deeds want sent: kept with the deed, sent afterwards, tried again until it is gone.
 
-use super::{App, Refusal};
+use super::{App, Ask, Refusal};
 use crate::audit::{Event, EventKind};
 use crate::config::Level;
 use crate::db::sql::{Param, Sql, execute, fetch};
 use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Value};
 use crate::flow::Effects;
-use crate::mail::{MailError, Message};
+use crate::identity::{LinkError, ResetError};
+use crate::mail::{Letter, MailError, Message};
 use chrono::TimeDelta;
 
 /// After so many tries a mail is given up, and that is recorded.
@@ -29,15 +30,42 @@ impl App {
     /// Keeps the mails of a deed in its own transaction.
     pub(super) fn enqueue(&self, conn: &mut Conn, effects: &Effects) -> Result<(), Refusal> {
         for mail in &effects.mails {
-            let mut sql = Sql::new();
-            sql.raw("INSERT INTO mail_queue (recipient, subject, body, due) VALUES (");
-            for text in [&mail.to, &mail.subject, &mail.text] {
-                sql.bind(&Value::text(text), &Kind::Text).raw(", ");
-            }
-            sql.param(Param::Now).raw(")");
-            execute(conn, &sql, &self.params())?;
+            self.keep_mail(conn, &mail.to, &mail.subject, &mail.text)?;
         }
         Ok(())
+    }
+
+    /// Begins a reset for the owner of an address, if there is one, and keeps the letter in the same transaction: a mail
+    /// server that is away delays it, and does not lose it. The letter is sent by the clockwork, so the answer to the
+    /// person who asks does not wait for it.
+    // SECURITY: known and unknown addresses get the same answer after the same work; only the row of the letter differs.
+    pub fn forgot(&self, ask: &Ask, email: &str) -> Result<(), Refusal> {
+        let title = self.live().model.title.clone();
+        // Counting is done in single statements, and the link expires with the password that it was made for.
+        self.db.write_unserialized(|conn| {
+            let mail = match self.identity.request_reset(conn, email, ask.address, Some(&ask.request_id)) {
+                Ok(Some(mail)) => mail,
+                Ok(None) => return Ok(Ok(())),
+                Err(ResetError::Throttled { retry_after }) => return Ok(Err(Refusal::TooFast(retry_after))),
+                Err(ResetError::Link(LinkError::Db(error))) => return Err(error.into()),
+                Err(ResetError::Link(error)) => return Err(Refusal::Fault(error.to_string())),
+            };
+            let link = format!("{}/link/reset/{}", self.settings.base_url, mail.token);
+            let letter = Letter::Reset.write(&title, &mail.email, &mail.name, &link, "it is used, for a limited time");
+            let letter = letter.map_err(|error| Refusal::Fault(error.to_string()))?;
+            self.keep_mail(conn, &letter.to(), letter.subject(), letter.text())?;
+            Ok::<_, Refusal>(Ok(()))
+        })?
+    }
+
+    fn keep_mail(&self, conn: &mut Conn, to: &str, subject: &str, text: &str) -> Result<(), DbError> {
+        let mut sql = Sql::new();
+        sql.raw("INSERT INTO mail_queue (recipient, subject, body, due) VALUES (");
+        for part in [to, subject, text] {
+            sql.bind(&Value::text(part), &Kind::Text).raw(", ");
+        }
+        sql.param(Param::Now).raw(")");
+        execute(conn, &sql, &self.params()).map(drop)
     }
 
     /// Sends what is due. Called on the schedule; a mail server that is down costs nothing but time.

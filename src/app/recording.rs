@@ -1,5 +1,12 @@
 //! What the trail is told of refusals, and the small clocks of sessions.
+//!
+//! The first refusals of one kind are recorded one by one: those of signed-in people at once, those of
+//! visitors by the clockwork, half a second later. What comes on top is counted (`tally`), by network
+//! or account and kind, and recorded as sums. A process that is killed loses what was counted and not
+//! yet recorded: of signed-in people and of incidents that of the last second, of visitors that of
+//! up to half a minute. What was recorded one by one before stands.
 
+use super::tally::{Limits, Noted, Tally, Waiting as Due};
 use super::{App, Ask, Asker, Refusal};
 use crate::access::explain::{Op, Question, Wanted};
 use crate::access::{Denied, Disagreement, Layer};
@@ -7,17 +14,51 @@ use crate::audit::{self, Event, EventKind, Who};
 use crate::config::Level;
 use crate::crypto::sha256;
 use crate::domain::{Name, QName};
+use crate::identity;
 use crate::model::Model;
 use crate::store::Recorder;
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// Refusals of visitors wait here: a visitor's request never touches the database itself.
-#[derive(Default)]
+/// Refusals wait here, each sort in bounds of its own, so that no flood drives out the others.
+// SECURITY: a visitor's request never touches the database itself, and a flood of refusals neither hides others' nor
+// fills the trail: `a_flood_of_refusals_leaves_other_peoples_records_alone`.
 pub(super) struct Waiting {
-    events: Mutex<Vec<Event>>,
+    visitors: Tally,
+    people: Tally,
+    incidents: Tally,
+    /// Refusals that were counted, and the reference of the recorded one that is like them.
+    samples: Mutex<HashMap<String, String>>,
     seen: Mutex<HashMap<[u8; 32], NaiveDateTime>>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            visitors: Tally::new(VISITORS),
+            people: Tally::new(PEOPLE),
+            incidents: Tally::new(INCIDENTS),
+            samples: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+}
+
+/// Refusals of visitors, by network.
+const VISITORS: Limits =
+    Limits { of_a_kind: 20, of_a_caller: 60, waiting: 1_000, callers: 1_000, kinds: 50, longest_pause: TimeDelta::seconds(30) };
+/// Refusals of signed-in people, by account: each of those that stand alone costs a transaction.
+const PEOPLE: Limits = Limits { longest_pause: TimeDelta::seconds(1), ..VISITORS };
+/// Incidents, whoever meets them. None is dropped; the same one over and over is counted.
+const INCIDENTS: Limits = Limits { of_a_caller: 200, kinds: 200, ..PEOPLE };
+
+/// What a person is given to refer to a refusal.
+pub struct Reference {
+    /// The id of a request whose refusal stands in the trail.
+    pub id: String,
+    /// Whether it is that of an earlier refusal of the same kind, with which this one was counted.
+    pub counted: bool,
 }
 
 /// Plain words of the trail: what somebody wanted who was refused,
@@ -35,8 +76,9 @@ pub(super) const ROLES: &str = "roles";
 /// and the fingerprint of the model that ran.
 pub(super) const MODEL: &str = "model";
 
-/// At most so many wait; what comes on top is counted.
-const MOST_WAITING: usize = 1_000;
+/// So many are recorded in one transaction.
+const AT_ONCE: usize = 200;
+const MOST_SAMPLES: usize = 4_096;
 const MOST_SESSIONS: usize = 10_000;
 const MINUTE: i64 = 60;
 
@@ -76,13 +118,47 @@ impl App {
             _ => return,
         };
         let event = self.explainable(event, ask, asker, refusal);
-        let event = self.told_by(event, asker, ask);
-        if asker.account().is_none() {
-            return self.wait(event);
+        self.keep(ask, asker, self.told_by(event, asker, ask));
+    }
+
+    /// Records an event at once, keeps it for the clockwork, or counts it, as its sort and number say.
+    fn keep(&self, ask: &Ask, asker: &Asker, event: Event) {
+        let (now, network) = (self.clock.now(), identity::network(ask.address));
+        let who = asker.account().map_or(network, |id| format!("account {}", id.0));
+        let tally = match (event.kind, asker.account()) {
+            (EventKind::Incident, _) => &self.waiting.incidents,
+            (_, Some(_)) => &self.waiting.people,
+            (_, None) => &self.waiting.visitors,
+        };
+        match tally.note(&who, event, now) {
+            Noted::Counted(sample) => self.refer(ask, sample),
+            Noted::Single(event) if asker.account().is_none() => tally.wait(&who, *event, now),
+            Noted::Single(event) => {
+                if let Err(error) = self.record(&event) {
+                    self.note(Level::Critical, "portcullis.audit", &format!("a refusal could not be recorded: {error}"), ask);
+                    tally.wait(&who, *event, now);
+                }
+            }
         }
-        if let Err(error) = self.record(&event) {
-            self.note(Level::Critical, "portcullis.audit", &format!("a denial could not be recorded: {error}"), ask);
-            self.wait(event);
+    }
+
+    /// Remembers which recorded refusal stands for one that was only counted.
+    fn refer(&self, ask: &Ask, sample: Option<String>) {
+        let Some(sample) = sample else { return };
+        let mut samples = self.waiting.samples.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Taken out as soon as the answer is made; visitors who are sent to sign in leave theirs.
+        if samples.len() >= MOST_SAMPLES {
+            samples.clear();
+        }
+        samples.insert(ask.request_id.clone(), sample);
+    }
+
+    /// What to refer to a refused request by.
+    pub fn reference(&self, request_id: &str) -> Reference {
+        let sample = self.waiting.samples.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(request_id);
+        match sample {
+            Some(id) => Reference { id, counted: true },
+            None => Reference { id: request_id.to_owned(), counted: false },
         }
     }
 
@@ -94,11 +170,7 @@ impl App {
         }
         let event = Event::new(EventKind::OfferRefused, denied.summary()).on(&ask.target);
         let event = self.explainable(event, ask, asker, &Refusal::Denied(denied.clone()));
-        let event = self.told_by(event, asker, ask);
-        if let Err(error) = self.record(&event) {
-            self.note(Level::Critical, "portcullis.audit", &format!("a refusal could not be recorded: {error}"), ask);
-            self.wait(event);
-        }
+        self.keep(ask, asker, self.told_by(event, asker, ask));
     }
 
     /// Adds what is needed to explain a refusal later: what was wanted, by which roles, of which model. No values.
@@ -150,33 +222,38 @@ impl App {
         })
     }
 
-    fn wait(&self, event: Event) {
-        let mut events = self.waiting.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if events.len() < MOST_WAITING {
-            events.push(event);
-        } else {
-            self.logs.write("portcullis.audit", Level::Error, "too many refusals at once; some stand in the log only", None);
+    /// Records what waits; called on the schedule. What cannot be recorded now waits on.
+    pub fn record_waiting(&self) {
+        self.record_due(false);
+    }
+
+    /// Records all that waits, sums that would grow on included; called when the server ends.
+    pub fn record_all_waiting(&self) {
+        self.record_due(true);
+    }
+
+    fn record_due(&self, all: bool) {
+        // Incidents first: whatever fails afterwards, they are recorded.
+        for tally in [&self.waiting.incidents, &self.waiting.people, &self.waiting.visitors] {
+            let mut due = tally.due(self.clock.now(), all);
+            while !due.is_empty() {
+                let rest = due.split_off(due.len().min(AT_ONCE));
+                if self.record_some(&due).is_err() {
+                    tally.restore(due.into_iter().chain(rest).collect());
+                    break;
+                }
+                due = rest;
+            }
         }
     }
 
-    /// Records what waits; called on the schedule. What cannot be recorded now waits on.
-    pub fn record_waiting(&self) {
-        let events = std::mem::take(&mut *self.waiting.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-        if events.is_empty() {
-            return;
-        }
-        // Nothing is read that the records depend on.
-        let done = self.db.write_unserialized(|conn| {
-            for event in &events {
-                audit::record(conn, &self.keys, &self.settings.node, &self.clock, event).map_err(super::act::fault)?;
+    fn record_some(&self, due: &[Due]) -> Result<(), Refusal> {
+        self.db.write(|conn| {
+            for one in due {
+                audit::record(conn, &self.keys, &self.settings.node, &self.clock, &one.event()).map_err(super::act::fault)?;
             }
-            Ok::<_, Refusal>(())
-        });
-        if done.is_err() {
-            let mut waiting = self.waiting.events.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let newer = std::mem::replace(&mut *waiting, events);
-            waiting.extend(newer.into_iter().take(MOST_WAITING));
-        }
+            Ok(())
+        })
     }
 
     /// Whether a session was last noted as used more than a minute ago, as far as this node knows.

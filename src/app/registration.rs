@@ -4,7 +4,7 @@
 //! address is known. The password is chosen only after the link proved the mailbox, so nobody can
 //! register another's address in advance (S1-17 to S1-21).
 
-use super::meter::Meter;
+use super::meter::{Meter, Verdict};
 use super::{App, Ask, Asker, Live, Refusal};
 use crate::access::Grants;
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use crate::domain::{Name, ObjectId, Value};
 use crate::flow::{self, Budget, Effects, FlowContext, RegistrationRequest};
 use crate::identity::password::{ChoiceError, Password, PasswordProblem};
 use crate::identity::{
-    AccountId, Actor, Attempt, Device, Founder, Identity, LinkError, Purpose, Registration, SessionToken, SignInError,
+    AccountId, Actor, Device, Founder, Identity, LinkError, Purpose, Registration, SessionToken, SignInError, normal_email,
 };
 use crate::mail::{Letter, MailError, Mailer};
 use crate::store::{Caller, Store};
@@ -41,13 +41,16 @@ impl FrontDoor<'_> {
     pub fn register(&self, wish: &RegistrationRequest, data: Option<&Exported>) -> Result<(), Refusal> {
         let model = &self.live.model;
         let registration = model.registration.as_ref().ok_or(Refusal::Gone)?;
-        self.meter.take(self.address, self.clock.now())?;
         let data = serde_json::to_value(data).map_err(|error| Refusal::Fault(error.to_string()))?;
-        let asked = Registration { email: wish.email.clone(), name: wish.name.clone(), data };
+        let email = normal_email(&wish.email).ok_or_else(|| mail_said(MailError::Unfit("the address is none")))?;
+        let asked = Registration { email: email.clone(), name: wish.name.clone(), data };
         let lifetime = Duration::from_secs(u64::try_from(registration.expires_seconds).unwrap_or(3_600));
         let token = self.identity.registration_link(&asked, lifetime).map_err(said)?;
+        if self.meter.take(self.address, &self.identity.masked(&email), self.clock.now())? == Verdict::Withhold {
+            return Ok(());
+        }
         let link = format!("{}/link/register/{token}", self.base_url);
-        let letter = Letter::Registration.write(&model.title, &wish.email, &wish.name, &link, &until(self.clock, lifetime));
+        let letter = Letter::Registration.write(&model.title, &email, &wish.name, &link, &until(self.clock, lifetime));
         self.mailer.send(&letter.map_err(mail_said)?, self.clock.now()).map_err(mail_said)
     }
 }
@@ -136,12 +139,10 @@ impl From<Refusal> for LinkRefusal {
     }
 }
 
-/// The password is chosen already, so it would not be true that nothing was changed.
+/// The session begins in the transaction that keeps the password, so either both happen or neither.
 fn not_signed_in(error: SignInError) -> LinkRefusal {
     LinkRefusal::Other(match error {
-        SignInError::Db(error) if error.is_passing() => Refusal::Unsettled(error.to_string()),
-        SignInError::Busy => Refusal::TooFast(Duration::from_secs(5)),
-        SignInError::Throttled { retry_after } => Refusal::TooFast(retry_after),
+        SignInError::Db(error) => error.into(),
         other => Refusal::Fault(other.to_string()),
     })
 }
@@ -198,31 +199,31 @@ impl App {
         if purpose == Purpose::Register {
             self.prepare_job(&live, &Grants::none(&live.model)).map_err(LinkRefusal::Other)?;
         }
-        let effects = self.db.write(|conn| {
+        let device = Device { address: ask.address, agent: &ask.agent, replaces: ask.session.as_deref() };
+        let (token, effects) = self.db.write(|conn| {
             let mut effects = Effects::default();
-            match purpose {
+            let id = match purpose {
                 Purpose::Register => {
                     let role = live.model.registration.as_ref().map(|r| r.user_role.clone()).ok_or(LinkError::Withdrawn)?;
                     let asked = self.identity.open_registration(&chosen.token)?;
                     let id = self.identity.complete_registration(conn, &by, &chosen.token, &hashed, &role)?;
                     effects = self.after_registration(conn, &live, ask, id, asked)?;
+                    id
                 }
-                Purpose::Invite => self.identity.accept_invitation(conn, &by, &chosen.token, &hashed).map(|_| ())?,
-                Purpose::Reset => self.identity.complete_reset(conn, &by, &chosen.token, &hashed).map(|_| ())?,
+                Purpose::Invite => self.identity.accept_invitation(conn, &by, &chosen.token, &hashed)?,
+                Purpose::Reset => self.identity.complete_reset(conn, &by, &chosen.token, &hashed)?,
                 Purpose::Bootstrap => {
                     let founder = Founder { email: &chosen.email, name: &chosen.name, chosen: &hashed };
                     let administrators = live.model.administrators();
-                    self.identity.complete_bootstrap(conn, &by, &chosen.token, founder, &administrators).map(drop)?;
+                    self.identity.complete_bootstrap(conn, &by, &chosen.token, founder, &administrators)?
                 }
-            }
-            Ok::<_, LinkRefusal>(effects)
+            };
+            let begun = self.identity.begin_session_chosen(conn, id, &hashed, device, Some(&ask.request_id));
+            let token = begun.map_err(not_signed_in)?;
+            Ok::<_, LinkRefusal>((token, effects))
         })?;
         self.write_log(&effects, Some(&ask.request_id));
-        let attempt =
-            Attempt { email: &email, password: &chosen.password, address: ask.address, request_id: Some(&ask.request_id) };
-        let proof = self.identity.sign_in(&self.db, attempt).map_err(not_signed_in)?;
-        let device = Device { address: ask.address, agent: &ask.agent, replaces: ask.session.as_deref() };
-        self.identity.begin_session(&self.db, proof, device).map_err(not_signed_in)
+        Ok(token)
     }
 
     /// The app's own flow for a new account, as a job with exactly the flow's elevation, in the same transaction. What

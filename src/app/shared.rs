@@ -6,6 +6,7 @@
 //! Deliberately not here: sessions, roles, throttling and used links. Those are read from the
 //! database by every request that depends on them, so there is nothing to tell.
 
+use super::meter::Letter;
 use super::{App, Live, Refusal};
 use crate::config::Level;
 use crate::db::sql::{Params, Sql, execute, fetch};
@@ -18,8 +19,8 @@ use std::sync::MutexGuard;
 
 /// The root of the log nodes, as it is stored: an empty text would be no text.
 const ROOT: &str = "*";
-/// How many letters of others are counted at most.
-const MOST_LETTERS: i64 = 50_000;
+/// How many letters of others are counted at most: more than all nodes together may mail in an hour.
+const MOST_LETTERS: i64 = 5_000;
 
 impl App {
     pub(super) fn params(&self) -> Params {
@@ -119,14 +120,19 @@ impl App {
     }
 
     /// Letters that other processes mailed within the hour, address by address.
-    fn letters_of_others(&self, conn: &mut Conn) -> Result<Vec<super::meter::Letter>, DbError> {
+    fn letters_of_others(&self, conn: &mut Conn) -> Result<Vec<Letter>, DbError> {
         let since = Value::DateTime(self.registrations.since(self.clock.now()));
         let mut sql = Sql::new();
-        sql.raw("SELECT address, at FROM node_letter WHERE at > ").bind(&since, &Kind::DateTime).raw(" AND process <> ");
+        sql.raw("SELECT address, recipient, at FROM node_letter WHERE at > ")
+            .bind(&since, &Kind::DateTime)
+            .raw(" AND process <> ");
         sql.bind(&Value::text(self.registrations.process()), &Kind::Text).raw(" ORDER BY at DESC LIMIT ").int(MOST_LETTERS);
-        let rows = fetch(conn, &sql, &self.params(), &[Kind::Text, Kind::DateTime])?;
+        let rows = fetch(conn, &sql, &self.params(), &[Kind::Text, Kind::Text, Kind::DateTime])?;
         let letter = |row: Vec<Value>| match row.as_slice() {
-            [Value::Text(address), Value::DateTime(at)] => Some((address.parse().ok()?, *at)),
+            [Value::Text(network), recipient, Value::DateTime(at)] => {
+                let recipient = recipient.as_text().unwrap_or_default().to_owned();
+                Some(Letter { network: network.to_string(), recipient, at: *at })
+            }
             _ => None,
         };
         Ok(rows.into_iter().filter_map(letter).collect())
@@ -140,12 +146,13 @@ impl App {
         }
         // Rows of this process's own are added; nothing is read.
         let told = self.db.write_unserialized(|conn| {
-            for (address, at) in &untold {
+            for letter in &untold {
                 let mut sql = Sql::new();
-                sql.raw("INSERT INTO node_letter (process, address, at) VALUES (");
-                sql.bind(&Value::text(self.registrations.process()), &Kind::Text).raw(", ");
-                sql.bind(&Value::text(address.to_string()), &Kind::Text).raw(", ");
-                sql.bind(&Value::DateTime(*at), &Kind::DateTime).raw(")");
+                sql.raw("INSERT INTO node_letter (process, address, recipient, at) VALUES (");
+                for text in [self.registrations.process(), &letter.network, &letter.recipient] {
+                    sql.bind(&Value::text(text), &Kind::Text).raw(", ");
+                }
+                sql.bind(&Value::DateTime(letter.at), &Kind::DateTime).raw(")");
                 execute(conn, &sql, &self.params())?;
             }
             Ok::<_, DbError>(())

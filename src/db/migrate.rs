@@ -20,6 +20,11 @@ const LOCK: i64 = 0x706f_7274_6375_6c6c;
 /// Runs every migration that has not run yet, each in its own transaction, and brings the roles of PostgreSQL up to
 /// date for whom the server logs in as. Call it outside of a transaction, as the owner of the schema.
 pub(super) fn migrate(conn: &mut Conn, login: Option<&(Roles, String)>) -> Result<(), DbError> {
+    run_pending(conn, login)?;
+    super::upgrade::name_accounts(conn)
+}
+
+fn run_pending(conn: &mut Conn, login: Option<&(Roles, String)>) -> Result<(), DbError> {
     match conn.wire() {
         Wire::Sqlite(c, _) => c.run_pending_migrations(SQLITE).map(drop).map_err(told),
         Wire::Pg(c, _) => {

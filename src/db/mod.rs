@@ -33,6 +33,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod upgrade;
 
 pub use crate::config::DbTarget;
 pub(crate) use conn::on;

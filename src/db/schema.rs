@@ -21,6 +21,10 @@ table! {
         created -> MomentType,
         changed -> MomentType,
         last_seen -> Nullable<MomentType>,
+        // Computed by the program from `email` and `name`; see migration 00012.
+        email_key -> Nullable<Text>,
+        email_look -> Nullable<Text>,
+        name_look -> Nullable<Text>,
     }
 }
 table! {
@@ -68,6 +72,8 @@ table! {
         failures -> Integer,
         window_start -> MomentType,
         locked_until -> Nullable<MomentType>,
+        attempts -> Text,
+        refusals -> Integer,
     }
 }
 table! {

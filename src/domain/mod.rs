@@ -8,6 +8,7 @@ mod kind;
 pub mod knockout;
 mod name;
 mod object;
+pub mod text;
 mod value;
 
 pub use address::is_email_address;

@@ -54,7 +54,7 @@ impl Identity {
         self.spend(conn, &link, None)?;
         let role = good_for(conn, &link.payload, administrators)?;
         let email = normal_email(founder.email).ok_or(LinkError::Unfit("this is not an e-mail address"))?;
-        let name = normal_name(founder.name).ok_or(LinkError::Unfit("a name has 1 to 100 characters"))?;
+        let name = normal_name(founder.name).ok_or(LinkError::Unfit("a name has 1 to 100 characters, all of them visible"))?;
         let new = account::Row {
             email: &email,
             name: &name,

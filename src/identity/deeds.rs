@@ -30,7 +30,7 @@ pub enum AccountError {
     #[error("this is not an e-mail address")]
     Email,
     /// The name is empty or too long.
-    #[error("a name has 1 to 100 characters")]
+    #[error("a name has 1 to 100 characters, all of them visible")]
     Name,
     /// The database did not do it.
     #[error(transparent)]
@@ -122,7 +122,7 @@ impl Identity {
         let id = self.create_account(conn, by, new, None).map_err(|error| match error {
             AccountError::AlreadyKnown => super::LinkError::AlreadyKnown,
             AccountError::Email => super::LinkError::Unfit("this is not an e-mail address"),
-            AccountError::Name => super::LinkError::Unfit("a name has 1 to 100 characters"),
+            AccountError::Name => super::LinkError::Unfit("a name has 1 to 100 characters, all of them visible"),
             AccountError::Unknown | AccountError::Stale | AccountError::LastAdministrator => super::LinkError::Withdrawn,
             AccountError::Db(error) => super::LinkError::Db(error),
         })?;

@@ -31,8 +31,8 @@ mod trail;
 mod visitor;
 
 pub use account::{
-    Account, AccountFilter, AccountId, AccountPage, AccountState, find, find_by_email, normal_email, normal_name, roles,
-    roles_of, search,
+    Account, AccountFilter, AccountId, AccountPage, AccountState, Doubt, doubts, find, find_by_email, normal_email, normal_name,
+    roles, roles_of, search,
 };
 pub use administrators::able_holders;
 pub use bootstrap::Founder;
@@ -46,7 +46,7 @@ pub use role_sets::role_sets;
 pub use session::{Device, Session, SessionId, SessionInfo, SessionToken};
 pub use settings::IdentitySettings;
 pub use sign_in::{Attempt, PasswordVerified, SignInError};
-pub use throttle::Allowance;
+pub use throttle::{Allowance, network};
 pub use trail::Actor;
 pub use visitor::VisitorId;
 
@@ -78,9 +78,11 @@ impl Identity {
         ChosenPassword::choose(&self.hasher, password, about)
     }
 
-    /// Forgets ended sessions, expired links and old throttle buckets; returns how many rows went.
+    /// Forgets ended sessions, expired links and old throttle buckets; returns how many rows went. Memory that no
+    /// password is hashed in at the moment goes back to the system.
     pub fn purge(&self, conn: &mut Conn) -> Result<usize, DbError> {
+        self.hasher.release_idle();
         let now = self.clock.now();
-        Ok(session::purge(conn, now)? + link::purge(conn, now)? + throttle::purge(conn, now)?)
+        Ok(session::purge(conn, now)? + link::purge(conn, now)? + throttle::purge(conn, now, self.settings.longest_window())?)
     }
 }

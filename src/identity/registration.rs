@@ -29,7 +29,7 @@ impl Identity {
     /// The text of the link to mail. Takes no connection: it cannot ask the database anything.
     pub fn registration_link(&self, asked: &Registration, lifetime: Duration) -> Result<String, LinkError> {
         let email = normal_email(&asked.email).ok_or(LinkError::Unfit("this is not an e-mail address"))?;
-        let name = normal_name(&asked.name).ok_or(LinkError::Unfit("a name has 1 to 100 characters"))?;
+        let name = normal_name(&asked.name).ok_or(LinkError::Unfit("a name has 1 to 100 characters, all of them visible"))?;
         self.seal_link(Purpose::Register, Registration { email, name, data: asked.data.clone() }, lifetime)
     }
 

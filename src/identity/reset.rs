@@ -9,7 +9,7 @@ use super::password::ChosenPassword;
 use super::throttle::{self, Allowance, Counted};
 use super::{Actor, Identity, trail};
 use crate::audit::EventKind;
-use crate::db::{Conn, Db, DbError};
+use crate::db::{Conn, DbError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// The mail that an existing, active account is to get.
 ///
-/// Send it after the answer has gone out: waiting for a mail server would tell that there is an account.
+/// Queue it in the same transaction: waiting for a mail server would tell that there is an account.
 #[derive(Clone, Debug)]
 pub struct ResetMail {
     /// To which address.
@@ -57,30 +57,29 @@ struct Ticket {
 }
 
 impl Identity {
-    /// Begins a reset for whoever owns `email`. `Ok(None)`: there is nobody to mail to; answer the same.
+    /// Begins a reset for the owner of `email`. `Ok(None)`: there is nobody to mail to; answer the same.
+    ///
+    /// Commit the transaction also when it is [`ResetError::Throttled`]: the request was counted in it.
     pub fn request_reset(
         &self,
-        db: &Db,
+        conn: &mut Conn,
         email: &str,
         address: IpAddr,
         request_id: Option<&str>,
     ) -> Result<Option<ResetMail>, ResetError> {
         let actor = Actor::visitor(address, request_id);
-        // Counting is done in single statements, and the link dies with the password that it was made for.
-        db.write_unserialized(|conn| {
-            if let Some(retry_after) = self.count_reset(conn, email, address, &actor)? {
-                return Ok(Err(ResetError::Throttled { retry_after }));
-            }
-            let account = account::find_by_email(conn, email)?.filter(|account| account.state == AccountState::Active);
-            let Some(account) = account.filter(|account| !account.demo) else {
-                // As much work as for a known address, and a trace of who fishes for them.
-                let event = actor.event(EventKind::UserReset, "a new password was asked for, for no account in use");
-                self.record(conn, &event)?;
-                return Ok(Ok(None));
-            };
-            let token = self.reset_link(conn, &actor, account.id)?;
-            Ok::<_, ResetError>(Ok(Some(ResetMail { email: account.email, name: account.name, token })))
-        })?
+        if let Some(retry_after) = self.count_reset(conn, email, address, &actor)? {
+            return Err(ResetError::Throttled { retry_after });
+        }
+        let account = account::find_by_email(conn, email)?.filter(|account| account.state == AccountState::Active);
+        let Some(account) = account.filter(|account| !account.demo) else {
+            // As much work as for a known address, and a trace of who fishes for them.
+            let event = actor.event(EventKind::UserReset, "a new password was asked for, for no account in use");
+            self.record(conn, &event)?;
+            return Ok(None);
+        };
+        let token = self.reset_link(conn, &actor, account.id)?;
+        Ok(Some(ResetMail { email: account.email, name: account.name, token }))
     }
 
     /// The text of a reset link for an active account: for an administrator's button.
@@ -135,8 +134,7 @@ impl Identity {
         let now = self.clock.now();
         let per_account = self.settings.reset_allowance;
         let per_network = Allowance { attempts: per_account.attempts.saturating_mul(10), ..per_account };
-        let email = super::normal_email(email).unwrap_or_default();
-        let mac = URL_SAFE_NO_PAD.encode(self.keys.mac("throttle account", email.as_bytes()));
+        let mac = self.masked(email);
         let network = format!("reset network {}", throttle::network(address));
         for (bucket, allowance) in [(network, per_network), (format!("reset account {mac}"), per_account)] {
             if let Counted::Refused { refusals, retry_after } = throttle::count(conn, &bucket, allowance, now)? {

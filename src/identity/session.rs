@@ -113,7 +113,13 @@ impl Identity {
         db.write(|conn| self.start_session(conn, &proof, device))
     }
 
-    fn start_session(&self, conn: &mut Conn, proof: &PasswordVerified, device: Device<'_>) -> Result<SessionToken, SignInError> {
+    /// The same in a transaction of the caller's, where the proof is made as well.
+    pub(super) fn start_session(
+        &self,
+        conn: &mut Conn,
+        proof: &PasswordVerified,
+        device: Device<'_>,
+    ) -> Result<SessionToken, SignInError> {
         let account = account::find(conn, proof.account())?.filter(|account| account.state == AccountState::Active);
         let id = account.ok_or(SignInError::WrongCredentials)?.id;
         let (now, token) = (self.clock.now(), random_token());

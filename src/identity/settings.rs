@@ -82,6 +82,11 @@ impl IdentitySettings {
         }
     }
 
+    /// The longest window of any limit.
+    pub(super) fn longest_window(&self) -> Duration {
+        self.account_allowance.window.max(self.address_allowance.window).max(self.reset_allowance.window)
+    }
+
     pub(super) fn permits(&self) -> HashPermits {
         HashPermits::new(self.hashes_at_once, self.hashes_waiting, self.hash_patience)
     }

@@ -5,9 +5,9 @@
 //! do the same work and get the same answer as a wrong password (ASVS 6.3.1, 6.3.8).
 
 use super::account::{self, AccountId, AccountState};
-use super::password::{Compared, HashError, Password, PasswordHash};
-use super::throttle::{self, Counted};
-use super::{Actor, Identity};
+use super::password::{ChosenPassword, Compared, HashError, Password, PasswordHash};
+use super::throttle::{self, Counted, Slot};
+use super::{Actor, Device, Identity, SessionToken};
 use crate::db::{Conn, Db, DbError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -75,14 +75,19 @@ impl PasswordVerified {
     }
 }
 
+fn is_right(compared: Compared) -> bool {
+    matches!(compared, Compared::Same | Compared::SameButOutdated)
+}
+
 /// An attempt that was counted and may be compared.
 pub(super) struct Reserved {
     account: Option<AccountId>,
     name: String,
     active: bool,
     hash: Option<PasswordHash>,
+    /// Where the attempt was counted.
+    counted: Vec<(String, Slot)>,
     account_bucket: String,
-    address_bucket: String,
 }
 
 impl Identity {
@@ -101,8 +106,8 @@ impl Identity {
         // single statements; people of one network who sign in at once must not run again for each other.
         db.write_unserialized(|conn| {
             let still = self.is_unchanged(conn, &reserved)?;
-            let Some(id) = reserved.account.filter(|_| right != Compared::Differs && reserved.active && still) else {
-                self.record_failed(conn, reserved.account, attempt)?;
+            let Some(id) = reserved.account.filter(|_| is_right(right) && reserved.active && still) else {
+                self.record_wrong(conn, &reserved, right, attempt)?;
                 return Ok(Err(SignInError::WrongCredentials));
             };
             if let Some((old, new)) = &renewed {
@@ -114,14 +119,39 @@ impl Identity {
         })?
     }
 
+    /// Begins a session for somebody who has just chosen this password by a link, in the transaction that keeps it.
+    ///
+    /// It is no guess: whoever opened the link owns the mailbox. So nothing is counted, and what others guessed before
+    /// is forgotten (`guesses_at_an_address_do_not_stop_its_owner_from_joining`).
+    pub fn begin_session_chosen(
+        &self,
+        conn: &mut Conn,
+        id: AccountId,
+        chosen: &ChosenPassword,
+        device: Device<'_>,
+        request_id: Option<&str>,
+    ) -> Result<SessionToken, SignInError> {
+        let kept = account::password_hash(conn, id)?;
+        let account = account::find(conn, id)?.filter(|account| account.state == AccountState::Active);
+        let account = account.filter(|_| kept.as_deref() == Some(chosen.hash())).ok_or(SignInError::WrongCredentials)?;
+        let network = throttle::network(device.address);
+        for familiar in [None, Some(network.as_str())] {
+            throttle::reset(conn, &self.account_bucket(&account.email, familiar))?;
+        }
+        let empty = Password::new("");
+        let attempt = Attempt { email: &account.email, password: &empty, address: device.address, request_id };
+        self.record_signed_in(conn, id, &account.name, attempt)?;
+        self.start_session(conn, &PasswordVerified(id), device)
+    }
+
     /// Verifies the password of somebody who is signed in, with the same counting.
     pub(super) fn verify_again(&self, db: &Db, attempt: Attempt<'_>) -> Result<AccountId, SignInError> {
         let reserved = self.reserve(db, attempt.email, attempt)?;
         let right = self.compare_reserved(db, &reserved, attempt.password)?;
         db.write(|conn| {
             let still = self.is_unchanged(conn, &reserved)?;
-            let Some(id) = reserved.account.filter(|_| right != Compared::Differs && reserved.active && still) else {
-                self.record_failed(conn, reserved.account, attempt)?;
+            let Some(id) = reserved.account.filter(|_| is_right(right) && reserved.active && still) else {
+                self.record_wrong(conn, &reserved, right, attempt)?;
                 return Ok(Err(SignInError::WrongCredentials));
             };
             Self::settle(conn, &reserved)?;
@@ -129,45 +159,42 @@ impl Identity {
         })?
     }
 
-    /// Counts the attempt for the network and the account, in a transaction of its own.
+    /// Counts the attempt for the account and the network, in a transaction of its own.
+    ///
+    /// Somebody who signed in to this account from this network lately is counted in a bucket of the two alone:
+    /// neither strangers elsewhere nor others in this network can use it up. All of a network's other attempts
+    /// (made-up names, accounts never used from there) share one bucket, which bounds the work that it can cause.
     // SECURITY: committed before any password is looked at: `of_two_hundred_parallel_guesses_only_ten_are_compared`.
     fn reserve(&self, db: &Db, email: &str, attempt: Attempt<'_>) -> Result<Reserved, SignInError> {
         let (now, network) = (self.clock.now(), throttle::network(attempt.address));
-        let address_bucket = format!("sign-in network {network}");
-        // One statement counts and tells the count, and guesses at once wait for each other there. Serialized, all but
-        // one of them would run again and again.
+        // The bucket's row is locked while it is counted, and guesses at once wait for each other there. Serialized, all
+        // but one of them would run again and again.
         db.write_unserialized(|conn| {
-            let counted = throttle::count(conn, &address_bucket, self.settings.address_allowance, now)?;
-            if let Counted::Refused { .. } = counted {
-                return self.refuse(conn, counted, attempt);
-            }
-            let normal = account::normal_email(email);
             let found = account::find_by_email(conn, email)?;
             let id = found.as_ref().map(|account| account.id);
             let hash = account::password_hash(conn, id.unwrap_or(AccountId(0)))?.map(PasswordHash);
-            let familiar = throttle::is_familiar(conn, id, &attempt.address.to_canonical().to_string(), now)?;
-            let account_bucket = self.account_bucket(normal.as_deref().unwrap_or_default(), familiar.then_some(network.as_str()));
-            let counted = throttle::count(conn, &account_bucket, self.settings.account_allowance, now)?;
-            if let Counted::Refused { .. } = counted {
-                return self.refuse(conn, counted, attempt);
+            let familiar = throttle::is_familiar(conn, id, &network, now)?;
+            let account_bucket = self.account_bucket(email, familiar.then_some(network.as_str()));
+            let mut buckets = vec![(account_bucket.clone(), self.settings.account_allowance)];
+            if !familiar {
+                buckets.insert(0, (format!("sign-in network {network}"), self.settings.address_allowance));
+            }
+            let mut counted = Vec::new();
+            for (bucket, allowance) in buckets {
+                match throttle::count(conn, &bucket, allowance, now)? {
+                    Counted::Admitted(slot) => counted.push((bucket, slot)),
+                    Counted::Refused { refusals, retry_after } => {
+                        // What is not compared uses nothing up.
+                        counted.iter().try_for_each(|(bucket, slot): &(String, Slot)| throttle::refund(conn, bucket, *slot))?;
+                        self.record_throttled(conn, &Actor::visitor(attempt.address, attempt.request_id), "sign-in", refusals)?;
+                        return Ok(Err(SignInError::Throttled { retry_after }));
+                    }
+                }
             }
             let active = found.as_ref().is_some_and(|account| account.state == AccountState::Active);
             let name = found.map(|account| account.name).unwrap_or_default();
-            Ok::<_, DbError>(Ok(Reserved {
-                account: id,
-                name,
-                active,
-                hash,
-                account_bucket,
-                address_bucket: address_bucket.clone(),
-            }))
+            Ok::<_, DbError>(Ok(Reserved { account: id, name, active, hash, counted, account_bucket }))
         })?
-    }
-
-    fn refuse(&self, conn: &mut Conn, counted: Counted, attempt: Attempt<'_>) -> Result<Result<Reserved, SignInError>, DbError> {
-        let Counted::Refused { refusals, retry_after } = counted else { return Ok(Err(SignInError::WrongCredentials)) };
-        self.record_throttled(conn, &Actor::visitor(attempt.address, attempt.request_id), "sign-in", refusals)?;
-        Ok(Err(SignInError::Throttled { retry_after }))
     }
 
     /// Compares; an attempt that could not be looked at is given back.
@@ -177,14 +204,21 @@ impl Identity {
         let oversized = password.is_oversized();
         let compared = self.hasher.compare(if oversized { &empty } else { password }, reserved.hash.as_ref());
         if matches!(compared, Err(HashError::Busy)) {
-            // Single statements that count.
+            // Each bucket's row is locked while it is counted.
             db.write_unserialized(|conn| {
-                throttle::refund(conn, &reserved.address_bucket)?;
-                throttle::refund(conn, &reserved.account_bucket)
+                reserved.counted.iter().try_for_each(|(bucket, slot)| throttle::refund(conn, bucket, *slot))
             })?;
         }
         let compared = compared?;
         Ok(if oversized { Compared::Differs } else { compared })
+    }
+
+    /// Records a wrong password; a stored hash that cannot be used is an incident, because nothing of ours wrote it.
+    fn record_wrong(&self, conn: &mut Conn, reserved: &Reserved, compared: Compared, by: Attempt<'_>) -> Result<(), DbError> {
+        match reserved.account {
+            Some(id) if compared == Compared::Unusable => self.record_unusable_hash(conn, id, by),
+            id => self.record_failed(conn, id, by),
+        }
     }
 
     /// Whether account and hash are still what they were when the attempt was counted.
@@ -197,16 +231,22 @@ impl Identity {
 
     /// A right password: the network gets its attempt back, the account starts anew.
     fn settle(conn: &mut Conn, reserved: &Reserved) -> Result<(), DbError> {
-        throttle::refund(conn, &reserved.address_bucket)?;
+        reserved.counted.iter().try_for_each(|(bucket, slot)| throttle::refund(conn, bucket, *slot))?;
         throttle::reset(conn, &reserved.account_bucket)
     }
 
-    /// The bucket of an account: its address is not readable in it.
+    /// The bucket of an account: its address is not readable in it. However an address is spelled, it has one.
     pub(super) fn account_bucket(&self, email: &str, familiar: Option<&str>) -> String {
-        let mac = URL_SAFE_NO_PAD.encode(self.keys.mac("throttle account", email.as_bytes()));
+        let mac = self.masked(email);
         match familiar {
             Some(network) => format!("sign-in account {mac} from {network}"),
             None => format!("sign-in account {mac}"),
         }
+    }
+
+    /// An address as a word in which it cannot be read; one word for every spelling. What is no address is one word too.
+    pub fn masked(&self, email: &str) -> String {
+        let key = account::email_key(email).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode(self.keys.mac("throttle account", key.as_bytes()))
     }
 }

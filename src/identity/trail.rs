@@ -81,6 +81,14 @@ impl Identity {
         self.record(conn, &event)
     }
 
+    /// A stored password hash that is none, or costs more than is admitted: somebody else wrote to the table.
+    pub(super) fn record_unusable_hash(&self, conn: &mut Conn, id: AccountId, attempt: Attempt<'_>) -> Result<(), DbError> {
+        let actor = Actor::visitor(attempt.address, attempt.request_id);
+        let text = "the stored password hash of this account cannot be used: it is broken, or asks for more memory or time than is \
+                    admitted; mail its owner a reset link";
+        self.record(conn, &actor.event(EventKind::Incident, text).on(object(id)))
+    }
+
     /// Records the first refusal of a window and then the 10th, 100th, …, so that a flood of guesses is
     /// not a flood of records.
     pub(super) fn record_throttled(&self, conn: &mut Conn, actor: &Actor<'_>, what: &str, refusals: i32) -> Result<(), DbError> {

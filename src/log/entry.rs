@@ -1,6 +1,7 @@
 //! One line of the log, made harmless.
 
 use super::Level;
+use crate::domain::text::is_unseen;
 use chrono::NaiveDateTime;
 use serde_json::Value;
 use std::fmt::Write;
@@ -86,7 +87,7 @@ fn clean(text: &str, longest: usize) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if hostile(c) => {
+            c if is_unseen(c) => {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
             }
@@ -94,11 +95,6 @@ fn clean(text: &str, longest: usize) -> String {
         }
     }
     out
-}
-
-fn hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// `postgres://user:password@host` → `postgres://…@host`: errors of libraries quote addresses.

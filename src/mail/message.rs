@@ -1,6 +1,7 @@
 //! One message to one recipient, checked when it is made.
 
 use super::MailError;
+use crate::domain::text::composed;
 use chrono::NaiveDateTime;
 use lettre::Address;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
@@ -73,7 +74,12 @@ pub fn is_address(text: &str) -> bool {
 
 fn address(text: &str) -> Option<Address> {
     let odd = |c: char| c.is_control() || c.is_whitespace() || "<>,;\"()".contains(c);
-    if text.len() > 254 || text.chars().any(odd) { None } else { text.parse().ok() }
+    if text.len() > 254 * 4 || text.chars().any(odd) {
+        return None;
+    }
+    // Composed first: a letter and its accent are one letter.
+    let text = composed(text);
+    if text.len() > 254 { None } else { text.parse().ok() }
 }
 
 /// Says that a machine wrote the mail, so that out-of-office replies stay away.

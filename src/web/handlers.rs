@@ -33,7 +33,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/sign-in").route(get(Web::sign_in_page)).route(post(Web::sign_in)))
         .route("/sign-in/demo", post(Web::sign_in_demo))
         .route("/sign-out", post(Web::sign_out))
-        .service(web::resource("/forgot").route(get(Web::forgot_page)).route(web::post().to(forgot)))
+        .service(web::resource("/forgot").route(get(Web::forgot_page)).route(post(Web::forgot)))
         .route("/link/{purpose}/{token}", web::get().to(link))
         .route("/link/{purpose}", web::post().to(use_link))
         .route("/account", get(Web::account_page))
@@ -245,19 +245,6 @@ async fn show(request: HttpRequest, state: Data<Web>, session: Session, name: Pa
 
 async fn send(request: HttpRequest, state: Data<Web>, session: Session, name: Path<String>, body: Payload) -> HttpResponse {
     formed(request, state, session, body, move |web, read| web.send_page(read, &name)).await
-}
-
-async fn forgot(request: HttpRequest, state: Data<Web>, session: Session, body: Payload) -> HttpResponse {
-    let after = state.clone();
-    formed(request, state, session, body, move |web, read| {
-        let (reply, letter) = web.forgot(read);
-        if let Some(letter) = letter {
-            // SECURITY: sent beside the answer, so that its delay does not tell that the account exists.
-            std::thread::spawn(move || letter(&after));
-        }
-        reply
-    })
-    .await
 }
 
 async fn link(request: HttpRequest, state: Data<Web>, session: Session, parts: Path<(String, String)>) -> HttpResponse {

@@ -6,6 +6,7 @@ use super::state::Web;
 use crate::app::{Refusal, Shell};
 use crate::gate::{BodyError, Stopped};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What a refusal page says: it tells what a person can do and leaks nothing.
 struct Said {
@@ -73,7 +74,7 @@ impl Web {
             ),
             Refusal::Said(text) => said(422, "This cannot be done", text, "bad_request"),
             Refusal::TooFast(wait) => {
-                let seconds = wait.as_secs().max(1);
+                let seconds = seconds(*wait);
                 Said {
                     retry_after: Some(seconds),
                     ..said(429, "Too many tries", &format!("Please wait {seconds} seconds and try again."), "too_fast")
@@ -123,8 +124,9 @@ impl Web {
         let home = json!({"href": "/", "caption": "To the start page"});
         let back = request.came_from.as_ref().map(|path| json!({"href": path, "caption": "Back"}));
         let actions: Vec<Value> = back.into_iter().chain([home]).collect();
-        let reference = found.reference.then(|| request.ask.request_id.clone());
-        let values = json!({"status": found.status, "text": found.text, "reference": reference, "actions": actions, "illustration": found.picture});
+        let reference = found.reference.then(|| self.app.reference(&request.ask.request_id));
+        let (reference, counted) = reference.map_or((None, false), |reference| (Some(reference.id), reference.counted));
+        let values = json!({"status": found.status, "text": found.text, "reference": reference, "counted": counted, "actions": actions, "illustration": found.picture});
         let mut reply = self.system(request, shell, found.status, "system/error.html", found.title, &values);
         reply.retry_after = found.retry_after;
         reply
@@ -189,6 +191,11 @@ impl Web {
 fn gone() -> Said {
     let text = "There is nothing here for you: it was moved or removed, or it never was.";
     Said { reference: true, ..said(404, "Not here", text, "gone") }
+}
+
+/// A wait in whole seconds, rounded up: who comes back after them is not too early.
+pub fn seconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
 }
 
 /// Percent-encodes for a query value.

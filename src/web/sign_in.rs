@@ -1,20 +1,17 @@
 //! Signing in and out, forgotten passwords.
 
-use super::refused::percent;
+use super::refused::{percent, seconds};
 use super::reply::{Reply, SessionAct};
 use super::request::{Request, local};
 use super::state::Web;
 use crate::app::{Asker, Live, Refusal, Shell};
 use crate::domain::Name;
 use crate::identity::password::Password;
-use crate::identity::{Attempt, Device, PasswordVerified, ResetError, SignInError};
+use crate::identity::{Attempt, Device, PasswordVerified, SignInError};
 use crate::mail::Letter;
 use crate::page;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Work for after the answer.
-pub type AfterAnswer = Box<dyn FnOnce(&Web) + Send>;
 
 impl Web {
     /// The caller as a visitor, whatever cookie came along.
@@ -78,7 +75,7 @@ impl Web {
             Ok(proof) => self.begin(request, &shell, proof, &next),
             Err(SignInError::WrongCredentials) => again(422, "E-mail or password is not right.", None),
             Err(SignInError::Throttled { retry_after }) => {
-                again(429, "Too many tries for this account or from this network.", Some(retry_after.as_secs().max(1)))
+                again(429, "Too many tries for this account or from this network.", Some(seconds(retry_after)))
             }
             Err(SignInError::Busy) => again(503, "Many people are signing in right now. Please try again in a moment.", Some(2)),
             Err(SignInError::Broken) => self.refused(request, &shell, &Refusal::Fault("a stored hash is broken".into())),
@@ -140,33 +137,23 @@ impl Web {
         self.system(request, &shell, 200, "system/forgot.html", "Forgotten password", &values)
     }
 
-    /// `POST /forgot`: the same answer whether or not the address is known. The letter, if there is one, is for after the answer.
-    pub fn forgot(&self, request: &Request) -> (Reply, Option<AfterAnswer>) {
+    /// `POST /forgot`: the same answer whether or not the address is known.
+    pub fn forgot(&self, request: &Request) -> Reply {
         let (_, asker, shell) = self.as_visitor(request);
         if let Err(refusal) = asker.check_csrf(request.field("_csrf")) {
-            return (self.refused(request, &shell, &refusal), None);
+            return self.refused(request, &shell, &refusal);
         }
-        let (ask, email) = (&request.ask, request.field("email"));
+        let email = request.field("email");
         let form = |status, sent: bool, error: Option<&str>| {
             let values = json!({"email": email, "sent": sent, "error": error});
             self.system(request, &shell, status, "system/forgot.html", "Forgotten password", &values)
         };
         if !crate::mail::is_address(email) {
-            return (form(422, false, Some("This is not an e-mail address.")), None);
+            return form(422, false, Some("This is not an e-mail address."));
         }
-        match self.app.identity.request_reset(&self.app.db, email, ask.address, Some(&ask.request_id)) {
-            Ok(mail) => {
-                let send = mail.map(|mail| -> AfterAnswer {
-                    Box::new(move |web: &Web| {
-                        // Whoever asked was answered already; a failure stands in the log.
-                        web.send_letter(Letter::Reset, &mail.email, &mail.name, "reset", &mail.token);
-                    })
-                });
-                (form(200, true, None), send)
-            }
-            Err(ResetError::Throttled { retry_after }) => (self.refused(request, &shell, &Refusal::TooFast(retry_after)), None),
-            Err(ResetError::Link(crate::identity::LinkError::Db(error))) => (self.refused(request, &shell, &error.into()), None),
-            Err(ResetError::Link(_)) => (form(200, true, None), None),
+        match self.app.forgot(&request.ask, email) {
+            Ok(()) => form(200, true, None),
+            Err(refusal) => self.refused(request, &shell, &refusal),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::app::{Refusal, registration};
 use crate::audit::{self, Record};
 use crate::db::Conn;
 use crate::domain::Name;
-use crate::identity::{self, Account, AccountFilter, AccountId, AccountState, NewAccount, SessionInfo};
+use crate::identity::{self, Account, AccountFilter, AccountId, AccountState, Doubt, NewAccount, SessionInfo};
 use crate::store;
 use std::collections::BTreeSet;
 
@@ -23,6 +23,8 @@ pub struct UserLine {
     pub account: Account,
     /// Its user roles, as far as the model knows them.
     pub roles: Vec<Name>,
+    /// Why it could be taken for another account.
+    pub doubts: Vec<Doubt>,
 }
 
 /// A page of accounts.
@@ -63,6 +65,8 @@ pub struct UserPage {
     pub within_reach: bool,
     /// Every user role that a person can hold.
     pub roles: Vec<RoleChoice>,
+    /// Why it could be taken for another account.
+    pub doubts: Vec<Doubt>,
     /// Where its owner is signed in.
     pub sessions: Vec<SessionInfo>,
     /// What happened to it lately, latest first. Sentences only: values are for readers of the trail.
@@ -79,6 +83,8 @@ pub struct MailedLink {
     pub name: String,
     /// The text of the link.
     pub token: String,
+    /// Why the account could be taken for another.
+    pub doubts: Vec<Doubt>,
 }
 
 impl Administrator<'_> {
@@ -94,9 +100,11 @@ impl Administrator<'_> {
         let offset = (page - 1) * A_PAGE;
         let ids: Vec<AccountId> = found.accounts.iter().map(|account| account.id).collect();
         let mut roles = identity::roles_of(conn, &ids)?;
+        let mut doubts = identity::doubts(conn, &found.accounts)?;
         let users = found.accounts.into_iter().map(|account| {
             let held = roles.remove(&account.id).unwrap_or_default();
-            UserLine { roles: self.live.model.known_roles(&held).into_iter().collect(), account }
+            let doubts = doubts.remove(&account.id).unwrap_or_default();
+            UserLine { roles: self.live.model.known_roles(&held).into_iter().collect(), account, doubts }
         });
         Ok(UserList { users: users.collect(), total: found.total, page, offset, size: A_PAGE, assignable: self.assignable() })
     }
@@ -116,7 +124,8 @@ impl Administrator<'_> {
         let events = audit::search(conn, &filter, audit::Page { offset: 0, limit: EVENTS })?.records;
         let sessions = self.app.identity.sessions_of(conn, id)?;
         let within_reach = !own && self.reaches(&held);
-        Ok(UserPage { roles: roles.collect(), account, own, within_reach, sessions, events })
+        let doubts = doubts_of(conn, &account)?;
+        Ok(UserPage { doubts, roles: roles.collect(), account, own, within_reach, sessions, events })
     }
 
     /// Makes an account for somebody, and the link by which they choose their password.
@@ -126,7 +135,7 @@ impl Administrator<'_> {
         let new = NewAccount { email, name, roles: &roles };
         let (id, token) = self.app.identity.invite(conn, &self.asker.actor(self.ask), &new).map_err(registration::said)?;
         let account = identity::find(conn, id)?.ok_or(Refusal::Gone)?;
-        Ok(mailed(account, token))
+        mailed(conn, account, token)
     }
 
     /// Makes another link for somebody who has not accepted yet.
@@ -136,7 +145,7 @@ impl Administrator<'_> {
             return Err(Refusal::Said("Only somebody who has not chosen a password yet can be invited again.".into()));
         }
         let token = self.app.identity.invitation_link(conn, &self.asker.actor(self.ask), id).map_err(registration::said)?;
-        Ok(mailed(account, token))
+        mailed(conn, account, token)
     }
 
     /// Makes a link by which the owner chooses a new password.
@@ -146,7 +155,7 @@ impl Administrator<'_> {
             return Err(Refusal::Said("Only an account in use can get a link for a new password.".into()));
         }
         let token = self.app.identity.reset_link(conn, &self.asker.actor(self.ask), id).map_err(registration::said)?;
-        Ok(mailed(account, token))
+        mailed(conn, account, token)
     }
 
     /// Gives somebody else exactly these roles, of those that are the administrator's to give; the others stay.
@@ -261,6 +270,11 @@ impl Administrator<'_> {
     }
 }
 
-fn mailed(account: Account, token: String) -> MailedLink {
-    MailedLink { account: account.id, email: account.email, name: account.name, token }
+fn mailed(conn: &mut Conn, account: Account, token: String) -> Result<MailedLink, Refusal> {
+    let doubts = doubts_of(conn, &account)?;
+    Ok(MailedLink { account: account.id, email: account.email, name: account.name, token, doubts })
+}
+
+fn doubts_of(conn: &mut Conn, account: &Account) -> Result<Vec<Doubt>, Refusal> {
+    Ok(identity::doubts(conn, std::slice::from_ref(account))?.remove(&account.id).unwrap_or_default())
 }

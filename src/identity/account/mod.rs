@@ -2,8 +2,10 @@
 //!
 //! Reading is free of side effects; the raw writes are for this module's deeds only.
 
+mod looks;
 mod write;
 
+pub use looks::{Doubt, doubts};
 pub(super) use write::{
     Row, advance, grant, insert, password_hash, renew_hash, revoke_others, set_access, set_last_seen, set_name,
 };
@@ -11,6 +13,7 @@ pub(super) use write::{
 use crate::db::schema::{account, account_role};
 use crate::db::{Conn, DbError, Moment, on};
 use crate::domain::Name;
+use crate::domain::text::{composed, folded, is_unseen};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,16 +111,29 @@ impl Account {
     }
 }
 
-/// The address as it is kept and compared: trimmed, lower case. `None` when it is not one plain address.
+/// The address as it is kept: trimmed, composed, lower case. `None` when it is not one plain address, or when it holds a
+/// character that shows nothing or reorders the text around it.
+// SECURITY: an address that reads as another person's is none: `names_and_addresses_hide_and_reorder_nothing`.
 pub fn normal_email(typed: &str) -> Option<String> {
     let email = typed.trim();
-    crate::mail::is_address(email).then(|| email.to_lowercase())
+    (crate::mail::is_address(email) && !email.chars().any(is_unseen)).then(|| composed(&email.to_lowercase()).into_owned())
 }
 
-/// A person's name as it is kept: trimmed, 1 to 100 characters, none of them a control character.
+/// The key under which an address is one account's: without regard to case and composition. Taken of addresses that
+/// are older than the rules of [`normal_email`] as well.
+pub(super) fn email_key(typed: &str) -> Option<String> {
+    let email = typed.trim();
+    crate::mail::is_address(email).then(|| folded(email))
+}
+
+/// A person's name as it is kept: trimmed, composed, 1 to 100 characters, none of which shows nothing or reorders the
+/// text around it.
 pub fn normal_name(typed: &str) -> Option<String> {
-    let name = typed.trim();
-    ((1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control)).then(|| name.to_owned())
+    if typed.len() > 10_000 {
+        return None;
+    }
+    let name = composed(typed.trim());
+    ((1..=100).contains(&name.chars().count()) && !name.chars().any(is_unseen)).then(|| name.into_owned())
 }
 
 /// Which accounts a search wants.
@@ -144,12 +160,19 @@ pub fn find(conn: &mut Conn, id: AccountId) -> Result<Option<Account>, DbError> 
     Ok(row.map(Account::from_row))
 }
 
-/// The account of this address.
-pub fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>, DbError> {
-    let Some(email) = normal_email(email) else { return Ok(None) };
-    let row =
-        on!(conn, |c| account::table.filter(account::email.eq(&email)).select(COLUMNS).get_result::<Columned>(c).optional())?;
-    Ok(row.map(Account::from_row))
+/// The account of this address, however its letters are composed and whichever case they have.
+///
+/// Of two older accounts whose addresses differ only in that, each is found by its own spelling.
+pub fn find_by_email(conn: &mut Conn, typed: &str) -> Result<Option<Account>, DbError> {
+    let Some(key) = email_key(typed) else { return Ok(None) };
+    let spelled = typed.trim().to_lowercase();
+    let rows = on!(conn, |c| {
+        let found = account::table.filter(account::email.eq(&spelled).or(account::email_key.eq(&key)));
+        found.select(COLUMNS).order(account::id).limit(3).load::<Columned>(c)
+    })?;
+    let mut found: Vec<Account> = rows.into_iter().map(Account::from_row).collect();
+    let exact = found.iter().position(|account| account.email == spelled);
+    Ok(if found.is_empty() { None } else { Some(found.swap_remove(exact.unwrap_or(0))) })
 }
 
 /// The accounts that fit, by name, `limit` of them from `offset` on.

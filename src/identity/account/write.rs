@@ -4,6 +4,7 @@ use super::{AccountId, AccountState};
 use crate::db::schema::{account, account_role};
 use crate::db::{Conn, DbError, Moment, on};
 use crate::domain::Name;
+use crate::domain::text::{folded, look};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use std::collections::BTreeSet;
@@ -17,20 +18,24 @@ pub(in crate::identity) struct Row<'a> {
     pub(in crate::identity) demo: bool,
 }
 
-/// Adds an account; `None` when the address is taken (also by a transaction that just ended).
+/// Adds an account; `None` when the address is taken (also by a transaction that just ended), in whichever case and
+/// composition.
 pub(in crate::identity) fn insert(conn: &mut Conn, new: &Row<'_>, now: NaiveDateTime) -> Result<Option<AccountId>, DbError> {
     let now = Moment(now);
     let id: Option<i64> = on!(conn, |c| {
         let row = (
             account::name.eq(new.name),
             account::email.eq(new.email),
+            account::email_key.eq(folded(new.email)),
+            account::email_look.eq(look(new.email)),
+            account::name_look.eq(look(new.name)),
             account::state.eq(new.state.as_str()),
             account::password_hash.eq(new.password_hash),
             account::demo.eq(new.demo),
             account::created.eq(now),
             account::changed.eq(now),
         );
-        let insert = diesel::insert_into(account::table).values(row).on_conflict(account::email).do_nothing();
+        let insert = diesel::insert_into(account::table).values(row).on_conflict_do_nothing();
         insert.returning(account::id).get_result(c).optional()
     })?;
     Ok(id.map(AccountId))
@@ -91,7 +96,10 @@ pub(in crate::identity) fn advance(conn: &mut Conn, id: AccountId, version: i64,
 
 /// Sets the name.
 pub(in crate::identity) fn set_name(conn: &mut Conn, id: AccountId, name: &str) -> Result<(), DbError> {
-    on!(conn, |c| diesel::update(account::table.filter(account::id.eq(id.0))).set(account::name.eq(name)).execute(c))?;
+    on!(conn, |c| {
+        let set = (account::name.eq(name), account::name_look.eq(look(name)));
+        diesel::update(account::table.filter(account::id.eq(id.0))).set(set).execute(c)
+    })?;
     Ok(())
 }
 

@@ -1,12 +1,15 @@
-//! How many passwords are hashed at once.
+//! How many passwords are hashed at once, and the memory they are hashed in.
 
+use argon2::Block;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// A counting permit: at most so many hashes at once, a bounded queue behind them, a bounded wait.
 ///
 /// Each hash takes the configured memory (19 MiB by default) and a core; without a bound, a burst of
-/// sign-ins would take the machine from everyone else.
+/// sign-ins would take the machine from everyone else. A permit hands out that memory too, and takes
+/// it back: there are never more work buffers than permits.
 #[derive(Clone, Debug)]
 pub struct HashPermits(Arc<Shared>);
 
@@ -23,11 +26,44 @@ struct Shared {
 struct State {
     running: usize,
     waiting: usize,
+    /// Work memory that nobody uses at the moment, wiped.
+    idle: Vec<Buffer>,
 }
 
-/// The right to hash one password, given back when dropped.
+/// Work memory of one hash. Its content is never printed.
+#[derive(Default)]
+struct Buffer(Vec<Block>);
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({} KiB)", self.0.len())
+    }
+}
+
+/// The right to hash one password, with memory to do it in; both are given back when dropped.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<Shared>);
+pub(super) struct Permit {
+    shared: Arc<Shared>,
+    buffer: Buffer,
+    /// Blocks of the buffer that were written to.
+    used: usize,
+    /// What is kept for the next; a larger buffer is returned to the system.
+    usual: usize,
+}
+
+impl Permit {
+    /// Work memory of `blocks` KiB. What is left over for the next is `usual` KiB at most.
+    pub(super) fn memory(&mut self, blocks: usize, usual: usize) -> &mut [Block] {
+        if self.buffer.0.len() < blocks {
+            // Not grown in place: that would copy, and hold both for a moment.
+            self.buffer.0 = Vec::new();
+            self.buffer.0 = vec![Block::new(); blocks];
+        }
+        self.used = self.used.max(blocks);
+        self.usual = usual;
+        self.buffer.0.get_mut(..blocks).unwrap_or_default()
+    }
+}
 
 impl HashPermits {
     /// Admits `at_once` hashes (at least one), lets `most_waiting` wait behind them for `patience`.
@@ -55,15 +91,37 @@ impl HashPermits {
             }
         }
         state.running += 1;
-        Some(Permit(Arc::clone(shared)))
+        let buffer = state.idle.pop().unwrap_or_default();
+        Some(Permit { shared: Arc::clone(shared), buffer, used: 0, usual: 0 })
+    }
+
+    /// Returns memory that nobody uses to the system.
+    pub(super) fn release_idle(&self) {
+        let idle = std::mem::take(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner).idle);
+        drop(idle);
+    }
+
+    /// Work memory that waits for the next hash, in KiB.
+    #[cfg(test)]
+    pub(in crate::identity) fn idle_kib(&self) -> Vec<usize> {
+        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.idle.iter().map(|buffer| buffer.0.len()).collect()
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        // SECURITY: what a password was mixed into does not stay in memory: `work_memory_is_wiped_and_used_again`.
+        buffer.0.iter_mut().take(self.used).for_each(Zeroize::zeroize);
+        let keep = !buffer.0.is_empty() && buffer.0.len() <= self.usual.max(1);
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.running -= 1;
-        self.0.freed.notify_one();
+        if keep {
+            state.idle.push(buffer);
+        }
+        drop(state);
+        self.shared.freed.notify_one();
     }
 }
 
@@ -87,6 +145,26 @@ mod tests {
             }
         });
         assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+    }
+
+    #[test]
+    fn work_memory_is_wiped_and_used_again() {
+        let permits = HashPermits::new(2, 100, Duration::from_secs(60));
+        for _ in 0..20 {
+            let (mut one, mut other) = (permits.acquire().unwrap(), permits.acquire().unwrap());
+            for permit in [&mut one, &mut other] {
+                let memory = permit.memory(8, 8);
+                assert!(memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "wiped");
+                memory[7].as_mut()[3] = 0x5ec_2e7;
+            }
+        }
+        assert_eq!(permits.idle_kib(), [8, 8], "two buffers for forty hashes");
+        let mut large = permits.acquire().unwrap();
+        assert_eq!(large.memory(1_000, 8).len(), 1_000);
+        drop(large);
+        assert_eq!(permits.idle_kib(), [8], "what an unusual hash took is not kept");
+        permits.release_idle();
+        assert_eq!(permits.idle_kib(), [] as [usize; 0]);
     }
 
     #[test]

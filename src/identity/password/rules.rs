@@ -3,6 +3,7 @@
 //! ASVS 6.2.1 and 6.2.9 (12 to 128 characters), 6.2.4 (common ones refused), 6.2.5 (no composition
 //! rules), 6.2.11 (words of the context refused).
 
+use crate::domain::text::{composed, folded};
 use std::sync::LazyLock;
 use zeroize::Zeroizing;
 
@@ -13,26 +14,46 @@ pub const MOST: usize = 128;
 /// Words of the context shorter than this say nothing about a person.
 const LEAST_WORD: usize = 4;
 
+/// The most bytes that can be composed to [`MOST`] characters, generously; what is longer is not even composed.
+const MOST_BYTES: usize = MOST * 4 * 4;
+
 /// A password as it was typed; wiped from memory when dropped, never printed.
+///
+/// Keyboards differ in how they write one letter (`é`, or `e` and an accent), so what counts is the composed form
+/// (NFC; NIST SP 800-63B). Nothing else is changed: neither case nor spaces.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    composed: Zeroizing<String>,
+    /// What was typed, where it differs.
+    typed: Option<Zeroizing<String>>,
+}
 
 impl Password {
     /// Takes what was typed.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        let typed = Zeroizing::new(text.into());
+        if typed.len() > MOST_BYTES {
+            return Self { composed: typed, typed: None };
+        }
+        let composed = Zeroizing::new(composed(&typed).into_owned());
+        if composed == typed { Self { composed, typed: None } } else { Self { composed, typed: Some(typed) } }
     }
-    /// Whether both were typed alike.
+    /// Whether both are the same password.
     pub fn same_as(&self, other: &Self) -> bool {
-        crate::crypto::constant_time_eq(self.0.as_bytes(), other.0.as_bytes())
+        crate::crypto::constant_time_eq(self.composed.as_bytes(), other.composed.as_bytes())
     }
-    /// What was typed.
+    /// The composed form, which is hashed.
     pub(in crate::identity) fn expose(&self) -> &str {
-        &self.0
+        &self.composed
     }
-    /// Whether it has more characters than any accepted password; such a one is never hashed.
+    /// The form that was typed, where it differs: older hashes were made of it.
+    pub(in crate::identity) fn as_typed(&self) -> Option<&str> {
+        self.typed.as_ref().map(|typed| typed.as_str())
+    }
+    /// Whether it has more characters than any accepted password, in either form; such a one is never hashed.
     pub(in crate::identity) fn is_oversized(&self) -> bool {
-        self.0.len() > MOST * 4 || self.0.chars().count() > MOST
+        let over = |text: &str| text.len() > MOST * 4 || text.chars().count() > MOST;
+        over(&self.composed) && self.as_typed().is_none_or(over)
     }
 }
 
@@ -76,14 +97,15 @@ pub enum PasswordProblem {
 impl Password {
     /// Every reason why this password is not accepted; empty when it is.
     pub fn problems(&self, about: PasswordContext<'_>) -> Vec<PasswordProblem> {
-        if self.is_oversized() {
+        let text = self.expose();
+        if text.len() > MOST_BYTES || text.chars().count() > MOST {
             return vec![PasswordProblem::TooLong];
         }
         let mut problems = Vec::new();
-        if self.0.chars().count() < LEAST {
+        if text.chars().count() < LEAST {
             problems.push(PasswordProblem::TooShort);
         }
-        let folded = Zeroizing::new(self.0.to_lowercase());
+        let folded = Zeroizing::new(folded(text));
         if is_common(&folded) {
             problems.push(PasswordProblem::Common);
         }
@@ -96,8 +118,8 @@ impl Password {
 
 /// Words of address, name and app that are long enough to mean something, folded.
 fn words_of(about: PasswordContext<'_>) -> impl Iterator<Item = String> {
-    let local = about.email.split('@').next().unwrap_or_default().to_lowercase();
-    let parts: Vec<String> = [&local, &about.name.to_lowercase(), &about.app.to_lowercase()]
+    let local = folded(about.email.split('@').next().unwrap_or_default());
+    let parts: Vec<String> = [&local, &folded(about.name), &folded(about.app)]
         .into_iter()
         .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
         .map(str::to_owned)
@@ -157,6 +179,24 @@ mod tests {
             assert_eq!(problems(fine), [], "{fine}");
         }
         assert_eq!(problems(&"aü🦊q".repeat(31).replacen('a', "z", 1)), []);
+    }
+
+    #[test]
+    fn one_password_typed_on_two_keyboards_is_one_password() {
+        let (one, other) = (Password::new("cafe\u{301} au lait 9"), Password::new("caf\u{e9} au lait 9"));
+        assert!(one.same_as(&other) && one.expose() == other.expose());
+        assert_eq!((one.as_typed(), other.as_typed()), (Some("cafe\u{301} au lait 9"), None));
+        assert!(!one.same_as(&Password::new("cafe au lait 9")) && !one.same_as(&Password::new("CAF\u{c9} au lait 9")));
+        assert_eq!(problems("LOVELACÉ"), problems("LOVELACE\u{301}"));
+        assert_eq!(
+            problems(&"e\u{301}xq".repeat(42).replacen('x', "z", 1)),
+            [],
+            "what counts is 126 letters, not 168 characters"
+        );
+        assert!(!Password::new("e\u{301}".repeat(128)).is_oversized());
+        assert!(
+            Password::new("e\u{301}".repeat(129)).is_oversized() && Password::new("e\u{301}".repeat(9_000_000)).is_oversized()
+        );
     }
 
     #[test]

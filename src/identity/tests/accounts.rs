@@ -159,3 +159,101 @@ fn a_deed_that_cannot_be_recorded_does_not_happen() {
         assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, home()).is_err(), "nor does a sign-in");
     });
 }
+
+fn try_create(identity: &Identity, db: &Db, email: &str, name: &str) -> Result<AccountId, AccountError> {
+    let none = BTreeSet::new();
+    db.write(|conn| identity.create_account(conn, &actor(), &NewAccount { email, name, roles: &none }, None))
+}
+
+#[test]
+fn an_address_is_one_account_however_its_letters_are_composed() {
+    each(|db| {
+        let identity = identity();
+        let id = active(&identity, db, "rene\u{301}.STRASSE@b.example", &[]);
+        for same in ["ren\u{e9}.strasse@b.example", "RENÉ.straße@B.EXAMPLE", " rene\u{301}.straẞe@b.example "] {
+            assert_eq!(db.read(|conn| find_by_email(conn, same)).unwrap().unwrap().id, id, "{same}");
+            assert!(try_sign_in(&identity, db, same, GOOD, home()).is_ok(), "{same}");
+            assert!(matches!(try_create(&identity, db, same, "Other"), Err(AccountError::AlreadyKnown)), "{same}");
+        }
+        for other in ["rene.strasse@b.example", "ren\u{e9}.strase@b.example", "rеné.strasse@b.example"] {
+            assert_eq!(db.read(|conn| find_by_email(conn, other)).unwrap(), None, "{other}");
+        }
+        assert_eq!(db.read(|conn| find(conn, id)).unwrap().unwrap().email, "rené.strasse@b.example");
+    });
+}
+
+#[test]
+fn names_and_addresses_hide_and_reorder_nothing() {
+    each(|db| {
+        let identity = identity();
+        for c in
+            ['\u{202e}', '\u{2066}', '\u{200f}', '\u{200b}', '\u{200d}', '\u{feff}', '\u{ad}', '\u{3164}', '\u{e0041}', '\u{85}']
+        {
+            let name = try_create(&identity, db, "ada@b.example", &format!("Ada{c} Lovelace"));
+            assert!(matches!(name, Err(AccountError::Name)), "{c:?}");
+            let email = try_create(&identity, db, &format!("ad{c}a@b.example"), "Ada");
+            assert!(matches!(email, Err(AccountError::Email)), "{c:?}");
+            let asked = Registration { email: "a@b.example".into(), name: format!("A{c}B"), data: serde_json::Value::Null };
+            assert!(identity.registration_link(&asked, Duration::from_secs(60)).is_err(), "{c:?}");
+        }
+        assert!(matches!(try_create(&identity, db, "ada@b.example", &"e\u{301}".repeat(9_000_000)), Err(AccountError::Name)));
+        for fine in ["محمد بن موسى", "Nguyễn Thị Minh Khai", "山田 太郎", "O’Brien-Smith"] {
+            let id = try_create(&identity, db, &format!("p{}@b.example", fine.len()), fine).unwrap();
+            assert_eq!(db.read(|conn| find(conn, id)).unwrap().unwrap().name, fine);
+        }
+        let id = try_create(&identity, db, "z@b.example", "Zoe\u{308}").unwrap();
+        let account = db.read(|conn| find(conn, id)).unwrap().unwrap();
+        assert_eq!(account.name, "Zo\u{eb}");
+        let renamed = db.write(|conn| identity.rename(conn, &actor(), id, account.version, "Z\u{202e}oe"));
+        assert!(matches!(renamed, Err(AccountError::Name)));
+    });
+}
+
+#[test]
+fn lookalikes_are_pointed_out_and_others_are_not() {
+    each(|db| {
+        let identity = identity();
+        let paul = try_create(&identity, db, "paul@b.example", "Paul Smith").unwrap();
+        let digit = try_create(&identity, db, "pau1@b.example", "Pat Jones").unwrap();
+        let name = try_create(&identity, db, "other@b.example", "Pаul Smith").unwrap();
+        let same = try_create(&identity, db, "third@b.example", "Paul Smith").unwrap();
+        let plain = try_create(&identity, db, "quite@b.example", "Somebody Else").unwrap();
+        let of = |id| {
+            let account = db.read(|conn| find(conn, id)).unwrap().unwrap();
+            db.read(|conn| doubts(conn, &[account])).unwrap().remove(&id).unwrap_or_default()
+        };
+        assert_eq!(of(paul), [Doubt::Address("pau1@b.example".into()), Doubt::Name("other@b.example".into())]);
+        assert_eq!(of(digit), [Doubt::Address("paul@b.example".into())]);
+        assert!(of(name).contains(&Doubt::Scripts) && of(name).contains(&Doubt::Name("paul@b.example".into())));
+        assert_eq!(of(same), [Doubt::Name("other@b.example".into())], "two people may have one name");
+        assert_eq!(of(plain), []);
+        let version = db.read(|conn| find(conn, plain)).unwrap().unwrap().version;
+        db.write(|conn| identity.rename(conn, &actor(), plain, version, "Pau1 Smith")).unwrap();
+        assert!(of(plain).contains(&Doubt::Name("paul@b.example".into())), "a new name is looked at as well");
+    });
+}
+
+#[test]
+fn accounts_from_before_keep_their_owners() {
+    each(|db| {
+        let identity = identity();
+        let one = active(&identity, db, "ren\u{e9}@b.example", &[]);
+        let other = active(&identity, db, "someone@b.example", &[]);
+        let old = "UPDATE account SET email_key = NULL, email_look = NULL, name_look = NULL";
+        let apart = format!("UPDATE account SET email = 'rene\u{301}@b.example' WHERE id = {other}");
+        db.write(|conn| conn.batch(old).and_then(|()| conn.batch(&apart))).unwrap();
+        let found = |typed: &str| db.read(|conn| find_by_email(conn, typed)).unwrap().map(|account| account.id);
+        assert_eq!(found("ren\u{e9}@b.example"), Some(one), "also before anything is computed");
+        for _ in 0..2 {
+            db.migrate().unwrap();
+            assert_eq!(found("ren\u{e9}@b.example"), Some(one));
+            assert_eq!(found("RENE\u{301}@b.example"), Some(other), "each keeps its own spelling");
+            assert_eq!(found("REN\u{c9}@b.example"), Some(one));
+        }
+        assert!(matches!(try_create(&identity, db, "ren\u{e9}@b.example", "Third"), Err(AccountError::AlreadyKnown)));
+        assert!(matches!(try_create(&identity, db, "rene\u{301}@b.example", "Third"), Err(AccountError::AlreadyKnown)));
+        for email in ["ren\u{e9}@b.example", "rene\u{301}@b.example"] {
+            assert!(try_sign_in(&identity, db, email, GOOD, home()).is_ok(), "{email:?}");
+        }
+    });
+}

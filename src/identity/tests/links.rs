@@ -153,14 +153,38 @@ fn an_invitation_of_a_blocked_account_is_withdrawn() {
     });
 }
 
+fn ask_reset(identity: &Identity, db: &Db, email: &str, from: IpAddr) -> Result<Option<ResetMail>, ResetError> {
+    db.write(|conn| Ok::<_, DbError>(identity.request_reset(conn, email, from, None))).unwrap()
+}
+
+#[test]
+fn reset_letters_are_limited_by_a_window_that_slides_and_by_every_spelling_of_an_address() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "rené@b.example", &[]);
+        let ask = |email: &str, n: u8| ask_reset(&identity, db, email, address(&format!("198.51.100.{n}")));
+        for (n, email) in [(1, "rené@b.example"), (2, "RENÉ@B.example"), (3, "rene\u{301}@b.example")] {
+            assert!(ask(email, n).unwrap().is_some(), "{email}");
+            identity.clock.advance(Duration::from_secs(10 * 60));
+        }
+        match ask(" René@b.example", 4) {
+            Err(ResetError::Throttled { retry_after }) => assert_eq!(retry_after, Duration::from_secs(30 * 60)),
+            other => panic!("{other:?}"),
+        }
+        identity.clock.advance(Duration::from_secs(30 * 60));
+        assert!(ask("rené@b.example", 5).unwrap().is_some());
+        assert!(ask("rené@b.example", 6).is_err(), "one place became free, not three");
+    });
+}
+
 #[test]
 fn a_reset_link_works_once_and_ends_every_session() {
     each(|db| {
         let identity = identity();
         let id = active(&identity, db, "ada@b.example", &[]);
         let token = signed_in(&identity, db, "ada@b.example");
-        let mail = identity.request_reset(db, "ADA@b.example", home(), None).unwrap().unwrap();
-        let second = identity.request_reset(db, "ada@b.example", home(), None).unwrap().unwrap();
+        let mail = ask_reset(&identity, db, "ADA@b.example", home()).unwrap().unwrap();
+        let second = ask_reset(&identity, db, "ada@b.example", home()).unwrap().unwrap();
         assert_eq!((mail.email.as_str(), mail.name.as_str()), ("ada@b.example", "Ada Lovelace"));
         assert_eq!(db.read(|conn| identity.check_reset(conn, &mail.token)).unwrap().id, id);
         let chosen = chosen(&identity, OTHER);
@@ -198,10 +222,10 @@ fn asking_for_a_reset_tells_nothing_and_cannot_flood_a_mailbox() {
         active(&identity, db, "ada@b.example", &[]);
         for email in ["ada@b.example", "nobody@b.example"] {
             for n in 0..3 {
-                let asked = identity.request_reset(db, email, address(&format!("198.51.100.{n}")), None).unwrap();
+                let asked = ask_reset(&identity, db, email, address(&format!("198.51.100.{n}"))).unwrap();
                 assert_eq!(asked.is_some(), email.starts_with("ada"));
             }
-            let fourth = identity.request_reset(db, email, address("203.0.113.9"), None);
+            let fourth = ask_reset(&identity, db, email, address("203.0.113.9"));
             assert!(matches!(fourth, Err(ResetError::Throttled { .. })), "known or not, the fourth is refused: {email}");
         }
     });
@@ -261,4 +285,34 @@ fn of_two_bootstrap_links_exactly_one_makes_an_administrator() {
         assert_eq!(made.iter().filter(|result| result.is_ok()).count(), 1, "{made:?}");
         assert_eq!(db.read(|conn| able_holders(conn, &admin, false)).unwrap(), 1);
     });
+}
+
+#[test]
+fn guesses_at_an_address_do_not_stop_its_owner_from_joining() {
+    each(|db| {
+        let identity = identity();
+        (0..60).for_each(|_| drop(try_sign_in(&identity, db, "hal@b.example", OTHER, home())));
+        let asked = Registration { email: "Hal@b.example".into(), name: "Hal".into(), data: serde_json::Value::Null };
+        let token = identity.registration_link(&asked, DAY).unwrap();
+        let chosen = chosen(&identity, GOOD);
+        let other = identity.choose_password(&Password::new(OTHER), "x@y.example", "Xavier").unwrap();
+        let role = Name::from("Candidate");
+        let device = Device { address: home(), agent: "", replaces: None };
+        let session = db.write(|conn| {
+            let id = identity.complete_registration(conn, &actor(), &token, &chosen, &role).unwrap();
+            let wrong = identity.begin_session_chosen(conn, id, &other, device, None);
+            assert!(matches!(wrong, Err(SignInError::WrongCredentials)), "only the password that is kept proves");
+            identity.begin_session_chosen(conn, id, &chosen, device, None)
+        });
+        assert!(load(&identity, db, &session.unwrap()).is_some());
+        assert!(try_sign_in(&identity, db, "hal@b.example", GOOD, home()).is_ok(), "and later as well");
+        let id = find_by(&identity, db, "hal@b.example");
+        db.write(|conn| identity.block(conn, &actor(), id, &BTreeSet::new())).unwrap();
+        let blocked = db.write(|conn| identity.begin_session_chosen(conn, id, &chosen, device, None));
+        assert!(matches!(blocked, Err(SignInError::WrongCredentials)));
+    });
+}
+
+fn find_by(_: &Identity, db: &Db, email: &str) -> AccountId {
+    db.read(|conn| find_by_email(conn, email)).unwrap().unwrap().id
 }

@@ -137,6 +137,124 @@ fn strangers_cannot_lock_the_owner_out_of_a_familiar_network() {
 }
 
 #[test]
+fn made_up_names_do_not_lock_out_the_people_of_a_network() {
+    each(|db| {
+        let identity = identity();
+        for email in ["ada@b.example", "eve@b.example"] {
+            active(&identity, db, email, &[]);
+        }
+        signed_in(&identity, db, "ada@b.example");
+        let made_up = |n: u32| try_sign_in(&identity, db, &format!("made-up-{n}@b.example"), OTHER, home());
+        assert_eq!((0..80).filter(|n| is_wrong(&made_up(*n))).count(), 50, "the work that a network can cause is bounded");
+        assert!(is_throttled(&try_sign_in(&identity, db, "eve@b.example", GOOD, home())), "who was never seen there waits");
+        assert!(is_wrong(&try_sign_in(&identity, db, "ada@b.example", OTHER, home())));
+        assert!(try_sign_in(&identity, db, "ADA@b.example", GOOD, home()).is_ok(), "who was, does not");
+        let guesses = (0..30).filter(|_| is_wrong(&try_sign_in(&identity, db, "ada@b.example", OTHER, home()))).count();
+        assert_eq!(guesses, 10, "their own bucket is limited as ever");
+        assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, address("203.0.113.9")).is_ok(), "and is nobody else's");
+    });
+}
+
+#[test]
+fn a_familiar_ipv6_network_is_familiar_under_another_address_of_it() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "ada@b.example", &[]);
+        let proof = try_sign_in(&identity, db, "ada@b.example", GOOD, address("2001:db8:1:2::1")).unwrap();
+        let device = Device { address: address("2001:db8:1:2::1"), agent: "", replaces: None };
+        identity.begin_session(db, proof, device).unwrap();
+        (0..20).for_each(|_| drop(try_sign_in(&identity, db, "ada@b.example", OTHER, address("203.0.113.9"))));
+        assert!(try_sign_in(&identity, db, "ada@b.example", GOOD, address("2001:db8:1:2:a:b:c:d")).is_ok());
+        assert!(is_throttled(&try_sign_in(&identity, db, "ada@b.example", GOOD, address("2001:db8:1:3::1"))));
+    });
+}
+
+#[test]
+fn the_window_slides_so_its_edge_admits_no_second_round() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "ada@b.example", &[]);
+        let guess = || try_sign_in(&identity, db, "ada@b.example", OTHER, home());
+        assert!(is_wrong(&guess()));
+        identity.clock.advance(Duration::from_millis(14 * 60_000 + 59_500));
+        assert!((0..9).all(|_| is_wrong(&guess())));
+        match guess() {
+            Err(SignInError::Throttled { retry_after }) => assert_eq!(retry_after, Duration::from_millis(500), "exactly"),
+            other => panic!("{other:?}"),
+        }
+        identity.clock.advance(Duration::from_millis(499));
+        assert!(is_throttled(&guess()));
+        identity.clock.advance(Duration::from_millis(1));
+        assert_eq!((0..10).filter(|_| is_wrong(&guess())).count(), 1, "one became old enough, not ten");
+    });
+}
+
+#[test]
+fn refused_attempts_do_not_prolong_the_wait() {
+    each(|db| {
+        let identity = identity();
+        active(&identity, db, "ada@b.example", &[]);
+        let guess = |password| try_sign_in(&identity, db, "ada@b.example", password, home());
+        assert!((0..10).all(|_| is_wrong(&guess(OTHER))));
+        for _ in 0..15 {
+            identity.clock.advance(Duration::from_secs(59));
+            assert!(is_throttled(&guess(OTHER)));
+        }
+        identity.clock.advance(Duration::from_secs(15));
+        assert!(guess(GOOD).is_ok());
+    });
+}
+
+#[test]
+fn a_hash_that_cannot_be_used_looks_like_a_wrong_password() {
+    each(|db| {
+        let identity = identity();
+        let id = active(&identity, db, "ada@b.example", &[]);
+        for hash in ["$argon2id$v=19$m=6900000,t=4294967295,p=1$c2FsdHNhbHQ$ERERERERERERERERERERERERERE", "", "plain"] {
+            let sql = format!("UPDATE account SET password_hash = '{hash}' WHERE id = {id}");
+            db.write(|conn| conn.batch(&sql)).unwrap();
+            assert!(is_wrong(&try_sign_in(&identity, db, "ada@b.example", GOOD, home())), "{hash}");
+            assert!(is_wrong(&try_sign_in(&identity, db, "ada@b.example", "", home())), "{hash}");
+        }
+        let incidents = recorded(db, "incident");
+        assert_eq!(incidents.len(), 6);
+        let object = format!("system.User#{id}");
+        assert!(incidents.iter().all(|one| one.object.as_deref() == Some(object.as_str()) && one.severity.id() == "critical"));
+        assert!(!format!("{incidents:?}").contains("argon2id"), "what is stored is not recorded");
+        assert!(recorded(db, "sign-in.failed").is_empty());
+        active(&identity, db, "eve@b.example", &[]);
+        assert!(try_sign_in(&identity, db, "eve@b.example", GOOD, home()).is_ok(), "nobody else is concerned");
+    });
+}
+
+#[test]
+fn a_password_kept_as_it_was_typed_opens_and_is_kept_composed_from_then_on() {
+    each(|db| {
+        let identity = identity();
+        let id = active(&identity, db, "ada@b.example", &[]);
+        let typed = "cafe\u{301} au lait 99";
+        let composed = "caf\u{e9} au lait 99";
+        let salt = argon2::password_hash::phc::Salt::new(b"0123456789abcdef").unwrap();
+        let old = argon2::password_hash::PasswordHasher::hash_password_with_salt(
+            &argon2::Argon2::new(
+                argon2::Algorithm::Argon2id,
+                argon2::Version::V0x13,
+                argon2::Params::new(64, 1, 1, None).unwrap(),
+            ),
+            typed.as_bytes(),
+            &salt,
+        );
+        let sql = format!("UPDATE account SET password_hash = '{}' WHERE id = {id}", old.unwrap());
+        db.write(|conn| conn.batch(&sql)).unwrap();
+        assert!(is_wrong(&try_sign_in(&identity, db, "ada@b.example", composed, home())));
+        assert!(is_wrong(&try_sign_in(&identity, db, "ada@b.example", "cafe au lait 99", home())));
+        assert!(try_sign_in(&identity, db, "ada@b.example", typed, home()).is_ok());
+        assert!(try_sign_in(&identity, db, "ada@b.example", composed, home()).is_ok(), "another keyboard opens it now");
+        assert!(try_sign_in(&identity, db, "ada@b.example", typed, home()).is_ok());
+    });
+}
+
+#[test]
 fn good_sign_ins_use_nothing_up() {
     each(|db| {
         let identity = identity();

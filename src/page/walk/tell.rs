@@ -6,6 +6,7 @@ use super::super::show::{CellView, Speech};
 use super::super::told::Told;
 use super::{Scope, This, Walk};
 use crate::access::{Cell, Rows};
+use crate::domain::text::isolated;
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Environment, EvalError, Part, Template, Typed, evaluate};
 use crate::model::Widget;
@@ -61,7 +62,9 @@ impl Walk<'_, '_> {
                     Part::Text(text) => out.push_str(model.translate(&language, text)),
                     Part::Value(typed) => {
                         let value = evaluate(typed, environment, reading).ok()?;
-                        out.push_str(&speech.text(&typed.kind, &value));
+                        let text = speech.text(&typed.kind, &value);
+                        // What stands among other words neither reorders nor hides them.
+                        out.push_str(&if template.parts.len() > 1 { isolated(&text) } else { text.as_str().into() });
                     }
                 }
             }

@@ -216,15 +216,20 @@ impl<'d> App<'d> {
 
     /// An app of this model, in a database that is brought to its shape.
     pub fn of(db: &'d Db, model: Arc<Model>) -> Self {
+        let app = Self::unprepared(db, model);
+        app.prepare();
+        app
+    }
+
+    /// The same, with the rights of nobody prepared.
+    pub fn unprepared(db: &'d Db, model: Arc<Model>) -> Self {
         let statements = Statements::new(&model).unwrap();
         apply(db, &statements, &BTreeSet::new(), now()).unwrap();
         let clock = Clock::fixed(now());
         let dir = tempfile::tempdir().unwrap();
         let keys = Keys::load_or_create(dir.path()).unwrap();
         let recorder = Recorder { keys, node: "n1".into(), clock, who: None, request_id: Some("r1".into()) };
-        let app = Self { db, statements, model, recorder };
-        app.prepare();
-        app
+        Self { db, statements, model, recorder }
     }
 
     /// People who are nobody act too in these tests: what their roles add up to is prepared here.

@@ -7,6 +7,7 @@ mod changed;
 mod clash;
 mod explain;
 mod fixture;
+mod four_eyes;
 mod golden;
 mod links;
 mod locks;

@@ -127,7 +127,7 @@ fn values(page: &UserPage, error: Option<&str>) -> Value {
             "id": account.id.0, "name": account.name, "email": account.email, "state": account.state.as_str(),
             "created": moment(account.created), "last_seen": account.last_seen.map(moment), "version": account.version.to_string(),
         },
-        "self": page.own, "within_reach": page.within_reach, "some_assignable": page.roles.iter().any(|role| role.assignable),
+        "doubts": super::users::words(&page.doubts), "self": page.own, "within_reach": page.within_reach, "some_assignable": page.roles.iter().any(|role| role.assignable),
         "roles": page.roles.iter().map(role).collect::<Vec<_>>(),
         "sessions": page.sessions.iter().map(session).collect::<Vec<_>>(),
         "events": page.events.iter().map(event).collect::<Vec<_>>(),

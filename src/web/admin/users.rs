@@ -8,7 +8,7 @@ use super::{Paging, Place, page_number, path, typed};
 use crate::access::Part;
 use crate::app::admin::{MailedLink, UserList};
 use crate::app::{Refusal, Shell};
-use crate::identity::{AccountFilter, AccountState};
+use crate::identity::{AccountFilter, AccountState, Doubt};
 use crate::mail::Letter;
 use crate::model::Tone;
 use serde_json::{Value, json};
@@ -40,8 +40,8 @@ impl Web {
             let account = &line.account;
             let roles: Vec<&str> = line.roles.iter().map(|role| role.as_str()).collect();
             json!({
-                "id": account.id.0, "name": account.name, "email": account.email, "state": account.state.as_str(), "roles": roles,
-                "last_seen": account.last_seen.map(moment), "href": format!("{}/{}", path(Part::Users), account.id),
+                "id": account.id.0, "name": account.name, "email": account.email, "state": account.state.as_str(),
+                "roles": roles, "doubts": words(&line.doubts), "last_seen": account.last_seen.map(moment), "href": format!("{}/{}", path(Part::Users), account.id),
             })
         });
         let users: Vec<Value> = users.collect();
@@ -100,7 +100,12 @@ impl Web {
         };
         let to = format!("{}/{}", path(Part::Users), link.account);
         if self.send_letter(letter, &link.email, &link.name, purpose, &link.token) {
-            return self.done(request, shell, &to, Tone::Success, &format!("{what} is on its way to {}.", link.email));
+            let mut text = format!("{what} is on its way to {}.", link.email);
+            for doubt in &link.doubts {
+                text = format!("{text} {doubt}");
+            }
+            let tone = if link.doubts.is_empty() { Tone::Success } else { Tone::Warning };
+            return self.done(request, shell, &to, tone, &text);
         }
         self.app.record_unsent(link, &request.ask.request_id);
         let text = format!(
@@ -109,6 +114,11 @@ impl Web {
         );
         self.done(request, shell, &to, Tone::Danger, &text)
     }
+}
+
+/// Why an account could be taken for another, in words.
+pub(super) fn words(doubts: &[Doubt]) -> Vec<String> {
+    doubts.iter().map(Doubt::to_string).collect()
 }
 
 fn filter(request: &Request) -> AccountFilter {
