@@ -70,6 +70,8 @@ pub struct Report {
 
 /// Findings printed in full.
 const MOST_TOLD: usize = 20;
+/// Rules named in the verdict.
+const MOST_RULES_TOLD: usize = 10;
 
 impl Report {
     /// Whether nothing was gained, and every class that applies was tried. A run that was narrowed by hand is held to
@@ -103,7 +105,42 @@ impl Report {
         if self.findings.len() > MOST_TOLD {
             let _ = writeln!(out, "\n… and {} more; --format json has all", self.findings.len() - MOST_TOLD);
         }
+        let _ = writeln!(out, "\n{}", self.verdict());
         out
+    }
+
+    /// What came of it, in one line: what was gained, and what could not be tested.
+    pub fn verdict(&self) -> String {
+        let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+        let gained = match self.gained {
+            0 => format!("nothing was gained by {}", count(self.tried, "attack")),
+            n => format!("{} of {} gained something", n, count(self.tried, "attack")),
+        };
+        let untested = self.untested();
+        let rules = match untested.len() {
+            0 => "every rule was tested".to_owned(),
+            n => {
+                let told = untested.iter().take(MOST_RULES_TOLD).cloned().collect::<Vec<_>>().join(", ");
+                let more = n.saturating_sub(MOST_RULES_TOLD);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("{} could not be tested on both sides: {told}{more}", count(n, "rule"))
+            }
+        };
+        let idle: Vec<&str> = self
+            .classes
+            .iter()
+            .filter(|class| class.tried == 0 && class.not_applicable.is_none())
+            .map(|class| class.id)
+            .collect();
+        let idle = if idle.is_empty() { String::new() } else { format!("; not tried: {}", idle.join(", ")) };
+        format!("verdict: {gained}; {rules}{idle}")
+    }
+
+    /// The rules without a row for which they hold, or without one for which they do not, for somebody.
+    fn untested(&self) -> Vec<String> {
+        let rule = |line: &String| line.split_once(" holds for ").map_or_else(|| line.clone(), |(rule, _)| rule.to_owned());
+        let all: std::collections::BTreeSet<String> = self.row_classes_without_row.iter().map(rule).collect();
+        all.into_iter().collect()
     }
 
     /// The tally of a class.
