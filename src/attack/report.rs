@@ -148,3 +148,53 @@ impl Report {
         self.classes.iter().find(|tally| tally.id == class.id())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(gained: usize, missing: &[&str]) -> Report {
+        let class =
+            |id, tried, why: Option<&str>| Tally { id, what: "", tried, gained: 0, not_applicable: why.map(str::to_owned) };
+        Report {
+            app: "X".into(),
+            database: "SQLite",
+            seed: 1,
+            tried: 12,
+            gained,
+            classes: vec![class("doors", 12, None), class("visitors", 0, Some("there are none")), class("replays", 0, None)],
+            findings: Vec::new(),
+            faults: Vec::new(),
+            canaries: 3,
+            row_classes: 4,
+            row_classes_without_row: missing.iter().map(|line| (*line).to_owned()).collect(),
+            timing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_verdict_counts_the_rules_that_could_not_be_tested_once_each() {
+        let missing = [
+            "rule 2 of m.A holds for no row for Ann (Clerk)",
+            "rule 2 of m.A holds for every row for Bo (Head)",
+            "rule 1 of m.B holds for every row",
+        ];
+        let text = report(0, &missing).table();
+        let last = text.trim_end().lines().last().unwrap();
+        assert_eq!(
+            last,
+            "verdict: nothing was gained by 12 attacks; 2 rules could not be tested on both sides: rule 1 of m.B, rule 2 of m.A; not tried: replays"
+        );
+        assert!(text.contains("for Ann (Clerk)"));
+    }
+
+    #[test]
+    fn a_gain_stands_first_and_a_long_list_is_cut() {
+        let many: Vec<String> = (10..30).map(|n| format!("rule {n} of m.A holds for no row")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let verdict = report(3, &many).verdict();
+        assert!(verdict.starts_with("verdict: 3 of 12 attacks gained something; 20 rules could not be tested"), "{verdict}");
+        assert!(verdict.contains("rule 19 of m.A and 10 more") && !verdict.contains("rule 20 of"), "{verdict}");
+        assert!(report(0, &[]).verdict().contains("every rule was tested"));
+    }
+}

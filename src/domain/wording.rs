@@ -41,6 +41,8 @@ fn shape(message: &str, hint: &str) -> PlainFault {
 /// Says anew what a parser said.
 pub fn plain_fault(said: &str) -> PlainFault {
     let first = said.lines().next().unwrap_or_default();
+    // The place is told apart.
+    let first = first.rfind(" at line ").and_then(|at| first.get(..at)).unwrap_or(first).trim_end_matches([',', ':', ' ']);
     let lower = first.to_lowercase();
     // What the settings' own types say is plain already.
     if first.starts_with('`') && first.contains("` is not a") {
@@ -94,9 +96,9 @@ fn about_a_word(first: &str) -> Option<PlainFault> {
     let near = did_you_mean(&quoted, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
     let noun = if key { "key" } else { "word" };
     let message = match known.as_slice() {
-        [] => format!("`{quoted}` is no {noun} that is known here"),
-        [one] => format!("`{quoted}` is no {noun} that is known here; the only one is {one}"),
-        all => format!("`{quoted}` is no {noun} that is known here; there are {}", all.join(", ")),
+        [] => format!("there is no {noun} `{quoted}` here"),
+        [one] => format!("there is no {noun} `{quoted}` here; the only {noun} is {one}"),
+        all => format!("there is no {noun} `{quoted}` here; the {noun}s are {}", all.join(", ")),
     };
     Some(PlainFault { kind: FaultKind::UnknownWord, message, hint: near, word: Some(quoted) })
 }
@@ -216,13 +218,13 @@ mod tests {
         let table = [
             (
                 "unknown field `layuot`, expected one of `title`, `layout`",
-                "`layuot` is no key that is known here; there are title, layout",
+                "there is no key `layuot` here; the keys are title, layout",
             ),
-            ("unknown field `a`, there are no fields", "`a` is no key that is known here"),
-            ("unknown field `x`, expected `to` or `kind`", "`x` is no key that is known here; there are to, kind"),
+            ("unknown field `a`, there are no fields", "there is no key `a` here"),
+            ("unknown field `x`, expected `to` or `kind`", "there is no key `x` here; the keys are to, kind"),
             (
-                "unknown variant `headnig`, expected one of heading, text",
-                "`headnig` is no word that is known here; there are heading, text",
+                "unknown variant `headnig`, expected one of heading, text at line 5, column 5",
+                "there is no word `headnig` here; the words are heading, text",
             ),
             ("missing field `title`", "the key `title` is missing here"),
             (

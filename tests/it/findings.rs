@@ -266,7 +266,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("a text that is missing", "lending/pages/Books.yaml", "heading: {text: Books, level: 2}", "heading: {text: , level: 2}"),
     ("a list where a mapping belongs", "lending/pages/Books.yaml", "heading: {text: Books, level: 2}", "heading: [Books, 2]"),
     ("a key that is missing", "lending/pages/Books.yaml", "heading: {text: Books, level: 2}", "heading: {level: 2}"),
-    ("a number that is none", "lending/domain.yaml", "{type: string, length: 160,", "{type: string, length: long,"),
+    ("a number that is none", "lending/pages/BookEdit.yaml", "rows: 5", "rows: many"),
     (
         "a flow whose only role is denied its write",
         "app.yaml",
@@ -277,7 +277,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "a flow that reads what nobody granted it",
         "lending/microflows/WaiveFine.yaml",
         "  - closePage: {}",
-        "  - log: {node: lending.Fines, level: info, text: \"{$Fine.loan.reader.birthDate}\"}\n  - closePage: {}",
+        "  - log: {node: lending.Fines, level: info, text: \"{$Fine.loan.reader.account.email}\"}\n  - closePage: {}",
     ),
     (
         "a mail to an address that nobody granted",
@@ -439,7 +439,7 @@ fn no_finding_is_without_a_case() {
     let mut missing = BTreeSet::new();
     for file in std::fs::read_dir(project("src/model/check")).unwrap().flatten() {
         let source = std::fs::read_to_string(file.path()).unwrap();
-        for call in ["self.error(", "self.warn(", "self.gap(", "self.report(", "self.whole_file("] {
+        for call in ["self.error(", "self.warn(", "self.gap(", "self.report(", "self.whole_file(", "self.trouble("] {
             for rest in source.split(call).skip(1) {
                 let call = rest.split(';').next().unwrap_or_default();
                 let code = call

@@ -13,7 +13,10 @@ impl Checker<'_> {
     /// All questions about ways to pages.
     pub fn reach(&mut self, sources: &Sources) {
         self.homes(sources);
-        self.unreached();
+        // In a faulty model, what would lead somewhere may not have been understood.
+        if !self.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            self.unreached();
+        }
     }
 
     fn homes(&mut self, sources: &Sources) {
@@ -23,7 +26,7 @@ impl Checker<'_> {
             let Some(page) = self.model.pages.get(&here.resolve(&at.value)).cloned() else { continue };
             if !page.parameters.is_empty() {
                 let message = format!("{} needs parameters and cannot be a start page", page.name);
-                let hint = "start on a page without parameters; a data view there can show an association of a new object, or a list can lead on";
+                let hint = "name a page without parameters; a list or a button there can lead on";
                 self.error(&here, at, "home", message, Some(hint.into()));
                 continue;
             }
@@ -57,8 +60,9 @@ impl Checker<'_> {
                 todo.extend(leads_to(&self.model, page));
             }
         }
-        let lost: Vec<Arc<Page>> =
-            self.model.pages.values().filter(|page| !page.roles.is_empty() && !reached.contains(&page.name)).cloned().collect();
+        // A page that is open to nobody is not in use yet.
+        let lost = self.model.pages.values().filter(|page| !reached.contains(&page.name));
+        let lost: Vec<Arc<Page>> = lost.filter(|page| !self.roles_that_open(&page.name).is_empty()).cloned().collect();
         for page in lost {
             let message = format!("nothing leads to {}: no menu, no button, no row, no microflow", page.name);
             let hint = "add it to a menu, open it from a page that is reached, or remove it".to_owned();

@@ -209,7 +209,7 @@ impl<'m> Walk<'m> {
             );
         }
         let known = self.granted.model.entities.get(entity).map(|found| constants(found, set, true)).unwrap_or_default();
-        let what = format!("create {entity} so");
+        let what = format!("create {entity} with these values");
         self.order(place, &rules, &known, &what, "the new object is outside the rule that grants it");
         for (name, _) in set {
             let rules = self.write(place, entity, name);
@@ -217,7 +217,7 @@ impl<'m> Walk<'m> {
                 place,
                 &rules,
                 &known,
-                &format!("create {entity} so, with `{name}`"),
+                &format!("write {entity}.{name} of the new object"),
                 "the new object is outside the rule that grants it",
             );
         }
@@ -241,7 +241,7 @@ impl<'m> Walk<'m> {
                 &what,
                 "do this before the object leaves the rule that grants it, or widen the rule",
             ) {
-                let what = format!("write {entity}.{name} so");
+                let what = format!("write {entity}.{name} with this change");
                 self.order(
                     place,
                     &rules,

@@ -102,9 +102,9 @@ fn rights_are_followed_through_a_change_of_state() {
     assert_eq!(then("  - delete: {object: $Claim}\n"), said("delete m.Claim at this point"));
     // One change leaves the rule that grants it; a new object is outside the rule from the start.
     let both = "  - change: {object: $Claim, set: {note: \"'x'\", state: \"'Submitted'\"}}\n";
-    assert_eq!(steps(both), said("write m.Claim.note so"));
+    assert_eq!(steps(both), said("write m.Claim.note with this change"));
     let made = "  - create: {as: New, entity: Claim, set: {note: \"'x'\", state: \"'Submitted'\"}}\n";
-    assert_eq!(steps(made), said("create m.Claim so, with `note`"));
+    assert_eq!(steps(made), said("write m.Claim.note of the new object"));
     // What a decision and a constraint say of the object is known too.
     let decided = "  - decide: {if: \"$Claim.state != 'Submitted'\", then: [{raise: {message: No}}]}\n  - change: {object: $Claim, set: {note: \"'x'\"}}\n";
     assert!(
