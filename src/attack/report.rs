@@ -169,6 +169,7 @@ mod tests {
             row_classes: 4,
             row_classes_without_row: missing.iter().map(|line| (*line).to_owned()).collect(),
             timing: Vec::new(),
+            remaining: Vec::new(),
         }
     }
 

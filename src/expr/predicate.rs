@@ -80,6 +80,7 @@ impl Inlining<'_> {
             }
             Node::Not(a) => Node::Not(one(a)?),
             Node::IsEmpty(a) => Node::IsEmpty(one(a)?),
+            Node::Declared(a) => Node::Declared(one(a)?),
             Node::And(a, b) => Node::And(one(a)?, one(b)?),
             Node::Or(a, b) => Node::Or(one(a)?, one(b)?),
             Node::If(a, b, c) => Node::If(one(a)?, one(b)?, one(c)?),

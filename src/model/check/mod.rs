@@ -17,6 +17,7 @@ mod page;
 mod parse;
 mod predicate;
 mod reach;
+mod reads;
 mod rights;
 mod runners;
 mod solve;
