@@ -7,10 +7,12 @@
 use super::meter::{Meter, Verdict};
 use super::{App, Ask, Asker, Live, Refusal};
 use crate::access::Grants;
+use crate::audit::{Event, EventKind};
 use crate::clock::Clock;
+use crate::config::Level;
 use crate::db::Conn;
-use crate::domain::{Name, ObjectId, Value};
-use crate::flow::{self, Budget, Effects, FlowContext, RegistrationRequest};
+use crate::domain::{Name, ObjectId, QName, Value};
+use crate::flow::{self, Budget, Effects, FlowContext, FlowError, RegistrationRequest};
 use crate::identity::password::{ChoiceError, Password, PasswordProblem};
 use crate::identity::{
     AccountId, Actor, Device, Founder, Identity, LinkError, Purpose, Registration, SessionToken, SignInError, normal_email,
@@ -119,6 +121,8 @@ pub enum LinkRefusal {
     Link(LinkError),
     /// The password is: the form can be sent again.
     Password(Vec<PasswordProblem>),
+    /// The app's own flow for a new account failed: nothing was made, and the link stays valid. Why, for operators.
+    Unfinished(String),
     /// Something else.
     Other(Refusal),
 }
@@ -136,6 +140,17 @@ impl From<crate::db::DbError> for LinkRefusal {
 impl From<Refusal> for LinkRefusal {
     fn from(refusal: Refusal) -> Self {
         Self::Other(refusal)
+    }
+}
+
+/// The person was promised an account: a flow that may not do its part is the app's fault, not theirs.
+fn unfinished(after: &QName, error: FlowError) -> LinkRefusal {
+    match error {
+        FlowError::Denied(denied) => LinkRefusal::Unfinished(format!("{after}: {}", denied.summary())),
+        FlowError::Nothing(_) | FlowError::Exhausted(_) | FlowError::Overflow | FlowError::Broken(_) => {
+            LinkRefusal::Unfinished(format!("{after}: {error}"))
+        }
+        other => LinkRefusal::Other(other.into()),
     }
 }
 
@@ -200,7 +215,7 @@ impl App {
             self.prepare_job(&live, &Grants::none(&live.model)).map_err(LinkRefusal::Other)?;
         }
         let device = Device { address: ask.address, agent: &ask.agent, replaces: ask.session.as_deref() };
-        let (token, effects) = self.db.write(|conn| {
+        let done = self.db.write(|conn| {
             let mut effects = Effects::default();
             let id = match purpose {
                 Purpose::Register => {
@@ -221,9 +236,26 @@ impl App {
             let begun = self.identity.begin_session_chosen(conn, id, &hashed, device, Some(&ask.request_id));
             let token = begun.map_err(not_signed_in)?;
             Ok::<_, LinkRefusal>((token, effects))
-        })?;
+        });
+        if let Err(LinkRefusal::Unfinished(why)) = &done {
+            self.record_unfinished(ask, why);
+        }
+        let (token, effects) = done?;
         self.write_log(&effects, Some(&ask.request_id));
         Ok(token)
+    }
+
+    /// Records that the app's own flow could not complete a registration. Nothing was kept, and the link stays valid.
+    fn record_unfinished(&self, ask: &Ask, why: &str) {
+        let live = self.live();
+        let asker = Asker::visitor(self, &live, ask);
+        let text = format!("a registration could not be completed: {why}");
+        self.note(Level::Error, "portcullis.registration", &text, ask);
+        let after = live.model.registration.as_ref().and_then(|registration| registration.after.as_ref());
+        let event = Event::new(EventKind::FlowFailed, text).on(after.map(ToString::to_string).unwrap_or_default());
+        if let Err(error) = self.record(&self.told_by(event, &asker, ask)) {
+            self.note(Level::Critical, "portcullis.audit", &format!("a failed registration could not be recorded: {error}"), ask);
+        }
     }
 
     /// The app's own flow for a new account, as a job with exactly the flow's elevation, in the same transaction. What
@@ -235,12 +267,12 @@ impl App {
         ask: &Ask,
         id: AccountId,
         asked: Registration,
-    ) -> Result<Effects, Refusal> {
+    ) -> Result<Effects, LinkRefusal> {
         let after = live.model.registration.as_ref().and_then(|registration| registration.after.clone());
         let Some(after) = after else { return Ok(Effects::default()) };
         let flow = live.model.microflows.get(&after).cloned().ok_or(Refusal::Gone)?;
         let grants = Grants::none(&live.model);
-        let permit = grants.call(&after)?;
+        let permit = grants.call(&after).map_err(Refusal::from)?;
         let exported: Option<Exported> = serde_json::from_value(asked.data).map_err(|error| Refusal::Fault(error.to_string()))?;
         let workspace = Workspace::new(live.model.clone(), None, grants.roles().clone(), self.clock.now());
         let workspace = Rc::new(RefCell::new(workspace));
@@ -267,13 +299,9 @@ impl App {
             effects: &mut effects,
             budget: Budget::start(&self.clock),
         };
-        // The person was promised an account: a flow that may not do its part is the app's fault, not theirs.
-        flow::run_job(&permit, arguments, &mut context).map_err(|error| match Refusal::from(error) {
-            Refusal::Denied(denied) => Refusal::Fault(format!("{after}: {}", denied.summary())),
-            other => other,
-        })?;
+        flow::run_job(&permit, arguments, &mut context).map_err(|error| unfinished(&after, error))?;
         self.enqueue(store.conn(), &effects)?;
-        store.finish()?;
+        store.finish().map_err(Refusal::from)?;
         for event in super::act::elevated(&effects) {
             let event = self.told_by(event, &asker, ask);
             crate::audit::record(conn, &self.keys, &self.settings.node, &self.clock, &event).map_err(super::act::fault)?;

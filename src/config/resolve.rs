@@ -6,7 +6,7 @@ use super::{
     Argon2, ConfigError, DbTarget, Limits, Log, Mail, MailTarget, Origin, Overrides, Secret, Session, Settings, Throttle,
     variables,
 };
-use crate::domain::did_you_mean;
+use crate::domain::{FaultKind, did_you_mean, plain_fault};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ pub(super) fn resolve(
     flags: &Overrides,
 ) -> Result<Settings, ConfigError> {
     let (from_env, mut faults) = variables::read(variables);
-    let from_file = match file.map(|(path, text)| (path, toml::from_str::<Draft>(text))) {
-        Some((_, Ok(draft))) => draft,
-        Some((path, Err(error))) => {
-            faults.push(describe(path, &error));
+    let from_file = match file.map(|(path, text)| (path, text, toml::from_str::<Draft>(text))) {
+        Some((_, _, Ok(draft))) => draft,
+        Some((path, text, Err(error))) => {
+            faults.push(describe(path, text, &error));
             Draft::default()
         }
         None => Draft::default(),
@@ -39,13 +39,19 @@ pub(super) fn resolve(
     if faults.is_empty() { Ok(settings) } else { Err(ConfigError(faults)) }
 }
 
-/// The parser's message (line, column, excerpt), and a suggestion for a misspelt key.
-fn describe(path: &Path, error: &toml::de::Error) -> String {
+/// The place, what is wrong in plain words, and a suggestion for a misspelt key.
+fn describe(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or_else(String::new, |before| {
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        format!(": line {}, column {column}", before.matches('\n').count() + 1)
+    });
+    let fault = plain_fault(error.message());
     let keys = Draft::keys();
     let names = keys.iter().flat_map(|(path, _)| path.iter().copied());
-    let key = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-    let hint = key.and_then(|key| did_you_mean(key, names)).map(|near| format!("; did you mean `{near}`?"));
-    format!("{}: {}{}", path.display(), error.to_string().trim_end(), hint.unwrap_or_default())
+    let near = fault.word.as_ref().filter(|_| fault.kind == FaultKind::UnknownWord).and_then(|word| did_you_mean(word, names));
+    let hint = near.map(|near| format!("; did you mean `{near}`?"));
+    format!("{}{place}: {}{}", path.display(), fault.message, hint.unwrap_or_default())
 }
 
 fn settle(draft: Draft, file_with_secret: Option<PathBuf>, faults: &mut Vec<String>) -> Settings {

@@ -1,7 +1,7 @@
 //! Settings from the environment.
 
 use super::draft::{Draft, Form};
-use crate::domain::did_you_mean;
+use crate::domain::{did_you_mean, plain_fault};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -50,7 +50,7 @@ fn one(path: &[&str], form: Form, text: &str) -> Result<Draft, String> {
         Form::Map => Value::Object(parts().map(pair).collect::<Result<Map<_, _>, _>>()?),
     };
     let nested = path.iter().rev().fold(value, |inner, key| Value::Object(Map::from_iter([((*key).to_owned(), inner)])));
-    Draft::deserialize(nested).map_err(|error| error.to_string())
+    Draft::deserialize(nested).map_err(|error| plain_fault(&error.to_string()).message)
 }
 
 fn pair(part: &str) -> Result<(String, Value), String> {

@@ -10,6 +10,7 @@ mod name;
 mod object;
 pub mod text;
 mod value;
+mod wording;
 
 pub use address::is_email_address;
 pub use kind::{Kind, Number};
@@ -17,3 +18,4 @@ pub use name::{Name, QName, did_you_mean};
 pub use object::{Member, ObjectId, Origin};
 pub use rust_decimal::Decimal;
 pub use value::{DATETIME_FORMAT, UNCOMPUTABLE, Value, parse_value};
+pub use wording::{FaultKind, PlainFault, plain_fault, plain_pattern_fault};

@@ -1,6 +1,7 @@
 //! Tree → typed tree: every name resolved, every kind agreed, or a fault under the token.
 
 use super::parse::SyntaxNode;
+use super::predicate::Predicate;
 use super::typed::{Aggregate, Arithmetic, Comparison, Function, Node, Root, Typed};
 use super::{Fault, Span, Syntax, parse};
 use crate::domain::{Kind, Name, Number, QName, Value, did_you_mean, parse_value};
@@ -32,6 +33,14 @@ pub trait Schema {
     fn user_roles(&self) -> Vec<Name>;
     /// The self-association that spans the entity's tree.
     fn tree(&self, entity: &QName) -> Option<Name>;
+    /// A named condition of an entity.
+    fn predicate(&self, _entity: &QName, _name: &str) -> Option<Predicate> {
+        None
+    }
+    /// All named conditions of an entity, for suggestions.
+    fn predicates(&self, _entity: &QName) -> Vec<Name> {
+        Vec::new()
+    }
 }
 
 /// What is in reach of an expression.
@@ -522,10 +531,42 @@ const NAMES: [&str; 32] = [
     "startOfYear",
 ];
 
+/// Whether a name is that of a function, and so of no predicate.
+pub fn is_function(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
+/// `inMyWard(this)`: the named condition of the object's entity.
+fn predicate(name: &str, arguments: &[Syntax], span: Span, scope: &Scope<'_>) -> Result<Typed, Fault> {
+    let object = match arguments {
+        [argument] => Some(typed(argument, scope)?),
+        _ => None,
+    };
+    let known = |entity: &QName| scope.schema.predicates(entity);
+    let own = match object.as_ref().map(|object| &object.kind) {
+        Some(Kind::Object(entity)) => {
+            if let (Some(found), Some(object)) = (scope.schema.predicate(entity, name), &object) {
+                return found.of(object, span);
+            }
+            known(entity)
+        }
+        Some(Kind::List(entity)) if known(entity).iter().any(|known| known.as_str() == name) => {
+            let fault = Fault::new(span, format!("`{name}` is asked of one {}, and this leads to several", entity.name));
+            return Err(fault.hint(format!("filter the list, as in exists(…[{name}(item)])")));
+        }
+        _ => scope.this.as_ref().map(known).unwrap_or_default(),
+    };
+    if arguments.is_empty() && own.iter().any(|known| known.as_str() == name) {
+        return Err(Fault::new(span, format!("`{name}` is asked of an object")).hint(format!("write {name}(this)")));
+    }
+    let near = did_you_mean(name, NAMES.into_iter().chain(own.iter().map(Name::as_str)));
+    let near = near.map(|n| format!("did you mean {n}(…)?"));
+    Err(Fault { span, message: format!("there is no function or predicate `{name}`"), hint: near })
+}
+
 fn function(name: &str, arguments: &[Syntax], span: Span, scope: &Scope<'_>) -> Result<Typed, Fault> {
     let Some((function, takes, gives)) = signature(name) else {
-        let near = did_you_mean(name, NAMES).map(|n| format!("did you mean {n}(…)?"));
-        return Err(Fault { span, message: format!("there is no function `{name}`"), hint: near });
+        return predicate(name, arguments, span, scope);
     };
     if takes.len() != arguments.len() {
         return fault(span, format!("{name} takes {} argument(s), not {}", takes.len(), arguments.len()));

@@ -52,5 +52,8 @@ fn read_text(path: &Path, shown: &str) -> io::Result<String> {
     if path.metadata()?.len() > LARGEST {
         return Err(io::Error::other(format!("{shown} is larger than 1 MiB")));
     }
-    std::fs::read_to_string(path).map_err(|error| io::Error::new(error.kind(), format!("{shown}: {error}")))
+    std::fs::read_to_string(path).map_err(|error| {
+        let why = if error.kind() == io::ErrorKind::InvalidData { "it is not UTF-8 text".into() } else { error.to_string() };
+        io::Error::new(error.kind(), format!("{shown}: {why}"))
+    })
 }

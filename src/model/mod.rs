@@ -8,6 +8,8 @@ mod files;
 mod finding;
 mod questions;
 pub mod source;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use check::{each_activity, each_widget, load};

@@ -292,6 +292,8 @@ mod shapes {
             #[serde(default)] unique: Vec<Vec<Text>>,
             #[serde(default)] exclude: OneOrMany<Exclusion>,
             #[serde(default)] indexes: Vec<Vec<Text>>,
+            /// Named conditions over `this`, used as `name(this)`.
+            #[serde(default)] predicates: Map<Text>,
             #[serde(default)] validations: Vec<Validation>,
             #[serde(default)] events: Vec<Handler>,
             #[serde(default)] access: Vec<AccessRule>,

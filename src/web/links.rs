@@ -83,6 +83,8 @@ impl Web {
         let error = match refusal {
             LinkRefusal::Link(LinkError::Db(error)) => return self.link_broken(request, shell, &error.into()),
             LinkRefusal::Other(refusal) => return self.link_broken(request, shell, &refusal),
+            // It was recorded where it happened.
+            LinkRefusal::Unfinished(_) => return self.unfinished(request, shell),
             LinkRefusal::Password(_) => LinkError::Altered,
             LinkRefusal::Link(error) => error,
         };

@@ -120,6 +120,13 @@ impl Web {
         self.refusal_page(request, shell, found)
     }
 
+    /// A registration that the app could not complete.
+    pub(super) fn unfinished(&self, request: &Request, shell: &Shell) -> Reply {
+        let text = "This app could not set up your account, and that is not your fault. Nothing was created, and your link stays valid: please open it again later. An administrator can find the reason by the reference below.";
+        let said = said(422, "Your registration is not complete", text, "broken");
+        self.refusal_page(request, shell, Said { reference: true, ..said })
+    }
+
     fn refusal_page(&self, request: &Request, shell: &Shell, found: Said) -> Reply {
         let home = json!({"href": "/", "caption": "To the start page"});
         let back = request.came_from.as_ref().map(|path| json!({"href": path, "caption": "Back"}));

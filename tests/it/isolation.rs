@@ -1,7 +1,8 @@
 //! Visitors touch no database, up to the opened link.
 
 use crate::support::actor::{Actor, Page};
-use crate::support::server::{Server, library, people};
+use crate::support::project;
+use crate::support::server::{Server, Setup, copy, library, people};
 use std::time::Duration;
 
 const SECRET: &str = "violet harbour lantern";
@@ -158,6 +159,31 @@ fn an_altered_link_opens_nothing_and_asks_the_database_nothing() {
     }
     assert_eq!(visitor.open(&format!("/link/other/{token}")).status, 404);
     assert_eq!(visitor.open(&link).status, 200, "the true one still works");
+}
+
+/// What the model check cannot know: the elevation admits nobody who does not live in a certain town.
+#[test]
+fn a_registration_that_the_app_cannot_complete_says_so_makes_nothing_and_keeps_the_link() {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&project("apps/people"), folder.path());
+    let flow = folder.path().join("hiring/microflows/CompleteRegistration.yaml");
+    let text = std::fs::read_to_string(&flow).unwrap();
+    let narrowed = text.replace(
+        "    doc: Candidates come into being",
+        "    where: \"this.city == 'Nowhere'\"\n    doc: Candidates come into being",
+    );
+    assert_ne!(narrowed, text);
+    std::fs::write(&flow, narrowed).unwrap();
+    let people = Setup::of(folder.path()).run();
+    let (visitor, link) = mailed(&people);
+    let opened = visitor.open(&link);
+    let ended = choose(&opened);
+    assert_eq!(ended.status, 422, "{}", ended.html.text);
+    assert!(ended.shows("Your registration is not complete") && ended.shows("your link stays valid"), "{}", ended.html.text);
+    assert!(!ended.shows("hiring.") && !ended.shows("Candidate"), "{}", ended.html.text);
+    assert_eq!(people.password_sign_in("vera.quist@example.org", SECRET).1, 422, "no account was made");
+    assert!(people.log().iter().any(|line| line.contains("a registration could not be completed: hiring.CompleteRegistration")));
+    assert_eq!(visitor.open(&link).status, 200, "the link still works");
 }
 
 #[test]

@@ -83,11 +83,20 @@ pub fn grow(model: &Model, accounts: World, people: &[Who], now: NaiveDateTime, 
     }
     let missing = missing.into_values().flatten().map(|class| {
         let holds = if class.holds { "holds for no row" } else { "holds for every row" };
-        let user = class.user.map(|id| format!(" for account {}", id.0)).unwrap_or_default();
+        let user = class.user.map(|id| format!(" for {}", called(people, &nursery.world, id))).unwrap_or_default();
         format!("rule {} of {} {holds}{user}", class.rule, class.entity)
     });
     let missing = missing.collect();
     Canaries { world: nursery.world, order: nursery.order, covered, missing }
+}
+
+/// A person by name and role, for people who read the report.
+fn called(people: &[Who], world: &World, id: ObjectId) -> String {
+    let role = people.iter().find(|who| who.user == Some(id)).map(|who| format!(" ({})", who.role)).unwrap_or_default();
+    match world.value(&Model::user_entity(), id, &Name::new("name")) {
+        Value::Text(name) => format!("{name}{role}"),
+        _ => format!("a person without a name{role}"),
+    }
 }
 
 /// Stored entities of the model's own, each after those that it must refer to.

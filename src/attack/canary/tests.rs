@@ -52,6 +52,27 @@ fn every_rule_holds_for_one_row_and_not_for_another_for_nearly_everybody_it_spea
 }
 
 #[test]
+fn a_rule_without_a_row_is_told_with_the_name_of_the_person_and_no_number() {
+    let mut model = model("tests/apps/library");
+    let (people, accounts) = people(&model);
+    let loan = std::sync::Arc::make_mut(model.entities.get_mut(&QName::new("lending", "Loan")).unwrap());
+    let user = crate::expr::Typed {
+        node: crate::expr::Node::Root(crate::expr::Root::User),
+        kind: Kind::Object(Model::user_entity()),
+        span: Default::default(),
+    };
+    for rule in &mut loan.rules {
+        // Holds for nobody who is signed in: no row can be made for it.
+        let nobody =
+            crate::expr::Typed { node: crate::expr::Node::IsEmpty(Box::new(user.clone())), ..crate::expr::Typed::boolean(true) };
+        std::sync::Arc::make_mut(rule).condition = Some(std::sync::Arc::new(nobody));
+    }
+    let missing = grow(&model, accounts, &people, now(), 1).missing;
+    let first = missing.iter().find(|line| line.contains("lending.Loan")).unwrap_or_else(|| panic!("{missing:?}"));
+    assert!(first.contains("holds for no row for ") && first.ends_with(')') && !first.contains("account"), "{first}");
+}
+
+#[test]
 fn texts_stand_once_fit_their_members_and_are_found_again() {
     let model = model("apps/people");
     let (people, accounts) = people(&model);

@@ -4,9 +4,11 @@ use super::super::files::Files;
 use super::super::finding::{Finding, Findings, Severity};
 use super::super::source::{self, At, Text};
 use super::super::types::*;
+use super::predicate::Predicates;
 use crate::domain::{Kind, Member, Name, QName, Value, did_you_mean};
-use crate::expr::{Fault, MemberType, Schema, Scope, Template, Typed};
+use crate::expr::{Fault, MemberType, Predicate, Schema, Scope, Span, Template, Typed};
 use indexmap::IndexMap;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -47,6 +49,10 @@ pub(super) struct Checker<'f> {
     pub broken: BTreeSet<String>,
     /// Microflows that something calls, schedules or handles.
     pub used_flows: BTreeSet<QName>,
+    /// Named conditions.
+    pub predicates: Predicates,
+    /// Whether the expression that is checked asked for a predicate that is not settled yet.
+    pub waiting: Cell<bool>,
 }
 
 impl<'f> Checker<'f> {
@@ -82,6 +88,8 @@ impl<'f> Checker<'f> {
             uses: Vec::new(),
             broken: BTreeSet::new(),
             used_flows: BTreeSet::new(),
+            predicates: Predicates::new(),
+            waiting: Cell::new(false),
         }
     }
 
@@ -131,18 +139,24 @@ impl<'f> Checker<'f> {
 
     /// A fault inside an expression, at its own place in the file.
     pub fn fault(&mut self, here: &Here, at: &Text, fault: Fault) {
+        let (place, length) = self.inside(here, at, fault.span);
+        self.report(Severity::Error, "expression", &place, length, fault.message, fault.hint);
+    }
+
+    /// The place of a part of an expression, and its length.
+    pub fn inside(&self, here: &Here, at: &Text, span: Span) -> (Place, usize) {
         let mut place = here.place(at);
         let line = self.files.line(&here.file, at.line).to_owned();
         let column = usize::try_from(at.column).unwrap_or(1);
         let first = line.chars().nth(column.saturating_sub(1));
         let quoted = usize::from(matches!(first, Some('"' | '\'')));
-        let before = at.value.get(..fault.span.start).map_or(0, |text| text.chars().count());
+        let before = at.value.get(..span.start).map_or(0, |text| text.chars().count());
         let plain = !matches!(first, Some('|' | '>')) && !at.value.contains('\n');
         if plain {
             place.column = (column + quoted + before) as u64;
         }
-        let length = at.value.get(fault.span.start..fault.span.end).map_or(1, |text| text.chars().count());
-        self.report(Severity::Error, "expression", &place, length, fault.message, fault.hint);
+        let length = at.value.get(span.start..span.end).map_or(1, |text| text.chars().count());
+        (place, length)
     }
 
     /// An unknown name, with a suggestion.
@@ -333,7 +347,9 @@ impl<'f> Checker<'f> {
         self.checked(here, at, result)
     }
     pub fn condition(&mut self, here: &Here, at: &Text, scope: &Context) -> Option<Typed> {
-        self.typed(here, at, scope, Some(&Kind::Boolean))
+        let typed = self.typed(here, at, scope, Some(&Kind::Boolean))?;
+        self.constant_condition(here, at, &typed);
+        Some(typed)
     }
     /// A condition that the database must be able to decide.
     pub fn row_condition(&mut self, here: &Here, at: &Text, scope: &Context) -> Option<Typed> {
@@ -422,6 +438,12 @@ impl Schema for Checker<'_> {
     }
     fn tree(&self, entity: &QName) -> Option<Name> {
         self.model.entities.get(entity)?.tree.clone()
+    }
+    fn predicate(&self, entity: &QName, name: &str) -> Option<Predicate> {
+        self.known_predicate(entity, name)
+    }
+    fn predicates(&self, entity: &QName) -> Vec<Name> {
+        self.predicates.get(entity).map(|all| all.keys().cloned().collect()).unwrap_or_default()
     }
 }
 

@@ -37,7 +37,7 @@ impl Checker<'_> {
         }
     }
 
-    fn roles_that_open(&self, page: &QName) -> Vec<Name> {
+    pub(super) fn roles_that_open(&self, page: &QName) -> Vec<Name> {
         let Some(page) = self.model.pages.get(page) else { return Vec::new() };
         let open = Deny::Open(page.name.clone());
         let roles = self.model.user_roles.iter().filter(|(_, role)| !role.module_roles.is_disjoint(&page.roles));

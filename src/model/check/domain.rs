@@ -3,7 +3,7 @@
 use super::super::source::{self, Map, Text};
 use super::super::types::*;
 use super::checker::{Checker, Context, Here, Sources};
-use crate::domain::{Kind, Member, Name, Number, QName, Value, parse_value};
+use crate::domain::{Kind, Member, Name, Number, QName, Value, parse_value, plain_pattern_fault};
 use crate::expr::Typed;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;
@@ -386,7 +386,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Calculated members may build on each other, but not in a circle.
+    /// Calculated members and predicates may build on each other, but not in a circle.
     fn calculated(&mut self, sources: &Sources) {
         let mut open: Vec<(Here, QName, Text, Text)> = Vec::new();
         for (here, domain) in &sources.domains {
@@ -400,13 +400,16 @@ impl Checker<'_> {
                 }
             }
         }
-        while !open.is_empty() {
-            let before = open.len();
+        let mut named = self.declare_predicates(sources);
+        while !open.is_empty() || !named.is_empty() {
+            let before = open.len() + named.len();
             open.retain(|(here, entity, at, text)| !self.calculate(here, entity, at, text));
-            if open.len() == before {
+            named.retain(|one| !self.settle_predicate(one));
+            if open.len() + named.len() == before {
                 for (here, _, _, text) in &open {
                     self.error(here, text, "circle", "this calculated member depends on itself", None);
                 }
+                self.circular_predicates(&named);
                 return;
             }
         }
@@ -417,8 +420,9 @@ impl Checker<'_> {
         let kind = self.model.entities.get(entity).and_then(|e| e.member_kind(&at.value));
         let (Some(kind), context) = (kind, Context::this(entity)) else { return true };
         let findings = self.findings.len();
+        self.waiting.set(false);
         let typed = self.calculation(here, text, &context, &kind);
-        if typed.as_ref().is_some_and(|typed| self.waits(typed)) {
+        if self.waiting.replace(false) || typed.as_ref().is_some_and(|typed| self.waits(typed)) {
             self.findings.truncate(findings);
             return false;
         }
@@ -433,7 +437,7 @@ impl Checker<'_> {
         true
     }
 
-    fn waits(&self, typed: &Typed) -> bool {
+    pub(super) fn waits(&self, typed: &Typed) -> bool {
         let mut waits = false;
         typed.visit(&mut |node| {
             if let crate::expr::Node::Member { entity, name, .. } = &node.node {
@@ -490,8 +494,8 @@ impl Checker<'_> {
         match regex::RegexBuilder::new(&format!("^(?:{})$", text.value)).size_limit(1 << 20).build() {
             Ok(pattern) => Some(pattern),
             Err(error) => {
-                let message = error.to_string().lines().last().unwrap_or("not a regular expression").to_owned();
-                self.error(here, text, "pattern", message, None);
+                let why = plain_pattern_fault(&error.to_string());
+                self.error(here, text, "pattern", format!("this is no regular expression: {why}"), None);
                 None
             }
         }

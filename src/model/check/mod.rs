@@ -6,11 +6,22 @@
 mod app;
 mod checker;
 mod closure;
+mod constant;
 mod domain;
 mod exclude;
+mod facts;
 mod flow;
+mod joins;
+mod known;
 mod page;
 mod parse;
+mod predicate;
+mod reach;
+mod reads;
+mod rights;
+mod runners;
+mod solve;
+mod steps;
 mod widget;
 
 pub use closure::{each_activity, each_widget};
@@ -35,6 +46,9 @@ pub fn load(files: &Files) -> (Option<Model>, Findings) {
     checker.flows(&sources);
     checker.pages(&sources);
     checker.closure(&sources);
+    checker.reach(&sources);
+    checker.joins();
+    checker.flow_rights(&sources);
     let (model, findings) = checker.finish();
     let sound = findings.count(Severity::Error) == 0;
     (sound.then_some(model), findings)

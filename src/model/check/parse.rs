@@ -3,7 +3,7 @@
 use super::super::finding::{Finding, Severity};
 use super::super::source;
 use super::checker::{Checker, Here, Sources};
-use crate::domain::{Name, QName, did_you_mean};
+use crate::domain::{FaultKind, Name, QName, did_you_mean, plain_fault};
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -124,10 +124,15 @@ impl Checker<'_> {
         };
         self.broken.insert(path.to_owned());
         let location = error.location();
-        let message = error.without_snippet().to_string();
-        let message = plain(&message);
+        let fault = plain_fault(&error.without_snippet().to_string());
         let (line, column) = location.map_or((0, 0), |at| (at.line(), at.column()));
-        let (code, hint, length) = unknown_key(&message);
+        let code = match fault.kind {
+            FaultKind::UnknownWord => "unknown-key",
+            FaultKind::MissingKey => "missing-key",
+            FaultKind::Duplicate => "duplicate",
+            FaultKind::Shape => "yaml",
+        };
+        let length = fault.word.as_ref().map_or(1, |word| word.chars().count());
         self.findings.push(Finding {
             severity: Severity::Error,
             code,
@@ -136,29 +141,9 @@ impl Checker<'_> {
             column,
             length,
             excerpt: self.files.line(path, line).to_owned(),
-            message,
-            hint,
+            message: fault.message,
+            hint: fault.hint,
         });
         None
-    }
-}
-
-/// The message without the place that the parser adds.
-fn plain(message: &str) -> String {
-    let first = message.lines().next().unwrap_or(message);
-    let cut = first.rfind(" at line ").and_then(|at| first.get(..at)).unwrap_or(first);
-    cut.trim_end_matches([',', ':', ' ']).to_owned()
-}
-
-/// A suggestion for ``unknown field `x`, expected one of a, b``.
-fn unknown_key(message: &str) -> (&'static str, Option<String>, usize) {
-    let wrong = message.split('`').nth(1).unwrap_or_default();
-    let known = message.split_once("expected ").map(|(_, list)| list.trim_start_matches("one of ").replace('`', ""));
-    match known {
-        Some(known) if message.contains("unknown field") || message.contains("unknown variant") => {
-            let near = did_you_mean(wrong, known.split(", ").map(str::trim)).map(|near| format!("did you mean `{near}`?"));
-            ("unknown-key", near, wrong.chars().count())
-        }
-        _ => ("yaml", None, 1),
     }
 }

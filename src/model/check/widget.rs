@@ -18,7 +18,11 @@ impl Checker<'_> {
     fn widget(&mut self, spot: &Spot, number: &mut usize, source: &At<W>, sources: &Sources) -> Option<Widget> {
         *number += 1;
         let id = format!("w{number}");
-        let visible = visibility(&source.value).and_then(|at| self.page_expression(spot, at, Some(&Kind::Boolean)));
+        let visible = visibility(&source.value).and_then(|at| {
+            let typed = self.page_expression(spot, at, Some(&Kind::Boolean))?;
+            self.constant_condition(&spot.here, at, &typed);
+            Some(typed)
+        });
         let inner = spot.guarded(visible.as_ref());
         let kind = self.widget_kind(&inner, number, source, sources)?;
         Some(Widget { id, visible, kind, place: spot.here.place(source) })
@@ -308,16 +312,50 @@ impl Checker<'_> {
         found
     }
 
+    /// Reports a member that no field of a form can edit: it leads to several objects, or belongs to the other side.
+    fn leads_to_many(&mut self, spot: &Spot, entity: &Entity, at: &Text) -> bool {
+        let name = at.value.as_str();
+        let many = entity.associations.get(name).filter(|own| own.multiplicity == Multiplicity::ManyToMany);
+        let (message, hint) = match (many, entity.inverses.get(name)) {
+            (Some(own), _) => (
+                format!("`{name}` leads to several objects of {}, and no field edits several", own.target),
+                format!(
+                    "show them with a dataGrid: {{source: {{association: {name}}}, …}}, and change them in a microflow that a button runs: change: {{object: …, set: {{{name}: $List}}}}"
+                ),
+            ),
+            (None, Some(back)) if !entity.has_member(name) => (
+                format!("`{name}` is the other side of {}.{}, and is edited there", back.owner, back.association),
+                if back.many {
+                    format!(
+                        "show the objects with a dataGrid: {{source: {{association: {name}}}, …}} whose rows open a page with a reference: {{member: {}}}",
+                        back.association
+                    )
+                } else {
+                    format!(
+                        "show it with a dataView: {{source: {{association: {name}}}, …}} and a reference: {{member: {}}} in it",
+                        back.association
+                    )
+                },
+            ),
+            _ => return false,
+        };
+        self.error(&spot.here, at, "widget", message, Some(hint));
+        true
+    }
+
     fn input(&mut self, spot: &Spot, input: &source::Input) -> Option<Input> {
         let entity = self.around(spot, &input.member)?;
+        if self.leads_to_many(spot, &entity, &input.member) {
+            return None;
+        }
         let member = self.own_member(&spot.here, &entity, &input.member)?;
         if !entity.attributes.contains_key(&member) {
             self.error(
                 &spot.here,
                 &input.member,
                 "widget",
-                format!("`{member}` is an association"),
-                Some("use a `reference`".into()),
+                format!("`{member}` is an association to one object"),
+                Some(format!("use a reference: {{member: {member}}}")),
             );
             return None;
         }
@@ -335,15 +373,17 @@ impl Checker<'_> {
 
     fn reference(&mut self, spot: &Spot, reference: &source::Reference) -> Option<Reference> {
         let entity = self.around(spot, &reference.member)?;
+        if self.leads_to_many(spot, &entity, &reference.member) {
+            return None;
+        }
         let member = self.own_member(&spot.here, &entity, &reference.member)?;
-        let association = entity.associations.get(&member).filter(|a| a.multiplicity != Multiplicity::ManyToMany);
-        let Some(association) = association else {
+        let Some(association) = entity.associations.get(&member) else {
             self.error(
                 &spot.here,
                 &reference.member,
                 "widget",
-                format!("`{member}` is no association to one object"),
-                Some("use an `input`".into()),
+                format!("`{member}` is an attribute"),
+                Some(format!("use an input: {{member: {member}}}")),
             );
             return None;
         };
