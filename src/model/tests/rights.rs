@@ -167,9 +167,8 @@ fn a_registration_that_can_never_be_completed_is_an_error() {
         ["Error registration: m.Complete completes each registration in nobody's name, and has no right to read m.Form.name"]
     );
     // A rule about the signed-in user holds for nobody.
-    let theirs = reads.replace("read: [name]", "read: [name]");
     let mine = "  - {entity: Claim, create: true, read: [title], write: [title], where: \"this.title == user.name\"}\n";
-    let said = complete(&format!("{mine}{theirs}"), step);
+    let said = complete(&format!("{mine}{reads}"), step);
     assert!(
         said.iter().any(|line| line
             == "Error registration: m.Complete completes each registration in nobody's name, and has no right to create m.Claim"),
