@@ -96,7 +96,8 @@ fn ask(raid: &Raid<'_>, attacker: &Attacker, request: &Request) -> Heard {
 fn stable(answer: &Answer) -> String {
     let id = answer.header("x-request-id").unwrap_or("\u{0}");
     let body = answer.body.replace(id, "…");
-    ["nonce=\"", "name=\"_state\" value=\""].iter().fold(body, |text, mark| without(&text, mark))
+    let text = ["nonce=\"", "name=\"_state\" value=\""].iter().fold(body, |text, mark| without(&text, mark));
+    without_seals(&text)
 }
 
 /// A text without what stands between a mark and the next quotation mark.
@@ -109,6 +110,19 @@ fn without(text: &str, mark: &str) -> String {
         rest = after.split_once('"').map_or("", |(_, end)| end);
     }
     out + rest
+}
+
+/// The same without what the buttons of rows carry sealed, behind their widget and their handle.
+fn without_seals(text: &str) -> String {
+    const MARK: &str = "name=\"_do\" value=\"";
+    let mut parts = text.split(MARK);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (value, rest) = part.split_once('"').unwrap_or((part, ""));
+        let kept: Vec<&str> = value.splitn(3, ':').take(2).collect();
+        out.push_str(&format!("{MARK}{}\"{rest}", kept.join(":")));
+    }
+    out
 }
 
 fn difference(first: &Heard, second: &Heard) -> Option<String> {
@@ -257,6 +271,11 @@ mod tests {
             ..Answer::default()
         };
         assert_eq!(stable(&answer("a", "b", "0192-c")), stable(&answer("x", "y", "0192-z")));
+        let row = |act: &str| {
+            stable(&Answer { body: format!("<button name=\"_do\" value=\"{act}\">Go</button>"), ..Answer::default() })
+        };
+        assert_eq!(row("w1:handle:sealed"), row("w1:handle:other"));
+        assert!(row("w1:handle:sealed") != row("w1:elsewhere:sealed") && row("w1") != row("w2"));
         let heard = |answer: Answer, statements| Heard { plain: stable(&answer), answer, statements };
         let plain = || answer("a", "b", "0192-c");
         assert!(difference(&heard(plain(), 9), &heard(answer("x", "y", "0192-z"), 11)).is_none());
