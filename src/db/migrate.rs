@@ -40,8 +40,8 @@ pub(super) fn migrate(conn: &mut Conn, login: Option<&(Roles, String)>) -> Resul
 pub(super) fn before(conn: &mut Conn, first: &str) -> Result<(), DbError> {
     fn run<DB: Backend>(c: &mut impl MigrationHarness<DB>, all: EmbeddedMigrations, first: &str) -> Result<(), DbError> {
         let pending = c.pending_migrations(all).map_err(told)?;
-        let earlier = pending.iter().filter(|one| one.name().to_string().as_str() < first);
-        earlier.map(|one| c.run_migration(one).map(drop).map_err(told)).collect()
+        let mut earlier = pending.iter().filter(|one| one.name().to_string().as_str() < first);
+        earlier.try_for_each(|one| c.run_migration(one).map(drop).map_err(told))
     }
     match conn.wire() {
         Wire::Sqlite(c, _) => run::<Sqlite>(c, SQLITE, first),
