@@ -79,7 +79,11 @@ pub fn compare_layers(db: &Db, statements: &Statements, keys: &Keys, clock: &Clo
         Ok(Compared { rows: 0, differences })
     })?;
     all.differences.extend(changed.differences);
-    all.circles = db.read(|conn| store::circles(conn, statements, now))?;
+    // Before a model was applied there are no trees to look at.
+    all.circles = db.read(|conn| match store::model_in_force(conn)?.is_empty() {
+        true => Ok(Vec::new()),
+        false => store::circles(conn, statements, now),
+    })?;
     Ok(all)
 }
 

@@ -33,6 +33,8 @@ impl Town {
     /// On an SQLite file.
     pub fn small() -> Self {
         let room = TempDir::new().unwrap();
+        // The folder of the database is there before the node that it is for.
+        portcullis::config::create_private_dir(&room.path().join("one")).unwrap();
         let url = format!("sqlite:{}", room.path().join("one/notes.db").display());
         Self::over(room, (url, None))
     }
