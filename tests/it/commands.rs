@@ -192,10 +192,21 @@ fn the_strict_server_has_no_default_account_and_makes_the_first_administrator_by
     assert!(page.shows("at least 12 characters"));
     let words = "lantern orchard violet tram";
     let page = founder.open(&format!("/link/bootstrap/{link}")).fill("Name", "Ada Moss").fill("E-mail", "ada@people.example");
-    let home = page.fill("New password", words).fill("Once more", words).click("Save the password");
-    assert_eq!(home.status, 200);
-    assert!(home.shows("Ada Moss"));
+    let page = page.fill("New password", words).fill("Once more", words).click("Save the password");
+    assert_eq!(page.status, 200);
+    assert!(page.shows("Ada Moss"));
     assert_eq!(Actor::new(server.address).open(&format!("/link/bootstrap/{link}")).status, 410, "the link works once");
+
+    // An administrator who cannot sign in is none: the next start prints a link again.
+    drop(server);
+    let db = Db::open(&DbTarget::Sqlite(home.data().join("portcullis.db")), 1).unwrap();
+    db.owner(|conn| conn.batch("UPDATE account SET state = 'blocked'")).unwrap();
+    drop(db);
+    let server = Strict::start(&home, mail.local_addr().unwrap().port());
+    let again = server.said.split("/link/bootstrap/").nth(1).unwrap().trim().to_owned();
+    assert_ne!(again, link);
+    assert_eq!(Actor::new(server.address).open(&format!("/link/bootstrap/{again}")).status, 200);
+    assert_eq!(Actor::new(server.address).open(&format!("/link/bootstrap/{link}")).status, 410, "the used one stays used");
 }
 
 #[test]
