@@ -20,6 +20,7 @@ use crate::store::Recorder;
 use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Refusals wait here, each sort in bounds of its own, so that no flood drives out the others.
 // SECURITY: a visitor's request never touches the database itself, and a flood of refusals neither hides others' nor
@@ -31,6 +32,8 @@ pub(super) struct Waiting {
     /// Refusals that were counted, and the reference of the recorded one that is like them.
     samples: Mutex<HashMap<String, String>>,
     seen: Mutex<HashMap<[u8; 32], NaiveDateTime>>,
+    /// Statements that recording refusals at once took.
+    statements: AtomicU64,
 }
 
 impl Default for Waiting {
@@ -41,13 +44,20 @@ impl Default for Waiting {
             incidents: Tally::new(INCIDENTS),
             samples: Mutex::default(),
             seen: Mutex::default(),
+            statements: AtomicU64::new(0),
         }
     }
 }
 
 /// Refusals of visitors, by network.
-const VISITORS: Limits =
-    Limits { of_a_kind: 20, of_a_caller: 60, waiting: 1_000, callers: 1_000, kinds: 50, longest_pause: TimeDelta::seconds(30) };
+const VISITORS: Limits = Limits {
+    answered_alike: 20,
+    of_a_caller: 60,
+    waiting: 1_000,
+    callers: 1_000,
+    kinds: 50,
+    longest_pause: TimeDelta::seconds(30),
+};
 /// Refusals of signed-in people, by account: each of those that stand alone costs a transaction.
 const PEOPLE: Limits = Limits { longest_pause: TimeDelta::seconds(1), ..VISITORS };
 /// Incidents, whoever meets them. None is dropped; the same one over and over is counted.
@@ -118,11 +128,11 @@ impl App {
             _ => return,
         };
         let event = self.explainable(event, ask, asker, refusal);
-        self.keep(ask, asker, self.told_by(event, asker, ask));
+        self.keep(ask, asker, answer(refusal), self.told_by(event, asker, ask));
     }
 
     /// Records an event at once, keeps it for the clockwork, or counts it, as its sort and number say.
-    fn keep(&self, ask: &Ask, asker: &Asker, event: Event) {
+    fn keep(&self, ask: &Ask, asker: &Asker, answer: &'static str, event: Event) {
         let (now, network) = (self.clock.now(), identity::network(ask.address));
         let who = asker.account().map_or(network, |id| format!("account {}", id.0));
         let tally = match (event.kind, asker.account()) {
@@ -130,16 +140,24 @@ impl App {
             (_, Some(_)) => &self.waiting.people,
             (_, None) => &self.waiting.visitors,
         };
-        match tally.note(&who, event, now) {
+        match tally.note(&who, answer, event, now) {
             Noted::Counted(sample) => self.refer(ask, sample),
             Noted::Single(event) if asker.account().is_none() => tally.wait(&who, *event, now),
             Noted::Single(event) => {
-                if let Err(error) = self.record(&event) {
+                let (before, done) = (self.db.statements(), self.record(&event));
+                self.waiting.statements.fetch_add(self.db.statements() - before, Ordering::Relaxed);
+                if let Err(error) = done {
                     self.note(Level::Critical, "portcullis.audit", &format!("a refusal could not be recorded: {error}"), ask);
                     tally.wait(&who, *event, now);
                 }
             }
         }
+    }
+
+    /// How many statements it took so far to record refusals while somebody waited for the answer. Exact while one request
+    /// runs at a time; others that run meanwhile are counted too.
+    pub fn statements_of_refusals(&self) -> u64 {
+        self.waiting.statements.load(Ordering::Relaxed)
     }
 
     /// Remembers which recorded refusal stands for one that was only counted.
@@ -170,7 +188,7 @@ impl App {
         }
         let event = Event::new(EventKind::OfferRefused, denied.summary()).on(&ask.target);
         let event = self.explainable(event, ask, asker, &Refusal::Denied(denied.clone()));
-        self.keep(ask, asker, self.told_by(event, asker, ask));
+        self.keep(ask, asker, "offer", self.told_by(event, asker, ask));
     }
 
     /// Adds what is needed to explain a refusal later: what was wanted, by which roles, of which model. No values.
@@ -275,6 +293,18 @@ impl App {
                 true
             }
         }
+    }
+}
+
+/// What sort of page answers a refusal, as far as the person who reads it can tell sorts apart.
+fn answer(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Denied(denied) if denied.conceal => "not there",
+        Refusal::Gone => "not there",
+        Refusal::Denied(_) => "not yours",
+        Refusal::Forged(_) => "forged",
+        Refusal::Disagreement(_) => "closed",
+        _ => "other",
     }
 }
 

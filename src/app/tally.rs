@@ -24,9 +24,9 @@ const SPAN: TimeDelta = TimeDelta::minutes(1);
 /// What is recorded one by one, and how much is kept in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Events of one kind and caller within a minute,
-    pub of_a_kind: usize,
-    /// and of one caller, whatever their kind.
+    /// Events of one caller within a minute that were answered alike,
+    pub answered_alike: usize,
+    /// and of one caller, however they were answered.
     pub of_a_caller: usize,
     /// Events that wait one by one.
     pub waiting: usize,
@@ -80,13 +80,19 @@ struct State {
 #[derive(Default)]
 struct CallerState {
     singles: VecDeque<NaiveDateTime>,
+    answers: HashMap<&'static str, AnswerState>,
     kinds: HashMap<String, KindState>,
+}
+
+/// The events of one caller that were answered alike.
+#[derive(Default)]
+struct AnswerState {
+    singles: VecDeque<NaiveDateTime>,
+    sample: Option<String>,
 }
 
 #[derive(Default)]
 struct KindState {
-    singles: VecDeque<NaiveDateTime>,
-    sample: Option<String>,
     sum: Option<Sum>,
     pause: TimeDelta,
     /// Before this, no further sum is recorded.
@@ -102,23 +108,27 @@ impl Tally {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Takes note of an event of `caller`; events with the same summary are of one kind.
-    pub(super) fn note(&self, caller: &str, event: Event, now: NaiveDateTime) -> Noted {
+    /// Takes note of an event of `caller`, whose request is answered with a page of the sort `answer`. Events with the
+    /// same summary are of one kind: they are summed up together.
+    // SECURITY: the caller sees whether an event was counted, and which reference stands for it. So that depends on
+    // nothing but what they were answered before, never on the kind, which may name what they must not learn of:
+    // `whether_an_event_is_counted_depends_on_the_answers_alone`.
+    pub(super) fn note(&self, caller: &str, answer: &'static str, event: Event, now: NaiveDateTime) -> Noted {
         let limits = self.limits;
         let mut state = self.state();
         let (of_caller, kind) = state.of(caller, &event.summary, limits);
         forget(&mut of_caller.singles, now);
         let few = of_caller.singles.len() < limits.of_a_caller;
-        let of_kind = of_caller.kinds.entry(kind).or_default();
-        forget(&mut of_kind.singles, now);
-        if few && of_kind.singles.len() < limits.of_a_kind {
+        let alike = of_caller.answers.entry(answer).or_default();
+        forget(&mut alike.singles, now);
+        if few && alike.singles.len() < limits.answered_alike {
             of_caller.singles.push_back(now);
-            of_kind.singles.push_back(now);
-            of_kind.sample.clone_from(&event.request_id);
+            alike.singles.push_back(now);
+            alike.sample.clone_from(&event.request_id);
             return Noted::Single(Box::new(event));
         }
-        let sample = of_kind.sample.clone();
-        of_kind.add(Sum { event, count: 1, first: now, last: now });
+        let sample = alike.sample.clone();
+        of_caller.kinds.entry(kind).or_default().add(Sum { event, count: 1, first: now, last: now });
         Noted::Counted(sample)
     }
 
@@ -143,8 +153,12 @@ impl Tally {
                 due.extend(of_kind.take(now, all, longest).map(|sum| Waiting::Sum(caller.clone(), kind.clone(), sum)));
             }
             of_caller.kinds.retain(|_, kind| kind.is_alive(now));
+            of_caller.answers.retain(|_, alike| {
+                forget(&mut alike.singles, now);
+                !alike.singles.is_empty()
+            });
         }
-        state.callers.retain(|_, caller| !caller.kinds.is_empty());
+        state.callers.retain(|_, caller| !caller.kinds.is_empty() || !caller.answers.is_empty());
         due
     }
 
@@ -207,9 +221,8 @@ impl KindState {
         self.sum.take()
     }
 
-    fn is_alive(&mut self, now: NaiveDateTime) -> bool {
-        forget(&mut self.singles, now);
-        self.sum.is_some() || !self.singles.is_empty() || self.next.is_some_and(|next| now - next < SPAN)
+    fn is_alive(&self, now: NaiveDateTime) -> bool {
+        self.sum.is_some() || self.next.is_some_and(|next| now - next < SPAN)
     }
 }
 
@@ -259,7 +272,7 @@ mod tests {
     use chrono::NaiveDate;
 
     const LIMITS: Limits =
-        Limits { of_a_kind: 3, of_a_caller: 5, waiting: 10, callers: 4, kinds: 4, longest_pause: TimeDelta::seconds(8) };
+        Limits { answered_alike: 3, of_a_caller: 5, waiting: 10, callers: 4, kinds: 4, longest_pause: TimeDelta::seconds(8) };
 
     fn at(milliseconds: i64) -> NaiveDateTime {
         let start = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap().and_hms_opt(9, 0, 0).unwrap();
@@ -276,7 +289,7 @@ mod tests {
     fn the_first_stand_alone_and_the_rest_are_counted_with_a_sample() {
         let tally = Tally::new(LIMITS);
         for n in 0..20_000 {
-            match tally.note("192.0.2.1", event("not yours", n), at(i64::try_from(n / 5).unwrap())) {
+            match tally.note("192.0.2.1", "403", event("not yours", n), at(i64::try_from(n / 5).unwrap())) {
                 Noted::Single(event) => {
                     assert!(n < 3);
                     tally.wait("192.0.2.1", *event, at(0));
@@ -285,7 +298,7 @@ mod tests {
             }
         }
         assert!(
-            matches!(tally.note("192.0.2.2", event("not yours", 7), at(3_999)), Noted::Single(_)),
+            matches!(tally.note("192.0.2.2", "403", event("not yours", 7), at(3_999)), Noted::Single(_)),
             "others are not concerned"
         );
         let due = tally.due(at(4_000), false);
@@ -295,16 +308,33 @@ mod tests {
         let details: Vec<_> = told.details.iter().map(|d| (d.name.as_str(), d.new.as_deref().unwrap())).collect();
         assert_eq!(details, [(COUNT, "19997"), (FIRST, "2026-03-01T09:00:00.000Z"), (LAST, "2026-03-01T09:00:03.999Z")]);
         assert!(tally.due(at(10_000), true).is_empty(), "once");
-        assert!(matches!(tally.note("192.0.2.1", event("not yours", 1), at(63_999)), Noted::Single(_)), "a minute later");
+        assert!(matches!(tally.note("192.0.2.1", "403", event("not yours", 1), at(63_999)), Noted::Single(_)), "a minute later");
+    }
+
+    #[test]
+    fn whether_an_event_is_counted_depends_on_the_answers_alone() {
+        // Somebody who fills the count with pages that never were learns nothing of one that is kept from them.
+        let seen = |kinds: [&str; 5], answers: [&'static str; 5]| -> Vec<Option<Option<String>>> {
+            let tally = Tally::new(LIMITS);
+            let noted = (0..5).zip(kinds.into_iter().zip(answers));
+            let noted = noted.map(|(n, (kind, answer))| tally.note("ada", answer, event(kind, n), at(0)));
+            noted.map(|noted| if let Noted::Counted(sample) = noted { Some(sample) } else { None }).collect()
+        };
+        let never_was = seen(["gone"; 5], ["404"; 5]);
+        assert_eq!(never_was, [None, None, None, Some(Some("r-2".into())), Some(Some("r-2".into()))]);
+        assert_eq!(seen(["gone", "gone", "gone", "kept: pay", "kept: notes"], ["404"; 5]), never_was);
+        let otherwise = seen(["gone"; 5], ["404", "404", "404", "403", "404"]);
+        assert_eq!(otherwise[3..], [None, Some(Some("r-2".into()))]);
     }
 
     #[test]
     fn a_flood_of_kinds_of_one_caller_is_counted_as_well() {
         let tally = Tally::new(LIMITS);
-        let single = (0..1_000).filter(|n| matches!(tally.note("ada", event(&format!("kind {n}"), *n), at(0)), Noted::Single(_)));
-        assert_eq!(single.count(), 5);
+        let single =
+            (0..1_000).filter(|n| matches!(tally.note("ada", "403", event(&format!("kind {n}"), *n), at(0)), Noted::Single(_)));
+        assert_eq!(single.count(), 3);
         let due = tally.due(at(1), false);
-        assert_eq!(counts(&due).iter().sum::<u64>(), 995);
+        assert_eq!(counts(&due).iter().sum::<u64>(), 997);
         assert!(due.len() <= 5, "{}", due.len());
         assert!(due.iter().any(|one| one.event().summary.contains("of more sorts than are kept apart")));
     }
@@ -316,7 +346,7 @@ mod tests {
         for n in 0..10_000_u64 {
             let caller = format!("198.51.{}.{}", n / 256, n % 256);
             let told = event("not yours", n).by(None, caller.clone());
-            match tally.note(&caller, told, at(0)) {
+            match tally.note(&caller, "403", told, at(0)) {
                 Noted::Single(event) => {
                     single += 1;
                     tally.wait(&caller, *event, at(0));
@@ -340,7 +370,7 @@ mod tests {
         let mut times = Vec::new();
         for n in 0..600_u64 {
             let now = at(i64::try_from(n).unwrap() * 100);
-            drop(tally.note("192.0.2.1", event("not yours", n), now));
+            drop(tally.note("192.0.2.1", "403", event("not yours", n), now));
             if tally.due(now, false).iter().any(|one| matches!(one, Waiting::Sum(..))) {
                 times.push(n / 10);
             }
@@ -354,7 +384,7 @@ mod tests {
         let tally = Tally::new(LIMITS);
         for round in 0..50 {
             for n in 0..20 {
-                match tally.note(&format!("c{}", n % 3), event("not yours", n), at(round * 1_000)) {
+                match tally.note(&format!("c{}", n % 3), "403", event("not yours", n), at(round * 1_000)) {
                     Noted::Single(event) => tally.wait("c0", *event, at(round * 1_000)),
                     Noted::Counted(_) => {}
                 }

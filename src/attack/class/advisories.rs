@@ -119,7 +119,7 @@ fn like_unknown(raid: &mut Raid<'_>, class: Class, attacker: &Rc<Attacker>) -> R
 
 /// How an answer about a hidden member differs from one about a member that never was.
 fn unlike(member: &Name, found: &Answer, unknown: &Answer) -> Option<String> {
-    let text = |answer: &Answer| html::read(&answer.body).text.replace(answer.header("x-request-id").unwrap_or("\u{0}"), "…");
+    let text = |answer: &Answer| html::read(&super::unreferenced(answer)).text;
     let same = found.status == unknown.status && text(found) == text(unknown);
     (!same).then(|| format!("{member} is answered unlike one that never was: {} and {}", found.status, unknown.status))
 }

@@ -86,16 +86,17 @@ struct Heard {
 }
 
 fn ask(raid: &Raid<'_>, attacker: &Attacker, request: &Request) -> Heard {
-    let db = &raid.instance.app().db;
-    let before = db.statements();
+    // Whether a refusal is recorded at once or counted depends on how many the attacker caused, not on the data.
+    let app = raid.instance.app();
+    let work = || app.db.statements() - app.statements_of_refusals();
+    let before = work();
     let answer = attacker.client.send(request);
-    Heard { plain: stable(&answer), answer, statements: db.statements() - before }
+    Heard { plain: stable(&answer), answer, statements: work() - before }
 }
 
-/// The body without nonces, seals and the answer's own id.
+/// The body without nonces, seals and references.
 fn stable(answer: &Answer) -> String {
-    let id = answer.header("x-request-id").unwrap_or("\u{0}");
-    let body = answer.body.replace(id, "…");
+    let body = super::unreferenced(answer);
     let text = ["nonce=\"", "name=\"_state\" value=\""].iter().fold(body, |text, mark| without(&text, mark));
     without_seals(&text)
 }

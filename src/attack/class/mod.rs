@@ -18,6 +18,7 @@ mod writes;
 use super::AttackError;
 use super::canary::Random;
 use super::crew::{Attacker, Page};
+use super::http::Answer;
 use super::oracle::{Extra, Oracle, Who};
 use super::probe::{self, MODULE, OBJECT};
 use super::raid::Raid;
@@ -146,6 +147,15 @@ pub(super) fn plain_value(model: &Model, kind: &Kind) -> Value {
         }
         _ => Value::Empty,
     }
+}
+
+/// The body without what it is referred to by: its own id, and on refusals the reference, which is that of another
+/// request where several are recorded together.
+fn unreferenced(answer: &Answer) -> String {
+    const MARK: &str = "<p class=\"reference\">";
+    let body = answer.body.replace(answer.header("x-request-id").unwrap_or("\u{0}"), "…");
+    let Some((before, rest)) = body.split_once(MARK) else { return body };
+    format!("{before}{}", rest.split_once("</p>").map_or("", |(_, after)| after))
 }
 
 /// The app's own pages.
