@@ -17,11 +17,11 @@ COPY --from=build /build/target/dist/portcullis /usr/local/bin/portcullis
 COPY apps/people /app
 # The server refuses an app that others may change.
 RUN chmod -R go-w /app
+# MALLOC_*: the C library gives memory back after a peak.
 ENV PORTCULLIS_APP=/app \
     PORTCULLIS_DATA=/data \
     PORTCULLIS_LISTEN=0.0.0.0:8080 \
     PORTCULLIS_LOG_FORMAT=json \
-    # The C library gives memory back after a peak.
     MALLOC_ARENA_MAX=2 \
     MALLOC_MMAP_THRESHOLD_=65536
 USER 10001
