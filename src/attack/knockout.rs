@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use Removable::{ActionAccess, DatabaseEngine, EntityAccess, PageAccess, Release};
-use std::io::Write;
+use std::io::Write as _;
 
 /// What is taken away in each round. After nothing and each layer alone: those that between them decide the same thing.
 /// Reading rows and members takes three to fall (statement, release, engine), writing them two, running what is not
