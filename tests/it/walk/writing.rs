@@ -29,6 +29,14 @@ impl Writer<'_> {
         let handle = self.server.handle(&entity.name.to_string(), id.0);
         self.actor.look(&format!("/p/{}?Object={handle}", self.page("Edit", entity)))
     }
+    /// The objects that are this person's own record: often the only ones that a rule takes.
+    fn own_records(&self, oracle: &Oracle, kind: &Kind) -> Vec<String> {
+        let (Kind::Object(target), Some(user)) = (kind, self.who.user) else { return Vec::new() };
+        let account = Name::new("account");
+        let rows = oracle.rows.get(target).into_iter().flatten();
+        let own = rows.filter(|(_, row)| row.get(&account) == Some(&Value::Object(user)));
+        own.map(|(id, _)| self.server.handle(&target.to_string(), id.0)).collect()
+    }
 }
 
 /// Member → id of the input for it on a page.
@@ -71,10 +79,13 @@ fn kept(entity: &Entity, member: &Name) -> bool {
 fn telling_rows(oracle: &Oracle, who: &Who, entity: &Entity) -> Vec<ObjectId> {
     let (mut seen, mut rows) = (BTreeSet::new(), Vec::new());
     for id in oracle.rows[&entity.name].keys().filter(|id| oracle.sees(who, entity, **id)) {
-        let facts: Vec<(Name, bool)> = entity
+        let writable = |member: &Name| oracle.any(who, &oracle.by(&who.role, entity, member, true), *id);
+        // One that is writable and empty is another case than one that holds what a rule pins it to.
+        let empty = |member: &Name| oracle.rows[&entity.name][id].get(member) == Some(&Value::Empty);
+        let facts: Vec<(Name, bool, bool)> = entity
             .members()
-            .map(|member| (member.clone(), oracle.any(who, &oracle.by(&who.role, entity, member, true), *id)))
-            .chain([(Name::new("delete"), oracle.any(who, &oracle.deleting(&who.role, entity), *id))])
+            .map(|member| (member.clone(), writable(member), writable(member) && empty(member)))
+            .chain([(Name::new("delete"), oracle.any(who, &oracle.deleting(&who.role, entity), *id), false)])
             .collect();
         let mut new = false;
         facts.into_iter().for_each(|fact| new |= seen.insert(fact));
@@ -134,7 +145,11 @@ fn every_member_is_written_by_exactly_the_roles_that_the_rules_name() {
                             continue;
                         }
                     }
-                    for value in candidates(&control, &entity.member_kind(member).unwrap()).into_iter().take(6) {
+                    let kind = entity.member_kind(member).unwrap();
+                    let own = writer.own_records(&oracle, &kind);
+                    let offered = |value: &String| control.options.iter().any(|(option, _)| option == value);
+                    let own = own.into_iter().filter(|value| offered(value) && *value != control.value);
+                    for value in own.chain(candidates(&control, &kind).into_iter().take(6)) {
                         let status = send(&page, field, &value);
                         let after = oracle.reread(server.web(), &entity.name, id);
                         let before = &oracle.rows[&entity.name][&id];
