@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 pub struct Pace {
     /// From the first byte of a head to its last.
     pub head: Duration,
-    /// For the client to take the next [`LEAST`] bytes of an answer.
+    /// For the client to take the next 16 KiB of an answer.
     pub taking: Duration,
 }
 
