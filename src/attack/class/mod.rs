@@ -307,7 +307,8 @@ fn another(raid: &Raid<'_>, entity: &Entity, member: &Name, is: &Value) -> Vec<S
             let mut random = Random::about(raid.seed(), &format!("{}.{member}", entity.name));
             let mut chosen: BTreeSet<ObjectId> = BTreeSet::new();
             (0..4).for_each(|_| chosen.extend(random.pick(&ids)));
-            chosen.into_iter().map(|id| raid.handle(target, id)).collect()
+            // What it leads to already would change nothing.
+            chosen.into_iter().filter(|id| is.as_object() != Some(*id)).map(|id| raid.handle(target, id)).collect()
         }
         _ => Vec::new(),
     };
