@@ -95,7 +95,7 @@ impl App {
         known: &mut Option<Asker>,
     ) -> Result<Option<Carried>, Again> {
         self.db.write(|conn| {
-            // Who asks is proved anew in each run.
+            // Each run proves the caller again.
             *known = None;
             let Some(asker) = self.prove_prepared(conn, live, ask)? else { return Ok(None) };
             let asker = known.insert(asker);

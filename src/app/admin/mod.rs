@@ -162,7 +162,7 @@ impl App {
             None => Err(Refusal::sign_in_first()),
             Some(_) => {
                 let work = |conn: &mut Conn| {
-                    // Who asks is proved anew in each run.
+                    // Each run proves the caller again.
                     proved = None;
                     let asker = self.prove(conn, &live, ask)?.ok_or_else(Refusal::sign_in_first)?;
                     let asker: &Asker = proved.insert(asker);
