@@ -55,7 +55,8 @@ impl App {
 
     /// Compares the ends of the trail with what was noted of them. What does not agree is an incident.
     pub fn check_anchors(&self) -> Result<(), Refusal> {
-        let faults = self.db.read(|conn| audit::anchor_faults(conn, &self.keys, Some(&self.anchors)))?;
+        let noted = self.anchors.noted(&self.keys);
+        let faults = self.db.read(|conn| audit::anchor_faults(conn, &self.keys, Some(&noted)))?;
         faults.into_iter().try_for_each(|(node, fault)| self.trail_is_broken(&format!("node {node}: {fault}")))
     }
 

@@ -194,8 +194,8 @@ impl AnchorFile {
         self.write(keys, anchors).map_err(|source| AnchorError::Io { path: self.path.clone(), source })?;
         let filed = rows.get(&self.node).and_then(Option::as_ref).is_none_or(|row| row.filed);
         if !filed {
-            // Unserialized: one row, of this node only.
-            db.write_unserialized(|conn| {
+            // Of one state: where another process seals for this node meanwhile, the row is noted again from the later seal.
+            db.write_of_one_state(|conn| {
                 let last = last_seal(conn, &self.node)?;
                 note(conn, keys, &self.node, last.as_ref(), true)
             })?;
@@ -203,23 +203,40 @@ impl AnchorFile {
         Ok(())
     }
 
+    /// What it says now. Take it before the transaction begins in which the trail is compared with it: the state that
+    /// the transaction sees is then the later one, and holds every seal that the file speaks of.
+    pub fn noted(&self, keys: &Keys) -> Noted<'_> {
+        Noted { file: self, says: self.read(keys) }
+    }
+}
+
+/// What a file of anchors said at some moment.
+pub struct Noted<'a> {
+    file: &'a AnchorFile,
+    /// `None` when the file was not there, an error when it was not what was written.
+    says: Result<Option<BTreeMap<String, Anchor>>, ()>,
+}
+
+impl Noted<'_> {
     /// What it says of the trail that is there.
-    fn faults(&self, conn: &mut Conn, keys: &Keys, filed: bool) -> Result<Vec<(String, Fault)>, DbError> {
-        let own = |fault| Ok(vec![(self.node.clone(), fault)]);
-        let anchors = match self.read(keys) {
+    fn faults(&self, conn: &mut Conn, filed: bool) -> Result<Vec<(String, Fault)>, DbError> {
+        let AnchorFile { path, node } = self.file;
+        let own = |fault| Ok(vec![(node.clone(), fault)]);
+        let anchors = match &self.says {
             Ok(Some(anchors)) => anchors,
-            Ok(None) if filed => return own(Fault::FileMissing(self.path.clone())),
+            // It is written before the row says so; one that came between the two looks is compared the next time.
+            Ok(None) if filed && !path.exists() => return own(Fault::FileMissing(path.clone())),
             Ok(None) => return Ok(Vec::new()),
-            Err(()) => return own(Fault::FileAltered(self.path.clone())),
+            Err(()) => return own(Fault::FileAltered(path.clone())),
         };
         let mut found = Vec::new();
-        for (node, anchor) in anchors.into_iter().filter(|(_, anchor)| anchor.seq > 0) {
-            match seal_at(conn, &node, anchor.seq)? {
+        for (node, anchor) in anchors.iter().filter(|(_, anchor)| anchor.seq > 0) {
+            match seal_at(conn, node, anchor.seq)? {
                 Some(seal) if seal.mac == anchor.seal => {}
-                Some(seal) => found.push((node, Fault::SealAltered(seal.seq))),
+                Some(seal) => found.push((node.clone(), Fault::SealAltered(seal.seq))),
                 None => {
-                    let there = last_seal(conn, &node)?.map_or(0, |last| last.seq);
-                    found.push((node, Fault::BehindAnchor { anchored: anchor.seq, there }));
+                    let there = last_seal(conn, node)?.map_or(0, |last| last.seq);
+                    found.push((node.clone(), Fault::BehindAnchor { anchored: anchor.seq, there }));
                 }
             }
         }
@@ -247,7 +264,7 @@ pub enum AnchorError {
 }
 
 /// Compares the ends of all orders with what was noted, without walking the trail. Empty when they agree.
-pub fn anchor_faults(conn: &mut Conn, keys: &Keys, file: Option<&AnchorFile>) -> Result<Vec<(String, Fault)>, DbError> {
+pub fn anchor_faults(conn: &mut Conn, keys: &Keys, noted: Option<&Noted<'_>>) -> Result<Vec<(String, Fault)>, DbError> {
     let rows = rows(conn)?;
     let mut nodes: BTreeSet<String> = rows.keys().cloned().collect();
     nodes.extend(sealed_nodes(conn)?);
@@ -257,9 +274,9 @@ pub fn anchor_faults(conn: &mut Conn, keys: &Keys, file: Option<&AnchorFile>) ->
         let last = last.as_ref().map(|last| (last.seq, last.mac.as_str()));
         found.extend(fault_of_row(rows.get(&node), keys, &node, last).map(|fault| (node.clone(), fault)));
     }
-    if let Some(file) = file {
-        let filed = rows.get(&file.node).and_then(Option::as_ref).is_some_and(|row| row.filed);
-        found.extend(file.faults(conn, keys, filed)?);
+    if let Some(noted) = noted {
+        let filed = rows.get(&noted.file.node).and_then(Option::as_ref).is_some_and(|row| row.filed);
+        found.extend(noted.faults(conn, filed)?);
     }
     found.extend(no_records(conn)?.map(|fault| ("every".to_owned(), fault)));
     Ok(found)

@@ -22,7 +22,7 @@ mod search;
 mod verify;
 
 pub use crate::config::Level as Severity;
-pub use anchor::{Anchor, AnchorError, AnchorFile, accept_anchors, anchor_faults};
+pub use anchor::{Anchor, AnchorError, AnchorFile, Noted, accept_anchors, anchor_faults};
 pub use denials::follow_denials;
 pub use event::{Detail, Event, EventKind, Who};
 pub use record::record;

@@ -85,9 +85,10 @@ struct Done {
 }
 
 fn seal_node(db: &Db, keys: &Keys, node: &str, lanes: &[String]) -> Result<Done, DbError> {
-    // Unserialized: a lane's records become visible in its order, and of two that seal at once the database takes one.
-    // Serialized it would read the ends of lanes, and get into the way of all who add to them.
-    db.write_unserialized(|conn| {
+    // A lane's records become visible in its order, and of two that seal at once the database takes one. Serialized it
+    // would read the ends of lanes, and get into the way of all who add to them. But of one state: the last seal and its
+    // anchor, read apart, would be those of before and after another process's seal, and look like tampering.
+    db.write_of_one_state(|conn| {
         let mut done = Done::default();
         let last = last_seal(conn, node)?;
         let rows = anchor::rows(conn)?;

@@ -1,6 +1,6 @@
 //! What is found when the trail is walked.
 
-use super::anchor::{self, AnchorFile};
+use super::anchor::{self, Noted};
 use super::chain::{Head, Row, Seal};
 use super::seal::{AT_A_TIME, all_lanes, fault_of, lane_after, sealed_end};
 use crate::crypto::Keys;
@@ -141,7 +141,7 @@ impl std::fmt::Display for Report {
 
 /// Walks every node's records and seals, and compares their ends with what was noted outside of the trail. Run it in one
 /// read transaction, so that it sees one state.
-pub fn verify(conn: &mut Conn, keys: &Keys, file: Option<&AnchorFile>) -> Result<Report, DbError> {
+pub fn verify(conn: &mut Conn, keys: &Keys, noted: Option<&Noted<'_>>) -> Result<Report, DbError> {
     let heads: Vec<Head> = on!(&mut *conn, |c| audit_head::table.select(Head::as_select()).load(c))?;
     let sealed: Vec<String> = on!(&mut *conn, |c| audit_seal::table.select(audit_seal::node).distinct().load(c))?;
     let mut nodes: BTreeMap<String, BTreeSet<String>> = sealed.into_iter().map(|node| (node, BTreeSet::new())).collect();
@@ -151,7 +151,7 @@ pub fn verify(conn: &mut Conn, keys: &Keys, file: Option<&AnchorFile>) -> Result
     for head in &heads {
         nodes.entry(head.node.clone()).or_default().insert(String::new());
     }
-    let mut report = Report { nodes: Vec::new(), against: anchor::anchor_faults(conn, keys, file)? };
+    let mut report = Report { nodes: Vec::new(), against: anchor::anchor_faults(conn, keys, noted)? };
     for (node, lanes) in nodes {
         let head = heads.iter().find(|head| head.node == node);
         report.nodes.push(Walk { conn, keys, node }.node(lanes, head)?);

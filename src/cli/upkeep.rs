@@ -132,7 +132,8 @@ fn verify(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
     let (db, _hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
     let file = audit::AnchorFile::beside(&settings.secret_file, &settings.node);
-    let report = db.read(|conn| audit::verify(conn, &keys, Some(&file))).map_err(complain)?;
+    let noted = file.noted(&keys);
+    let report = db.read(|conn| audit::verify(conn, &keys, Some(&noted))).map_err(complain)?;
     say::text(&report);
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -142,7 +143,8 @@ fn accept(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
     let (db, _hold) = open_database(&settings, Use::Change).map_err(|error| failed(&error))?;
     let file = audit::AnchorFile::beside(&settings.secret_file, &settings.node);
-    let faults = db.read(|conn| audit::anchor_faults(conn, &keys, Some(&file))).map_err(complain)?;
+    let noted = file.noted(&keys);
+    let faults = db.read(|conn| audit::anchor_faults(conn, &keys, Some(&noted))).map_err(complain)?;
     if faults.is_empty() {
         say::line("The trail agrees with its anchors.");
         return Ok(ExitCode::SUCCESS);

@@ -72,6 +72,9 @@ pub(super) enum Mode {
     Read,
     /// Changes data as if it ran alone: what it read is still true when it is kept.
     Write,
+    /// Changes data by what one state of it said, which others may have changed meanwhile. Of two that change the same
+    /// row or add the same key, one fails.
+    OneState,
     /// Changes data, and each statement sees what others committed before it: only the statement itself is atomic.
     Unserialized,
 }

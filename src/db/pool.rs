@@ -92,6 +92,13 @@ impl Db {
         self.again(Mode::Unserialized, f)
     }
 
+    /// The same as if nothing were committed by others between its first statement and its last. Where they changed a row
+    /// that `f` changes, it is run again. For work that compares what several statements read, and that need not know
+    /// what others only added meanwhile.
+    pub fn write_of_one_state<T, E: From<DbError>>(&self, f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        self.again(Mode::OneState, f)
+    }
+
     fn again<T, E: From<DbError>>(&self, mode: Mode, mut f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
         let counters = &self.0.counts.contention;
         counters.writes.fetch_add(1, Ordering::Relaxed);

@@ -163,6 +163,7 @@ pub(super) fn begin(conn: &mut PgConn, mode: Mode, role: &str) -> QueryResult<()
     let begin = match mode {
         Mode::Read => READ,
         Mode::Write => WRITE,
+        Mode::OneState => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         Mode::Unserialized => "BEGIN ISOLATION LEVEL READ COMMITTED",
     };
     let sql = format!("{begin}; {role}");

@@ -48,7 +48,7 @@ pub(super) fn begin(conn: &mut SqliteConnection, mode: Mode) -> QueryResult<()> 
     let sql = match mode {
         Mode::Read => "BEGIN",
         // There is one writer at a time; another process is waited for, at most so long as `BUSY_MILLIS`.
-        Mode::Write | Mode::Unserialized => "BEGIN IMMEDIATE",
+        Mode::Write | Mode::OneState | Mode::Unserialized => "BEGIN IMMEDIATE",
     };
     AnsiTransactionManager::begin_transaction_sql(conn, sql)
 }

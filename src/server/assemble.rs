@@ -190,7 +190,8 @@ fn refuse_unguarded(db: &Db, mode: Mode, logs: &Logs) -> Result<(), StartError> 
 /// `serve` refuses to start over a trail that does not agree with what was noted of it; a demo goes on, and records that.
 fn refuse_unanchored(db: &Db, keys: &Keys, settings: &Settings, mode: Mode) -> Result<Option<Event>, StartError> {
     let file = AnchorFile::beside(&settings.secret_file, &settings.node);
-    let faults = db.read(|conn| anchor_faults(conn, keys, Some(&file)))?;
+    let noted = file.noted(keys);
+    let faults = db.read(|conn| anchor_faults(conn, keys, Some(&noted)))?;
     if faults.is_empty() {
         return Ok(None);
     }

@@ -16,10 +16,11 @@ impl Room {
 }
 
 fn against(db: &Db, keys: &Keys, file: Option<&AnchorFile>) -> Vec<(String, Fault)> {
-    let found = db.read(|conn| verify(conn, keys, file)).unwrap();
+    let noted = file.map(|file| file.noted(keys));
+    let found = db.read(|conn| verify(conn, keys, noted.as_ref())).unwrap();
     assert_eq!(found.is_whole(), found.against.is_empty() && found.nodes.iter().all(|node| node.fault.is_none()));
     // The check of the start finds the same without walking the trail.
-    assert_eq!(db.read(|conn| anchor_faults(conn, keys, file)).unwrap(), found.against);
+    assert_eq!(db.read(|conn| anchor_faults(conn, keys, noted.as_ref())).unwrap(), found.against);
     found.against
 }
 
@@ -84,7 +85,7 @@ fn an_emptied_or_cut_trail_is_found_by_the_row_and_without_it_by_the_file() {
         let done = seal(db, &keys, Unsealed::Ours).unwrap();
         assert_eq!((done.records, done.faults), (0, behind(2, 1)), "nothing is sealed on it");
         tamper(db, &format!("{TRAIL_BACK}; {ROWS_BACK}"));
-        assert!(db.read(|conn| anchor_faults(conn, &keys, Some(&file))).unwrap().is_empty());
+        assert!(db.read(|conn| anchor_faults(conn, &keys, Some(&file.noted(&keys)))).unwrap().is_empty());
     });
 }
 
@@ -196,7 +197,7 @@ fn what_was_accepted_agrees_again_and_the_order_goes_on() {
         accept_anchors(&restored, &keys, &file).unwrap();
         assert!(against(db, &keys, Some(&file)).is_empty());
         go_on(&restored, &keys, &file, 3);
-        let found = restored.read(|conn| verify(conn, &keys, Some(&file))).unwrap();
+        let found = restored.read(|conn| verify(conn, &keys, Some(&file.noted(&keys)))).unwrap();
         assert!(found.is_whole() && found.nodes[0].intact == 5, "{found}");
         restored.close();
     });

@@ -93,17 +93,28 @@ fn sealers_of_several_processes_beside_writers_make_one_order() {
     each(|db| {
         let keys = Keys::ephemeral();
         let others: Vec<Db> = (0..2).map(|_| again(db)).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = AnchorFile::beside(&folder.path().join("secret.key"), "n");
         std::thread::scope(|scope| {
             for db in others.iter().chain([db]) {
                 scope.spawn(|| fill(db, &keys, "n", 20));
                 scope.spawn(|| {
                     (0..10).for_each(|_| match seal(db, &keys, Unsealed::All) {
                         Ok(done) => assert!(done.faults.is_empty(), "{done:?}"),
-                        Err(DbError::Busy(_)) => {}
+                        Err(DbError::Busy(_) | DbError::Contended { .. }) => {}
                         Err(error) => panic!("{error:?}"),
                     });
                 });
             }
+            // Who looks while others seal sees one state, with a file that is not ahead of it.
+            scope.spawn(|| (0..10).for_each(|_| file.keep(db, &keys).unwrap()));
+            scope.spawn(|| {
+                (0..10).for_each(|_| {
+                    let noted = file.noted(&keys);
+                    let found = others[0].read(|conn| verify(conn, &keys, Some(&noted))).unwrap();
+                    assert!(found.is_whole(), "{found}");
+                });
+            });
         });
         others.iter().for_each(Db::close);
         seal(db, &keys, Unsealed::All).unwrap();
