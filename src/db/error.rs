@@ -74,6 +74,8 @@ impl From<Error> for DbError {
             Error::DatabaseError(Kind::ExclusionViolation, info) => {
                 Self::Overlap { constraint: info.constraint_name().unwrap_or_default().to_owned() }
             }
+            // SQLite keeps a reference that refuses to be taken away by a trigger of its own, and says so in these words only.
+            Error::DatabaseError(_, info) if info.message() == "FOREIGN KEY constraint failed" => Self::ForeignKey(error),
             Error::DatabaseError(_, info) => match passing(info.message()) {
                 Some(Passing::Busy) => Self::Busy(error.into()),
                 Some(Passing::Full) => Self::Full(error),

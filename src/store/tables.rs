@@ -160,6 +160,30 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// The columns of a table, of an entity or of links, that hold keys of rows that can be deleted, each with the table
+    /// of those rows.
+    pub(super) fn references_of(&self, name: &Name) -> Vec<(Name, Name)> {
+        let mut found = Vec::new();
+        for table in self.entities.values() {
+            for (member, association) in &table.entity.associations {
+                let Some(target) = self.get(&association.target).filter(|target| !target.entity.system) else { continue };
+                match table.members.get(member) {
+                    Some(Place::Column { column, .. }) if table.name == *name => {
+                        found.push((column.clone(), target.name.clone()))
+                    }
+                    Some(Place::Link(link)) if link.table == *name => {
+                        found.push((Name::new(OWNER), table.name.clone()));
+                        found.push((Name::new(TARGET), target.name.clone()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+}
+
 impl Table {
     fn of(entity: &Arc<Entity>) -> Result<Self, Collision> {
         let name = if entity.system { Name::from("account") } else { names::table(&entity.name) };

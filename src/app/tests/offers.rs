@@ -61,8 +61,7 @@ impl Chance {
         for _ in 0..=self.below(3) {
             let condition = self.condition(entity);
             let written: Vec<&str> = MEMBERS.into_iter().filter(|_| self.yes()).collect();
-            // What points at a row is taken from it before it goes, so rules about that do not let it be deleted here.
-            let delete = self.yes() && !condition.contains("parts");
+            let delete = self.yes();
             all.push_str(&format!(
                 "      - {{roles: [R], create: {}, delete: {delete}, read: [a], write: [{}], where: \"{condition}\"}}\n",
                 self.yes(),

@@ -29,7 +29,7 @@ impl Set {
             for (when, checks) in by_moment {
                 let name = names::trigger(&self.id, &table, short(when));
                 let sql = match roles {
-                    None => vec![sqlite(&self.id, &name, &table, when, &checks)],
+                    None => vec![sqlite(&self.id, &name, &table, when, &follows(statements, &table, when), &checks)],
                     Some(roles) => postgres(&roles.writer(&self.id), &name, &table, when, &checks),
                 };
                 let what = format!("trigger {name}: what {} may not write in {table}", self.rights.key);
@@ -92,10 +92,33 @@ fn text(sql: &mut Sql, text: &str) {
     sql.bind(&Value::text(text), &Kind::Text);
 }
 
-fn sqlite(set: &str, name: &Name, table: &Name, when: When, checks: &[Check]) -> Sql {
+/// ` AND NOT (…)`: that a row goes, or loses a reference, because the row that it pointed at has just gone. SQLite does so
+/// in the name of whoever deletes that row; elsewhere a reference to a row that is not there cannot be.
+fn follows(statements: &Statements, table: &Name, when: When) -> Sql {
+    let mut sql = Sql::new();
+    if matches!(when, When::BeforeInsert | When::AfterInsert) {
+        return sql;
+    }
+    for (at, (column, target)) in statements.tables.references_of(table).into_iter().enumerate() {
+        sql.raw(if at == 0 { " AND NOT (" } else { " OR " });
+        sql.ident("old").raw(".").ident(&column).raw(" IS NOT NULL");
+        if when != When::BeforeDelete {
+            sql.raw(" AND ").ident("new").raw(".").ident(&column).raw(" IS NULL");
+        }
+        sql.raw(" AND NOT EXISTS (SELECT 1 FROM ").ident(&target).raw(" AS ").ident("gone").raw(" WHERE ");
+        sql.ident("gone").raw(".").ident("id").raw(" = ").ident("old").raw(".").ident(&column).raw(")");
+    }
+    if !sql.is_empty() {
+        sql.raw(")");
+    }
+    sql
+}
+
+fn sqlite(set: &str, name: &Name, table: &Name, when: When, follows: &Sql, checks: &[Check]) -> Sql {
     let mut sql = Sql::new();
     sql.raw("CREATE TRIGGER ").ident(name).raw(moment(when)).ident(table).raw(" WHEN portcullis_set() = ");
     text(&mut sql, set);
+    sql.append(follows);
     sql.raw(" BEGIN");
     for check in checks {
         sql.raw(" SELECT RAISE(ABORT, ");

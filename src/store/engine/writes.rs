@@ -1,8 +1,8 @@
 //! What a set may write, as tables and columns: for SQLite's guard, and for PostgreSQL's grants.
 //!
-//! SQLite asks its guard also about what follows from foreign keys: rows that would go, or be cleared,
-//! with one that is deleted. The store has dealt with all of them before, as the system, so each of
-//! these is listed for the guard and refused by a trigger: a statement that names them does nothing.
+//! SQLite asks its guard also about what follows from foreign keys: rows that go, or are cleared, with one that is
+//! deleted. So each of these is listed for the guard, and a trigger refuses it unless the row that it points at has just
+//! gone: a statement that names them does nothing.
 
 use super::Set;
 use super::checks::{Check, When};

@@ -154,10 +154,18 @@ pub(super) fn create_exclusion(table: &str, name: &str, of: &Exclusion, layout: 
             _ => sql.ident(column).raw(" WITH =, "),
         };
     }
-    // Both days belong to a range of dates; the end of a range of moments does not.
+    // Both days belong to a range of dates; the end of a range of moments does not. The smaller end comes first: a range
+    // that ends before it begins would be an error, also in a row that was deleted and that somebody still sees.
     let dates = kind(&of.from) == Some(&ColumnKind::Date);
-    sql.raw(if dates { "daterange(" } else { "tsrange(" }).ident(&of.from).raw(", ").ident(&of.to);
-    sql.raw(if dates { ", '[]') WITH &&)" } else { ", '[)') WITH &&)" });
+    let ends = |sql: &mut Sql, from: &str, to: &str| {
+        sql.raw(if dates { "daterange(" } else { "tsrange(" }).ident(from).raw(", ").ident(to);
+        sql.raw(if dates { ", '[]')" } else { ", '[)')" });
+    };
+    sql.raw("(CASE WHEN ").ident(&of.to).raw(" < ").ident(&of.from).raw(" THEN ");
+    ends(&mut sql, &of.to, &of.from);
+    sql.raw(" ELSE ");
+    ends(&mut sql, &of.from, &of.to);
+    sql.raw(" END) WITH &&)");
     sql
 }
 

@@ -1,7 +1,7 @@
 //! What many-to-many associations lead to can be deleted, and losing a link is a change.
 
 use super::fixture::{App, Person, hr, model_of, path, values};
-use crate::access::{Authority, Cell, Objects, Query, WriteError};
+use crate::access::{Authority, Cell, ObjectError, Objects, Query, WriteError};
 use crate::audit::{Event, EventKind};
 use crate::db::testing::each;
 use crate::domain::{ObjectId, Value};
@@ -172,5 +172,116 @@ fn a_label_on_very_many_objects_is_taken_off_each() {
         .unwrap();
         let events = deleted(&app, &reader, "Label", label).unwrap();
         assert_eq!(events.iter().filter(|event| event.kind == EventKind::Changed).count(), count);
+    });
+}
+
+/// Boxes that may be deleted for what points at them, and for what their own links lead to.
+const BOXES: &str = "
+entities:
+  Tag:
+    attributes:
+      name: {type: string}
+    access:
+      - {roles: [User], create: true, read: [name], write: [name]}
+      - {roles: [User], delete: true, where: \"exists(this.boxes)\"}
+  Box:
+    attributes:
+      name: {type: string}
+    associations:
+      tags: {to: Tag, kind: many-to-many, inverse: boxes}
+      inside: {to: Box, inverse: contents, onDelete: clear}
+    access:
+      - {roles: [User], create: true, read: [name, tags, inside], write: [name, tags, inside]}
+      - {roles: [User], delete: true, where: \"this.name == 'parts' && count(this.parts) == 2\"}
+      - {roles: [User], delete: true, where: \"this.name == 'few' && count(this.parts) < 2\"}
+      - {roles: [User], delete: true, where: \"this.name == 'slips' && exists(this.slips[item.of.name == 'x'])\"}
+      - {roles: [User], delete: true, where: \"this.name == 'tags' && exists(this.tags[item.name == 'free'])\"}
+      - {roles: [User], delete: true, where: \"this.name == 'contents' && exists(this.contents)\"}
+      - {roles: [User], delete: true, where: \"this.name == 'locked' && exists(this.parts)\"}
+  Part:
+    attributes:
+      name: {type: string}
+    associations:
+      box: {to: Box, inverse: parts, onDelete: clear}
+    access:
+      - {roles: [User], read: [name, box]}
+      - {roles: [Manager], create: true, read: [name, box], write: [name, box]}
+  Slip:
+    attributes:
+      name: {type: string}
+    associations:
+      box: {to: Box, inverse: slips, onDelete: cascade}
+      of: {to: Part, inverse: slips, onDelete: clear}
+    access:
+      - {roles: [User], read: [name, box]}
+      - {roles: [Manager], create: true, read: [name, box, of], write: [name, box, of]}
+  Lock:
+    attributes:
+      name: {type: string}
+    associations:
+      box: {to: Box}
+    access:
+      - {roles: [Manager], create: true, read: [name, box], write: [name, box]}
+";
+
+#[test]
+fn a_rule_about_what_points_at_an_object_or_what_it_links_to_is_asked_while_all_of_it_is_in_place() {
+    each(|db| {
+        let app = App::of(db, model_of(BOXES));
+        let user = app.person("Employee", Some(app.account("wim@x.example")));
+        let boss = app.person("Boss", Some(app.account("bo@x.example")));
+        let of = |entity: &str, name: &str, member: &'static str, target: ObjectId| {
+            app.create(&boss, entity, [("name", Value::text(name)), (member, Value::Object(target))]).unwrap()
+        };
+        let make = |name: &str| named(&app, &user, "Box", name);
+        let seen = |entity: &str, id: ObjectId, member: &str| {
+            app.see(&user, entity, id, &[member]).map(|row| (row.cells[0].clone(), row.version))
+        };
+
+        let with_parts = make("parts");
+        assert!(matches!(app.delete(&user, "Box", with_parts, None), Err(WriteError::Object(ObjectError::Denied(_)))));
+        let parts = ["a", "b"].map(|name| of("Part", name, "box", with_parts));
+        let done = names(&deleted(&app, &user, "Box", with_parts).unwrap());
+        let changed = |id: ObjectId| (EventKind::Changed, format!("hr.Part#{}", id.0));
+        assert_eq!(done[..2], [changed(parts[0]), changed(parts[1])]);
+        assert_eq!(done[2], (EventKind::Deleted, format!("hr.Box#{}", with_parts.0)));
+        assert_eq!(seen("Part", parts[0], "box"), Some((Cell::Shown(Value::Empty), 2)));
+
+        // What is true only after the parts have let go grants nothing, and nothing of the attempt stays.
+        let few = make("few");
+        let parts = ["a", "b"].map(|name| of("Part", name, "box", few));
+        assert!(matches!(app.delete(&user, "Box", few, None), Err(WriteError::Object(ObjectError::Denied(_)))));
+        assert_eq!(seen("Part", parts[1], "box"), Some((Cell::Shown(Value::Object(few)), 1)));
+
+        let with_slips = make("slips");
+        let other = of("Part", "x", "box", few);
+        let slip = of("Slip", "s", "box", with_slips);
+        assert!(app.delete(&user, "Box", with_slips, None).is_err());
+        app.change(&boss, "Slip", slip, None, [("of", Value::Object(other))]).unwrap();
+        app.delete(&user, "Box", with_slips, None).unwrap();
+        assert_eq!((seen("Box", with_slips, "name"), seen("Slip", slip, "name")), (None, None));
+
+        let with_tags = make("tags");
+        let free = named(&app, &user, "Tag", "free");
+        assert!(app.delete(&user, "Box", with_tags, None).is_err() && app.delete(&user, "Tag", free, None).is_err());
+        app.change(&user, "Box", with_tags, None, [("tags", Value::List(vec![free]))]).unwrap();
+        app.delete(&user, "Box", with_tags, None).unwrap();
+        app.change(&user, "Box", few, None, [("tags", Value::List(vec![free]))]).unwrap();
+        app.delete(&user, "Tag", free, None).unwrap();
+        assert_eq!(seen("Box", few, "tags").unwrap().0, Cell::Shown(Value::List(Vec::new())));
+
+        let outer = make("contents");
+        assert!(app.delete(&user, "Box", outer, None).is_err());
+        app.change(&user, "Box", few, None, [("inside", Value::Object(outer))]).unwrap();
+        app.delete(&user, "Box", outer, None).unwrap();
+        assert_eq!(seen("Box", few, "inside").unwrap().0, Cell::Shown(Value::Empty));
+
+        // What may not be let go of keeps the object, with all that would have let go of it.
+        let locked = make("locked");
+        let part = of("Part", "p", "box", locked);
+        of("Lock", "l", "box", locked);
+        let used = app.delete(&user, "Box", locked, None);
+        assert!(matches!(&used, Err(WriteError::InUse(by)) if *by == hr("Lock")), "{used:?}");
+        assert_eq!(seen("Part", part, "box"), Some((Cell::Shown(Value::Object(locked)), 1)));
     });
 }

@@ -1,6 +1,5 @@
 //! Deleting, with what the associations that point here say about it.
 
-use super::hand::Hand;
 use super::row::{self, bound};
 use super::{Values, compiled, note, refused, refused_openly, still};
 use crate::access::{Delete, ObjectError, Permit, Rights, WriteError};
@@ -44,14 +43,37 @@ pub(in crate::store) fn delete(
         return Err(WriteError::Stale);
     }
     let still = still(store, permit.rights(), &compiled, object, |compiled| compiled.any(permit.rules()))?;
-    let asked = Asked { rights: permit.rights(), still };
-    Removal { store, seen: BTreeSet::new(), changed: 0 }.remove(&compiled.table, object, found.values, Some(&asked))
+    rehearse(store, permit.rights(), &compiled.table, object, &still)?;
+    Removal { store, seen: BTreeSet::new(), changed: 0 }.remove(&compiled.table, object, found.values)
 }
 
-/// In whose name the object itself goes, and what must still hold of it. What goes with it, goes by the model.
-struct Asked<'a> {
-    rights: &'a Rights,
-    still: Condition,
+/// Deletes the row in the name of the rights, and undoes that again.
+///
+/// The rules are about the row with all that points at it and all its links. Those have to let go before it can be
+/// deleted for good, and then a rule about them would no longer be true. So the database is asked first, while all of
+/// it is in place, and what the model says goes by the model afterwards.
+fn rehearse(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    table: &Table,
+    object: ObjectId,
+    still: &Condition,
+) -> Result<(), WriteError> {
+    let mut sql = row_goes(table, object);
+    sql.raw(" AND ").append(&still.sql());
+    match store.rehearsed(rights, |conn, params| execute(conn, &sql, params)) {
+        // What still points at the row is looked at after the row itself.
+        Ok(1) | Err(DbError::ForeignKey(_)) => Ok(()),
+        Ok(_) => Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into()),
+        Err(error) => Err(granted(|| row::told(table, Some(object)), error).into()),
+    }
+}
+
+fn row_goes(table: &Table, object: ObjectId) -> Sql {
+    let mut sql = Sql::new();
+    sql.raw("DELETE FROM ").ident(&table.name).raw(" AS ").ident(ROW);
+    sql.raw(" WHERE ").append(&super::key_is(&table.entity.name, object));
+    sql
 }
 
 struct Removal<'r, 'c> {
@@ -62,13 +84,7 @@ struct Removal<'r, 'c> {
 }
 
 impl Removal<'_, '_> {
-    fn remove(
-        &mut self,
-        table: &Arc<Table>,
-        object: ObjectId,
-        values: Values,
-        asked: Option<&Asked<'_>>,
-    ) -> Result<(), WriteError> {
+    fn remove(&mut self, table: &Arc<Table>, object: ObjectId, values: Values) -> Result<(), WriteError> {
         let name = &table.entity.name;
         if !self.seen.insert((name.clone(), object)) {
             return Ok(());
@@ -79,21 +95,13 @@ impl Removal<'_, '_> {
         // The row is held since it was read, so it is still the one that was tested.
         self.loosen(name, object)?;
         self.unlink(table, object)?;
-        let mut sql = Sql::new();
-        sql.raw("DELETE FROM ").ident(&table.name).raw(" AS ").ident("t").raw(" WHERE ").append(&super::key_is(name, object));
-        let touched = match asked {
-            Some(asked) => {
-                sql.raw(" AND ").append(&asked.still.sql());
-                self.store.deed(Hand::Set(asked.rights), |conn, params| execute(conn, &sql, params))
-            }
-            None => self.store.deed(Hand::System, |conn, params| execute(conn, &sql, params)),
-        };
+        let touched = execute(self.store.conn, &row_goes(table, object), &self.store.params);
         let touched = touched.map_err(|error| match error {
             DbError::ForeignKey(_) => WriteError::InUse(name.clone()),
-            other => WriteError::Object(granted(|| row::told(table, Some(object)), other)),
+            other => wire(other).into(),
         })?;
         if touched != 1 {
-            return Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into());
+            return Err(fault("a row is missing").into());
         }
         note(self.store, EventKind::Deleted, name, object, &values, &BTreeMap::new());
         Ok(())
@@ -196,7 +204,7 @@ impl Removal<'_, '_> {
                     OnDelete::Cascade if gone => self.clear(owner, &association.name, other)?,
                     OnDelete::Cascade => {
                         let found = row::stored(self.store, owner, other, &[])?.ok_or_else(|| fault("a row is missing"))?;
-                        self.remove(owner, other, found.values, None)?;
+                        self.remove(owner, other, found.values)?;
                     }
                 }
             }

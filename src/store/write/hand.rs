@@ -6,6 +6,7 @@ use crate::db::{Conn, DbError, Purpose};
 use crate::domain::knockout::{Removable, stands};
 use crate::store::Store;
 use crate::store::error::write;
+use std::convert::Infallible;
 
 /// By whose hand.
 #[derive(Clone, Copy)]
@@ -22,6 +23,18 @@ struct Tried(WriteError);
 impl From<DbError> for Tried {
     fn from(error: DbError) -> Self {
         Self(write(error))
+    }
+}
+
+/// How a write came out that was undone.
+enum Rehearsed {
+    Done(usize),
+    Failed(DbError),
+}
+
+impl From<DbError> for Rehearsed {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -72,6 +85,29 @@ impl Store<'_> {
             }
             Err(error) => Err(error),
             Ok(value) => settle(self, &value).map(|()| value),
+        }
+    }
+
+    /// What a write in the name of a set of rights comes to, of which nothing stays.
+    pub(super) fn rehearsed(
+        &mut self,
+        rights: &Rights,
+        write: impl FnOnce(&mut Conn, &Params) -> Result<usize, DbError>,
+    ) -> Result<usize, DbError> {
+        let standing = self.statements.standing(rights, self.caller);
+        let params = &self.params;
+        // An error is what undoes it.
+        let undone = self.conn.savepoint(|conn| {
+            let rows = match stands(Removable::DatabaseEngine) {
+                true => conn.within(&standing, Purpose::Write, |conn| write(conn, params)),
+                false => write(conn, params),
+            };
+            Err::<Infallible, _>(rows.map_or_else(Rehearsed::Failed, Rehearsed::Done))
+        });
+        match undone {
+            Ok(never) => match never {},
+            Err(Rehearsed::Done(rows)) => Ok(rows),
+            Err(Rehearsed::Failed(error)) => Err(error),
         }
     }
 
