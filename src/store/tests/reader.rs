@@ -1,7 +1,7 @@
 //! The reader's table holds exactly what the rules give.
 
 use super::agree::populate;
-use super::fixture::{App, Person, dec, hr, now, path};
+use super::fixture::{App, Person, dec, hr, model_of, now, path};
 use crate::access::{Authority, Cell, Filter, FilterOp, ObjectError, Objects, Query};
 use crate::db::Db;
 use crate::db::testing::{self, each};
@@ -260,5 +260,36 @@ fn an_association_is_followed_only_where_its_member_is_shown() {
             }
         }
         assert!(followed > 10 && hidden > 3, "{followed} {hidden}");
+    });
+}
+
+/// As many associations as `check` lets a list follow, each with a rule of its own.
+#[test]
+fn a_list_that_follows_as_many_associations_as_are_allowed_is_read() {
+    each(|db| {
+        let names: Vec<String> = (0..63).map(|n| format!("a{n}")).collect();
+        let mut text = String::from(
+            "\nentities:\n  Leaf:\n    attributes:\n      name: {type: string}\n      open: {type: boolean}\n    access:\n      - {roles: [Administrator], create: true, read: [name, open], write: [name, open]}\n      - {roles: [User], read: [open]}\n      - {roles: [User], read: [name], where: \"this.open\"}\n  Wide:\n    associations:\n",
+        );
+        names.iter().for_each(|name| text += &format!("      {name}: {{to: Leaf}}\n"));
+        let all = names.join(", ");
+        text += &format!(
+            "    access:\n      - {{roles: [User], read: [{all}]}}\n      - {{roles: [Administrator], create: true, read: [{all}], write: [{all}]}}\n"
+        );
+        let app = App::of(db, model_of(&text));
+        let admin = app.admin();
+        let leaf =
+            |name: &str, open| app.create(&admin, "Leaf", [("name", Value::text(name)), ("open", Value::Boolean(open))]).unwrap();
+        let (shown, hidden) = (leaf("shown", true), leaf("hidden", false));
+        app.create(&admin, "Wide", [("a0", Value::Object(shown)), ("a61", Value::Object(hidden)), ("a62", Value::Object(shown))])
+            .unwrap();
+        let mut query = Query::of(&hr("Wide"), names.iter().map(|name| path(&format!("{name}.name"))).collect());
+        query.sort = vec![(path("a62.name"), true)];
+        query.total = Some(10);
+        let rows = app.view(&app.person("Employee", None), &query).unwrap();
+        let cells = &rows.rows[0].cells;
+        assert_eq!((rows.rows.len(), cells.len()), (1, 63));
+        assert_eq!([&cells[0], &cells[62]], [&Cell::Shown(Value::text("shown")); 2]);
+        assert_eq!((&cells[1], &cells[61]), (&Cell::Shown(Value::Empty), &Cell::Withheld));
     });
 }
