@@ -138,7 +138,7 @@ impl Attacker {
 }
 
 /// Objects that somebody sees, those that their readable cells name, and those that the account leads to.
-fn known(model: &Model, world: &World, who: &Who, readable: &Readable) -> BTreeSet<(QName, ObjectId)> {
+pub(super) fn known(model: &Model, world: &World, who: &Who, readable: &Readable) -> BTreeSet<(QName, ObjectId)> {
     let mut known: BTreeSet<(QName, ObjectId)> = readable.keys().cloned().collect();
     for ((entity, _), cells) in readable {
         let Some(entity) = model.entities.get(entity) else { continue };

@@ -8,6 +8,7 @@
 pub mod canary;
 pub mod class;
 mod crew;
+mod guard;
 pub mod html;
 mod http;
 mod instance;

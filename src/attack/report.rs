@@ -53,7 +53,7 @@ pub struct Report {
     pub classes: Vec<Tally>,
     /// What was gained.
     pub findings: Vec<Finding>,
-    /// Answers that say the server itself failed: no gain, but worth a look.
+    /// Answers that say the server itself failed, or that tell less than the model promises: no gain, but worth a look.
     pub faults: Vec<String>,
     /// Canary texts that were looked for.
     pub canaries: usize,

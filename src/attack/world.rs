@@ -1,5 +1,6 @@
 //! All stored data as plain rows in memory: what the oracle knows, and what before and after are compared in.
 
+use super::guard::Guard;
 use crate::db::{Conn, DbError};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::model::{Entity, Model};
@@ -124,11 +125,11 @@ impl World {
                 return Err(WorldError::Stuck(before));
             }
             if open.len() == before {
-                // Rows that refer to each other in a circle: first without what they may do without.
+                // Rows that refer to each other in a circle, or exchange what must be unique: first without that.
                 loosened = true;
                 for one in &open {
                     if let (Some(row), Some(entity)) = (self.row(&one.entity, one.id), model.entities.get(&one.entity)) {
-                        let row = without_optional(entity, row);
+                        let row = without_ties(entity, row);
                         bulk.attempt(|bulk| bulk.put(&one.entity, one.id, &row));
                     }
                 }
@@ -138,12 +139,21 @@ impl World {
     }
 }
 
-/// A row without the references that it may do without.
-fn without_optional(entity: &Entity, row: &StoredRow) -> StoredRow {
+/// A row without what ties it to others: the references that it may do without, and what must be unique. Columns can be
+/// empty whatever the model requires, but for booleans.
+fn without_ties(entity: &Entity, row: &StoredRow) -> StoredRow {
     let mut row = row.clone();
     for association in entity.associations.values().filter(|association| !association.required) {
         let nothing = if matches!(association.kind(), Kind::List(_)) { Value::List(Vec::new()) } else { Value::Empty };
         row.values.insert(association.name.clone(), nothing);
+    }
+    for guard in Guard::of(entity) {
+        let ends = if let Guard::Range(range) = guard { vec![&range.from, &range.to] } else { Vec::new() };
+        for member in guard.members().into_iter().filter(|member| !ends.contains(member)) {
+            if !matches!(entity.member_kind(member), Some(Kind::Boolean)) {
+                row.values.insert(member.clone(), Value::Empty);
+            }
+        }
     }
     row
 }

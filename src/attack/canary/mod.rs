@@ -13,10 +13,12 @@ mod value;
 pub use mark::{Found, Marks};
 pub use random::Random;
 
-use super::oracle::{Oracle, Who, order};
+use super::guard::is_sound;
+use super::oracle::{Oracle, Who};
 use super::world::World;
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
-use crate::model::{Association, Attribute, AttributeKind, Entity, Exclusion, Model, Multiplicity};
+use crate::expr::Typed;
+use crate::model::{Association, Attribute, AttributeKind, Entity, Model, Multiplicity};
 use crate::store::StoredRow;
 use chrono::NaiveDateTime;
 use rules::{Compared, paths_of_the_user};
@@ -267,7 +269,7 @@ impl Nursery<'_> {
             }
             let id = ObjectId(self.next);
             self.world.rows.entry(entity.name.clone()).or_default().insert(id, StoredRow { version: 1, values });
-            if last || self.valid(entity, id) {
+            if last || is_valid(&self.oracle(), entity, id) {
                 self.next += 1;
                 self.order.push((entity.name.clone(), id));
                 return Some(id);
@@ -322,40 +324,21 @@ impl Nursery<'_> {
 
     /// Whether a unique combination is there already, or a range overlaps that may not.
     fn collides(&self, entity: &Entity, values: &BTreeMap<Name, Value>) -> bool {
-        let same = |members: &Vec<Name>, row: &StoredRow| {
-            let mut pairs = members.iter().map(|name| (row.values.get(name), values.get(name)));
-            pairs.all(|(known, new)| known == new && known.is_some_and(|value| !value.is_empty()))
-        };
-        let overlaps = |range: &Exclusion, row: &StoredRow| {
-            let pair = |name: &Name| (row.values.get(name), values.get(name));
-            let given = |value: Option<&Value>| value.filter(|value| !value.is_empty()).cloned();
-            let apart = |from: Option<&Value>, to: Option<&Value>| match (given(from), given(to)) {
-                (Some(from), Some(to)) => order(&from, &to) == Some(std::cmp::Ordering::Greater),
-                _ => false,
-            };
-            let ((from, new_from), (to, new_to)) = (pair(&range.from), pair(&range.to));
-            // What touches counts too, so that this errs on the safe side.
-            same(&range.same, row) && !apart(new_from, to) && !apart(from, new_to)
-        };
-        let mut rows = self.world.rows.get(&entity.name).into_iter().flat_map(|rows| rows.values());
-        let backwards = |range: &Exclusion| match (values.get(&range.from), values.get(&range.to)) {
-            (Some(from), Some(to)) => order(from, to).is_some_and(std::cmp::Ordering::is_ge),
-            _ => false,
-        };
-        let clashes = |row: &StoredRow| {
-            entity.unique.iter().any(|members| same(members, row)) || entity.exclude.iter().any(|range| overlaps(range, row))
-        };
-        entity.exclude.iter().any(backwards) || rows.any(clashes)
+        let all: Vec<Name> = entity.members().cloned().collect();
+        !is_sound(entity, &self.world, None, values, &all)
     }
+}
 
-    fn valid(&self, entity: &Entity, id: ObjectId) -> bool {
-        let nobody = Who { role: Name::new(""), user: None };
-        let oracle = self.oracle();
-        entity
-            .validations
-            .iter()
-            .all(|validation| oracle.compute(&validation.rule, &nobody, Some(id)) == Ok(Value::Boolean(true)))
-    }
+/// Whether the validations of an entity hold for a row.
+pub fn is_valid(oracle: &Oracle<'_>, entity: &Entity, id: ObjectId) -> bool {
+    let nobody = Who { role: Name::new(""), user: None };
+    let holds = |rule: &Typed| oracle.compute(rule, &nobody, Some(id)) == Ok(Value::Boolean(true));
+    entity.validations.iter().all(|validation| holds(&validation.rule))
+}
+
+/// A value of chance for an attribute that its limits and its pattern admit.
+pub fn fresh(random: &mut Random, model: &Model, attribute: &Attribute, now: NaiveDateTime) -> Value {
+    value::value(random, model, attribute, &[], now, 0)
 }
 
 #[cfg(test)]

@@ -5,14 +5,10 @@
 use super::super::AttackError;
 use super::super::crew::Attacker;
 use super::super::http::{Answer, Request};
-use super::super::oracle::Oracle;
 use super::super::probe;
 use super::super::raid::Raid;
-use super::super::world::World;
+use super::worlds::shuffled;
 use super::{Class, crew, entities, own_pages};
-use crate::domain::{Kind, Name, ObjectId, QName, Value};
-use crate::model::Entity;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -95,7 +91,7 @@ fn ask(raid: &Raid<'_>, attacker: &Attacker, request: &Request) -> Heard {
 }
 
 /// The body without nonces, seals and references.
-fn stable(answer: &Answer) -> String {
+pub(super) fn stable(answer: &Answer) -> String {
     let body = super::unreferenced(answer);
     let text = ["nonce=\"", "name=\"_state\" value=\""].iter().fold(body, |text, mark| without(&text, mark));
     without_seals(&text)
@@ -152,93 +148,6 @@ fn difference(first: &Heard, second: &Heard) -> Option<String> {
 /// any network; a statement for each row that is withheld does not.
 fn far_apart(one: u64, other: u64) -> bool {
     one.abs_diff(other) > 2.max(one.min(other) / 4)
-}
-
-/// Another world that is the same to this attacker: values of cells that they may not read are exchanged among such
-/// cells, member by member, as long as the oracle says that the attacker's own world does not change by it.
-fn shuffled(raid: &Raid<'_>, attacker: &Attacker) -> (World, usize) {
-    let mut world = raid.world.clone();
-    let mut moved = 0;
-    for entity in entities(&raid.model).iter().filter(|entity| !entity.system) {
-        for member in entity.members() {
-            let plain = entity.attributes.get(member).map_or_else(
-                || matches!(entity.member_kind(member), Some(Kind::Object(_))) && !one_to_one(entity, member),
-                |attribute| attribute.calculated.is_none(),
-            );
-            let ranges =
-                |range: &crate::model::Exclusion| range.same.contains(member) || range.from == *member || range.to == *member;
-            let unique = entity.unique.iter().any(|members| members.contains(member)) || entity.exclude.iter().any(ranges);
-            if !plain || unique || entity.tree.as_ref() == Some(member) {
-                continue;
-            }
-            let hidden: Vec<ObjectId> =
-                world.ids(&entity.name).into_iter().filter(|id| !attacker.reads(&entity.name, *id, member)).collect();
-            let turned = turn(&world, &entity.name, member, &hidden);
-            if turned != world && same_to(raid, attacker, &turned) {
-                world = turned;
-                moved += 1;
-            }
-        }
-    }
-    (world, moved)
-}
-
-fn one_to_one(entity: &Entity, member: &Name) -> bool {
-    entity.associations.get(member).is_some_and(|link| link.multiplicity == crate::model::Multiplicity::OneToOne)
-}
-
-/// Each of these cells with the value of the next one.
-fn turn(world: &World, entity: &QName, member: &Name, ids: &[ObjectId]) -> World {
-    let mut turned = world.clone();
-    let values: Vec<Value> = ids.iter().map(|id| world.value(entity, *id, member)).collect();
-    for (id, value) in ids.iter().zip(values.iter().cycle().skip(1)) {
-        turned.set(entity, *id, member, value.clone());
-    }
-    turned
-}
-
-/// Whether somebody's own part of two worlds is the same: every cell that they may read, and what they may write.
-fn same_to(raid: &Raid<'_>, attacker: &Attacker, other: &World) -> bool {
-    let then = Oracle { world: other, ..raid.oracle() };
-    if then.readable(&attacker.who) != attacker.readable {
-        return false;
-    }
-    let rights = |oracle: &Oracle<'_>| -> BTreeMap<(QName, ObjectId), Vec<bool>> {
-        let cell = |(entity, id): &(QName, ObjectId)| {
-            let Some(own) = raid.model.entities.get(entity) else { return ((entity.clone(), *id), Vec::new()) };
-            let rules = own.rules.iter().filter(|rule| rule.create || rule.delete || !rule.write.is_empty());
-            let holds = rules.map(|rule| oracle.holds(&attacker.who, rule, *id)).collect();
-            ((entity.clone(), *id), holds)
-        };
-        attacker.readable.keys().map(cell).collect()
-    };
-    let conditions: BTreeSet<bool> = [rights(&raid.oracle()) == rights(&then), inner(raid, attacker, &then)].into();
-    conditions == BTreeSet::from([true])
-}
-
-/// Rules of elevated reads and of the app's lists may ask for what this person cannot read; the author of the model
-/// decided to tell that much. Such lists are recognised by their own constraint: it must hold for the same rows.
-fn inner(raid: &Raid<'_>, attacker: &Attacker, then: &Oracle<'_>) -> bool {
-    let now = raid.oracle();
-    let mut same = true;
-    for page in raid.model.pages.values().filter(|page| now.opens(&attacker.who.role, &page.name)) {
-        crate::model::each_widget(&page.content, &mut |widget| {
-            let source = match &widget.kind {
-                crate::model::WidgetKind::DataGrid(grid) => Some((&grid.source.entity, grid.source.condition.as_ref())),
-                crate::model::WidgetKind::ListView(list) => Some((&list.source.entity, list.source.condition.as_ref())),
-                crate::model::WidgetKind::Stat(stat) => Some((&stat.source.entity, stat.source.condition.as_ref())),
-                crate::model::WidgetKind::Reference(reference) => Some((&reference.target, reference.condition.as_ref())),
-                _ => None,
-            };
-            let Some((entity, Some(condition))) = source else { return };
-            let rows = |oracle: &Oracle<'_>| -> Vec<bool> {
-                let seen = raid.world.ids(entity).into_iter().filter(|id| attacker.sees(entity, *id));
-                seen.map(|id| oracle.compute(condition, &attacker.who, Some(id)) == Ok(Value::Boolean(true))).collect()
-            };
-            same &= rows(&now) == rows(then);
-        });
-    }
-    same
 }
 
 /// Told, not judged: a machine that others use is no clock. What is judged is the work.

@@ -8,11 +8,13 @@ mod handles;
 mod members;
 mod operations;
 mod questions;
+mod refusals;
 mod replays;
 mod taken;
 mod tampered;
 mod unseen;
 mod visitors;
+pub(in crate::attack) mod worlds;
 mod writes;
 
 use super::AttackError;
@@ -62,7 +64,7 @@ classes! {
     ReplayedState, "replayed-state", "sealed forms sent by another session, from another page, after signing out, altered";
     Questions, "questions", "filters, orders, searches, counts and sums about members and rows that are withheld";
     Compared, "compared", "the same questions over two sets of data that differ only in what may not be known";
-    UniqueValues, "unique-values", "what a hidden object has where it must be unique, sent as one's own: the refusal must not tell of the object";
+    UniqueValues, "unique-values", "what a hidden object has where no two may have the same, sent as one's own: the refusal must not tell of the object";
     Tampered, "tampered", "parameters of wrong types, sizes, numbers and encodings";
     DoubleSubmits, "double-submits", "the same form sent twice at once";
     MovedRows, "moved-rows", "writes that would move a row out of or into reach, and new rows out of reach";

@@ -101,6 +101,8 @@ pub struct Html {
     pub fields: Vec<Shown>,
     /// Rows with the id of the grid they stand in.
     pub rows: Vec<(String, Row)>,
+    /// What is wrong, with the id of the field it stands at; an empty one above them all.
+    pub notes: Vec<(String, String)>,
 }
 
 /// Reads a page.
@@ -120,7 +122,9 @@ mod tests {
             <select id="w3" name="w3" form="f-w1"><option value="">–</option><option value="b" selected>Bee</option></select>
             <button form="f-w1" name="_do" value="w9"><span>Save</span></button><a href="/y?a=1&amp;b=2">Go</a>
             <dl class="field field-static"><dt class="label">Pay</dt><dd class="static"><span class="withheld" title="t"><span class="">Withheld</span></span></dd></dl>
-            <section class="card grid" id="w5"><table><tbody><tr class="opens"><td data-label="A"><a class="row-link" href="/z"><span class="value">1</span></a></td></tr></tbody></table></section>"#,
+            <section class="card grid" id="w5"><table><tbody><tr class="opens"><td data-label="A"><a class="row-link" href="/z"><span class="value">1</span></a></td></tr></tbody></table></section>
+            <div class="alert tone-danger" role="note"><svg><use href="/i"/></svg><p>Not &lt;now&gt;</p></div><div class="alert tone-info"><p>Saved</p></div>
+            <p class="error" id="w2-error"><svg><use href="/i"/></svg><span>Too long</span></p><p class="help" id="w2-help">Short</p>"#,
         );
         assert_eq!(page.title, "A & B");
         assert_eq!((page.controls[1].label.as_str(), page.controls[1].value.as_str()), ("Name", "\"x\""));
@@ -128,6 +132,8 @@ mod tests {
         assert_eq!((page.buttons[0].caption.as_str(), page.buttons[0].form.as_str()), ("Save", "f-w1"));
         assert_eq!(page.links[0], ("/y?a=1&b=2".to_owned(), "Go".to_owned()));
         assert!(page.fields[0].withheld && page.fields[0].label == "Pay");
+        let notes = [("", "Not <now>"), ("w2", "Too long")].map(|(at, said)| (at.to_owned(), said.to_owned()));
+        assert_eq!(page.notes, notes);
         let (grid, row) = &page.rows[0];
         assert_eq!((grid.as_str(), row.href.as_deref(), row.cells[0].text.as_str()), ("w5", Some("/z"), "1"));
     }

@@ -134,12 +134,24 @@ impl Scan {
         self.open.iter().any(|(open, _)| open == name)
     }
 
+    /// The id of the field of which what stands here says what is wrong; an empty one where it is said of no field.
+    fn noted(&self) -> Option<String> {
+        self.open.iter().find_map(|(_, attributes)| match attributes.get("class").map(String::as_str) {
+            Some("error") => Some(attributes.get("id")?.strip_suffix("-error")?.to_owned()),
+            Some("alert tone-danger") => Some(String::new()),
+            _ => None,
+        })
+    }
+
     fn text(&mut self, text: &str) {
         if self.inside("script") || self.inside("style") {
             return;
         }
         if let Some((_, caption)) = &mut self.caption {
             caption.push_str(text);
+        }
+        if let Some(at) = self.noted().filter(|_| !text.trim().is_empty()) {
+            self.page.notes.push((at, text.trim().to_owned()));
         }
         let classed = |word: &str| self.open.iter().any(|(_, attributes)| attributes.get("class").is_some_and(|c| c == word));
         let (term, note, said, hidden) = (self.inside("dt"), classed("help"), self.inside("span"), classed("vh"));

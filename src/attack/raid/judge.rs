@@ -91,7 +91,8 @@ impl Raid<'_> {
         }
     }
 
-    pub(super) fn put_back(&mut self, after: &World) -> Result<(), AttackError> {
+    /// Puts the data back as it was in the beginning, given what it is now.
+    pub fn put_back(&mut self, after: &World) -> Result<(), AttackError> {
         // An account that came into being has a trail and sessions; it stays, and is no longer news.
         self.make(&self.world, after).or_else(|error| match error {
             AttackError::World(WorldError::Stuck(_)) => {

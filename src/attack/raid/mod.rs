@@ -260,6 +260,11 @@ impl<'i> Raid<'i> {
         self.remaining.insert(line);
     }
 
+    /// Notes something that is no gain and worth a look.
+    pub fn fault(&mut self, line: String) {
+        self.faults.push(line);
+    }
+
     /// Notes how long something took.
     pub fn time(&mut self, line: String) {
         self.timing.push(line);

@@ -2,6 +2,7 @@
 
 mod chance;
 mod shapes;
+mod taken;
 
 use super::*;
 use crate::domain::{Name, QName};
