@@ -12,9 +12,6 @@ use super::{Class, crew, entities, own_pages};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// So many statements more or less come from one part of a rule.
-const STEPS: u64 = 4;
-
 pub(super) fn two_worlds(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     for attacker in crew(raid) {
         let (other, moved) = shuffled(raid, &attacker);
@@ -147,10 +144,10 @@ fn difference(first: &Heard, second: &Heard) -> Option<String> {
 }
 
 /// Whether two amounts of work are of different classes. Time on a machine that others use cannot be judged; statements
-/// can. A few more or less come from rules that stop at their first part that decides: as many as such a part follows
-/// steps. They cost less than the noise of any network; a statement for each row that is withheld does not.
+/// can. A few more or less come from rules that stop at their first part that decides, and cost less than the noise of
+/// any network; a statement for each row that is withheld does not.
 fn far_apart(one: u64, other: u64) -> bool {
-    one.abs_diff(other) > STEPS.max(one.min(other) / 4)
+    one.abs_diff(other) > 2.max(one.min(other) / 4)
 }
 
 /// Told, not judged: a machine that others use is no clock. What is judged is the work.
@@ -195,6 +192,6 @@ mod tests {
         let other = Answer { body: "other".into(), ..plain() };
         assert!(difference(&heard(plain(), 9), &heard(other, 9)).is_some_and(|told| told.contains("answer")));
         assert!(difference(&heard(plain(), 9), &heard(plain(), 12)).is_some_and(|told| told.contains("9 statements and 12")));
-        assert!(!far_apart(40, 50) && far_apart(40, 51) && !far_apart(18, 14) && far_apart(0, 5));
+        assert!(!far_apart(40, 50) && far_apart(40, 51) && !far_apart(0, 2) && far_apart(3, 0));
     }
 }
