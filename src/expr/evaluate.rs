@@ -34,6 +34,11 @@ pub trait Data {
     fn calculated(&mut self, _entity: &QName, _object: ObjectId, _name: &Name) -> Option<Result<Value, EvalError>> {
         None
     }
+    /// Whether the error that was just returned means that a value was noted to be read, and that the same will be
+    /// evaluated again. Then the other elements of a list are looked at too, so that what all of them need is read at once.
+    fn is_noting(&self) -> bool {
+        false
+    }
 }
 
 /// What is in reach while evaluating.
@@ -212,13 +217,9 @@ impl<'e> Run<'_, 'e> {
                 _ => Ok(Vec::new()),
             },
             Node::Filter(list, condition) => {
-                let mut out = Vec::new();
-                for element in self.list(list, this, item)? {
-                    if self.value(condition, this, Some(element))?.holds() {
-                        out.push(element);
-                    }
-                }
-                Ok(out)
+                let elements = self.list(list, this, item)?;
+                let met = self.each(condition, this, &elements)?;
+                Ok(elements.into_iter().zip(met).filter_map(|(element, met)| met.holds().then_some(element)).collect())
             }
             _ => match self.value(e, this, item)? {
                 Value::List(ids) => Ok(ids),
@@ -226,6 +227,19 @@ impl<'e> Run<'_, 'e> {
                 _ => Ok(Vec::new()),
             },
         }
+    }
+
+    /// The value for each element, or the first error.
+    fn each(&mut self, e: &Typed, this: Object, elements: &[ObjectId]) -> Result<Vec<Value>, EvalError> {
+        let (mut values, mut failed) = (Vec::with_capacity(elements.len()), None);
+        for element in elements {
+            match self.value(e, this, Some(*element)) {
+                Ok(value) => values.push(value),
+                Err(error) if self.data.is_noting() => drop(failed.get_or_insert(error)),
+                Err(error) => return Err(failed.unwrap_or(error)),
+            }
+        }
+        failed.map_or(Ok(values), Err)
     }
 
     fn aggregate(
@@ -243,10 +257,7 @@ impl<'e> Run<'_, 'e> {
                 _ => Value::Integer(i64::try_from(elements.len()).map_err(|_| EvalError::Overflow)?),
             });
         };
-        let mut values = Vec::with_capacity(elements.len());
-        for element in elements {
-            values.push(self.value(of, this, Some(element))?);
-        }
+        let values = self.each(of, this, &elements)?;
         Ok(match aggregate {
             Aggregate::Sum => sum(&values),
             // Nothing can be said of the others when one of them is not known.

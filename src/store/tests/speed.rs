@@ -5,7 +5,7 @@ use crate::access::{Authority, Query};
 use crate::db::sql::{Sql, fetch};
 use crate::db::testing;
 use crate::db::{Conn, DbError, Purpose};
-use crate::domain::{Kind, ObjectId};
+use crate::domain::{Kind, ObjectId, Value};
 use crate::model::{Files, load};
 use crate::store::statements::Footing;
 use crate::store::{Caller, Store, read};
@@ -134,5 +134,59 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 }
             }
         }
+    });
+}
+
+/// Shelves hold boxes that nobody may read; a shelf is seen if one of them leads to an open place.
+const SHELVES: &str = "
+entities:
+  Place:
+    attributes: {name: {type: string}, open: {type: boolean}}
+    access:
+      - {roles: [Administrator], create: true, read: [name, open], write: [name, open]}
+  Case:
+    associations: {place: {to: Place}}
+    access:
+      - {roles: [Administrator], create: true, read: [place], write: [place]}
+  Box:
+    associations: {shelf: {to: Shelf, inverse: boxes}, case: {to: Case}}
+    access:
+      - {roles: [Administrator], create: true, read: [shelf, case], write: [shelf, case]}
+  Shelf:
+    attributes: {name: {type: string}}
+    access:
+      - {roles: [Administrator], create: true, read: [name], write: [name]}
+      - {roles: [User], read: [name], where: \"exists(this.boxes[item.case.place.open])\"}
+";
+
+#[test]
+fn deciding_again_costs_as_many_statements_however_many_hidden_objects_a_rule_looks_at() {
+    testing::each(|db| {
+        let app = App::of(db, super::fixture::model_of(SHELVES));
+        let admin = app.admin();
+        let place = |name: &str, open| {
+            app.create(&admin, "Place", [("name", Value::text(name)), ("open", Value::Boolean(open))]).unwrap()
+        };
+        let one = |target: ObjectId, shelf: ObjectId| {
+            let case = app.create(&admin, "Case", [("place", Value::Object(target))]).unwrap();
+            app.create(&admin, "Box", [("shelf", Value::Object(shelf)), ("case", Value::Object(case))]).unwrap();
+        };
+        let shelf = || app.create(&admin, "Shelf", [("name", Value::text("s"))]).unwrap();
+        let (few, many) = (shelf(), shelf());
+        for (shelf, closed) in [(few, 2), (many, 220)] {
+            (0..closed).for_each(|n| one(place(&format!("closed {n}"), false), shelf));
+            one(place("open", true), shelf);
+        }
+        let who = app.person("Employee", None);
+        let cost = |id: ObjectId| {
+            let before = db.statements();
+            assert!(app.see(&who, "Shelf", id, &["name"]).is_some(), "{id:?}");
+            db.statements() - before
+        };
+        // Each connection of the pool is set up once, and prepares once.
+        for _ in 0..16 {
+            cost(few);
+        }
+        assert_eq!(cost(few), cost(many));
     });
 }
