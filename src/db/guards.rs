@@ -2,7 +2,7 @@
 //!
 //! Guarantees: what was taken away, switched off, replaced or added by others is named, and put back by the owner of the
 //! schema on demand. This is the one place that says how they have to be; the migrations make them so, and a test
-//! compares. Deliberately not here: what is generated from the rules (`crate::store::engine`), and what the role that
+//! compares. Deliberately not here: what is generated from the rules (the store's engine), and what the role that
 //! logs in must not be (`super::roles`).
 
 use super::sql::{Params, Sql, fetch};

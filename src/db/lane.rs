@@ -4,7 +4,7 @@
 //! Guarantees: a lane belongs to one transaction at a time; what a transaction, or a savepoint in it, added to a lane
 //! counts only once it is committed; a lane of which nobody can know the end any more is never used again; memory is
 //! bounded. Nothing is read from the database for it, so that writers do not meet at the trail.
-//! Deliberately not here: what a record is, and its hash (`crate::audit`).
+//! Deliberately not here: what a record is, and its hash (the audit module).
 
 use super::conn::Conn;
 use super::{Db, DbError};

@@ -21,7 +21,7 @@ const TELLING: [&str; 2] = ["already in use", "overlaps with another"];
 
 /// What came of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Reply {
     pub status: u16,
     /// What is wrong, with the field it stands at; an empty one above them all.
     pub notes: Vec<(String, String)>,
@@ -40,7 +40,7 @@ pub(super) struct Documented {
     text: String,
 }
 
-impl Told {
+impl Reply {
     pub(super) fn by(raid: &Raid<'_>, answer: &Answer) -> Result<Self, AttackError> {
         let page = html::read(&answer.body);
         let fields = page.controls.iter().filter(|control| !control.hidden).map(|control| control.name.clone()).collect();
@@ -115,7 +115,7 @@ impl Documented {
 /// What a refusal tells beyond what is documented. `free` is what came of the same write where no hidden object has the
 /// value: the first may differ from it by the documented refusal and by nothing else; not even by that when `documented`
 /// is empty.
-pub(super) fn beyond(taken: &Told, free: Option<&Told>, documented: &[Documented]) -> Option<String> {
+pub(super) fn beyond(taken: &Reply, free: Option<&Reply>, documented: &[Documented]) -> Option<String> {
     let (rest, refused) = taken.rest(documented);
     // What is said either way is said of an object in sight.
     let either = free.map(|free| free.rest(documented).0).unwrap_or_default();
@@ -135,7 +135,7 @@ pub(super) fn beyond(taken: &Told, free: Option<&Told>, documented: &[Documented
 }
 
 /// Whether a refusal is said in general words to somebody who sees the object that has the value.
-pub(super) fn is_too_general(told: &Told, entity: &Entity, guard: &Guard<'_>, fields: &BTreeMap<Name, String>) -> bool {
+pub(super) fn is_too_general(reply: &Reply, entity: &Entity, guard: &Guard<'_>, fields: &BTreeMap<Name, String>) -> bool {
     let Some(place) = guard.place() else { return false };
     let specific = match guard {
         Guard::Unique(members) => {
@@ -145,8 +145,8 @@ pub(super) fn is_too_general(told: &Told, entity: &Entity, guard: &Guard<'_>, fi
         Guard::Range(range) => range.message.clone().unwrap_or_else(|| format!("This overlaps with another {}", entity.label)),
     };
     let documented = Documented::of(entity, fields, &guard.members());
-    let at = documented.iter().find(|one| one.member == *place).map(|one| one.place(&told.fields)).unwrap_or_default();
-    let said = told.notes.iter().find(|(known, _)| known == at).map(|(_, said)| said.as_str()).unwrap_or_default();
+    let at = documented.iter().find(|one| one.member == *place).map(|one| one.place(&reply.fields)).unwrap_or_default();
+    let said = reply.notes.iter().find(|(known, _)| known == at).map(|(_, said)| said.as_str()).unwrap_or_default();
     said.contains(GENERAL) && !said.contains(&specific)
 }
 
@@ -193,9 +193,9 @@ mod tests {
         load(&Files::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/library")).unwrap()).0.unwrap()
     }
 
-    fn told(status: u16, notes: &[(&str, &str)]) -> Told {
+    fn reply(status: u16, notes: &[(&str, &str)]) -> Reply {
         let notes = notes.iter().map(|(at, said)| ((*at).to_owned(), (*said).to_owned())).collect();
-        Told { status, notes, events: Vec::new(), fields: vec!["w5".into()], plain: "page".into() }
+        Reply { status, notes, events: Vec::new(), fields: vec!["w5".into()], plain: "page".into() }
     }
 
     #[test]
@@ -206,43 +206,43 @@ mod tests {
         let fields = BTreeMap::from([(email.clone(), "w5".to_owned()), (other.clone(), "w6".to_owned())]);
         let documented = Documented::of(entity, &fields, &[&email]);
         assert_eq!((documented.len(), Documented::of(entity, &fields, &[&other]).len()), (1, 0));
-        let (general, done) = (told(422, &[("w5", GENERAL)]), told(303, &[]));
-        let is_gain = |taken: &Told, free: &Told| beyond(taken, Some(free), &documented).is_some();
+        let (general, done) = (reply(422, &[("w5", GENERAL)]), reply(303, &[]));
+        let is_gain = |taken: &Reply, free: &Reply| beyond(taken, Some(free), &documented).is_some();
         assert!(general.refuses(&documented) && !is_gain(&general, &done) && beyond(&general, None, &documented).is_none());
-        assert!(!is_gain(&general, &told(422, &[("", "Not for you")])), "what comes later is not reached");
+        assert!(!is_gain(&general, &reply(422, &[("", "Not for you")])), "what comes later is not reached");
         // In other words, elsewhere, with another status, with a record, with more, or on another page.
         for wrong in [
-            told(422, &[("w5", "Ask the desk")]),
-            told(422, &[("w6", GENERAL)]),
-            told(403, &[]),
-            Told { events: vec!["denied".into()], ..general.clone() },
-            told(422, &[("w5", &format!("{GENERAL} Ask the desk"))]),
-            told(422, &[("w5", GENERAL), ("w6", "Ask the desk")]),
+            reply(422, &[("w5", "Ask the desk")]),
+            reply(422, &[("w6", GENERAL)]),
+            reply(403, &[]),
+            Reply { events: vec!["denied".into()], ..general.clone() },
+            reply(422, &[("w5", &format!("{GENERAL} Ask the desk"))]),
+            reply(422, &[("w5", GENERAL), ("w6", "Ask the desk")]),
         ] {
             assert!(is_gain(&wrong, &done), "{wrong:?}");
         }
-        assert!(is_gain(&Told { plain: "other".into(), ..general.clone() }, &general));
+        assert!(is_gain(&Reply { plain: "other".into(), ..general.clone() }, &general));
         assert!(beyond(&general, Some(&done), &[]).is_some(), "a part that decides nothing tells nothing");
-        let plainly = told(422, &[("w5", "E-mail is already in use")]);
+        let plainly = reply(422, &[("w5", "E-mail is already in use")]);
         assert!(is_gain(&plainly, &done) && beyond(&plainly, None, &documented).is_some() && !is_gain(&plainly, &plainly));
         // A page without the field has it above all others.
-        let above = Told { fields: Vec::new(), ..told(422, &[("", GENERAL)]) };
-        assert!(!is_gain(&above, &done) && is_gain(&told(422, &[("", GENERAL)]), &done));
-        // Somebody who sees the object is told so.
+        let above = Reply { fields: Vec::new(), ..reply(422, &[("", GENERAL)]) };
+        assert!(!is_gain(&above, &done) && is_gain(&reply(422, &[("", GENERAL)]), &done));
+        // A user who sees the object gets the plain words.
         let unique = Guard::of(entity).into_iter().find(|guard| guard.members() == [&email]).unwrap();
         assert!(is_too_general(&general, entity, &unique, &fields) && !is_too_general(&plainly, entity, &unique, &fields));
     }
 
     #[test]
     fn refusals_about_two_hidden_objects_differ_in_what_was_sent_and_in_nothing_else() {
-        let page = |text: &str, more: &str| Told {
+        let page = |text: &str, more: &str| Reply {
             plain: format!("<input value=\"{text}\"><option value=\"h\"{more}>"),
-            ..told(422, &[("w5", GENERAL)])
+            ..reply(422, &[("w5", GENERAL)])
         };
-        let apart = |one: &Told, other: &Told| one.apart(&["zq1".to_owned()], other, &["zq2".to_owned()]);
+        let apart = |one: &Reply, other: &Reply| one.apart(&["zq1".to_owned()], other, &["zq2".to_owned()]);
         assert_eq!(apart(&page("zq1", ""), &page("zq2", " selected")), None);
         assert!(apart(&page("zq1", ""), &page("zq3", "")).is_some());
-        assert!(apart(&page("zq1", ""), &Told { status: 403, ..page("zq2", "") }).is_some());
-        assert!(apart(&page("zq1", ""), &Told { events: vec!["denied".into()], ..page("zq2", "") }).is_some());
+        assert!(apart(&page("zq1", ""), &Reply { status: 403, ..page("zq2", "") }).is_some());
+        assert!(apart(&page("zq1", ""), &Reply { events: vec!["denied".into()], ..page("zq2", "") }).is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! What an object out of sight has where no two objects may have the same, sent as one's own: where members are unique,
-//! where an association is one-to-one, where ranges may not overlap. That the value cannot be used is told, and
-//! documented; nothing else is to be told, not even which kind of hidden object has it.
+//! where an association is one-to-one, where ranges may not overlap. The refusal says
+//! that the value cannot be used, as documented; it must say nothing else, not even which kind of hidden object has it.
 //!
 //! Each write is sent over two sets of data that are the same to its sender: in one a hidden object has the value, in the
 //! other none has. Apart from the documented refusal the answers must be the same.
@@ -12,7 +12,7 @@ use super::super::http::Request;
 use super::super::probe;
 use super::super::raid::Raid;
 use super::super::world::World;
-use super::refusals::{Documented, Told, beyond, is_too_general, send_in};
+use super::refusals::{Documented, Reply, beyond, is_too_general, send_in};
 use super::worlds::without;
 use super::{Class, Page, act_of, crew, entities, fields, form_of, offered, saves, telling};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
@@ -45,6 +45,14 @@ struct Write {
     whole: bool,
 }
 
+/// Who is offered what: a form that can send members in which objects may not be the same.
+struct Case<'a> {
+    attacker: &'a Rc<Attacker>,
+    entity: &'a Arc<Entity>,
+    guard: &'a Guard<'a>,
+    form: &'a Form,
+}
+
 pub(super) fn unique(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     raid.skip(
         Class::UniqueValues,
@@ -54,9 +62,10 @@ pub(super) fn unique(raid: &mut Raid<'_>) -> Result<(), AttackError> {
         for entity in entities(&raid.model).into_iter().filter(|entity| !entity.system) {
             for guard in Guard::of(&entity) {
                 for form in forms(raid, &attacker, &entity, &guard) {
-                    of_hidden(raid, &attacker, &entity, &guard, &form)?;
-                    in_part(raid, &attacker, &entity, &guard, &form)?;
-                    of_seen(raid, &attacker, &entity, &guard, &form)?;
+                    let case = Case { attacker: &attacker, entity: &entity, guard: &guard, form: &form };
+                    of_hidden(raid, &case)?;
+                    in_part(raid, &case)?;
+                    of_seen(raid, &case)?;
                 }
             }
         }
@@ -159,13 +168,8 @@ fn hidden(raid: &Raid<'_>, attacker: &Attacker, entity: &Entity, guard: &Guard<'
 }
 
 /// All that a hidden object has, of each kind of hidden objects.
-fn of_hidden(
-    raid: &mut Raid<'_>,
-    attacker: &Rc<Attacker>,
-    entity: &Arc<Entity>,
-    guard: &Guard<'_>,
-    form: &Form,
-) -> Result<(), AttackError> {
+fn of_hidden(raid: &mut Raid<'_>, case: &Case<'_>) -> Result<(), AttackError> {
+    let Case { attacker, entity, guard, form } = *case;
     let members = guard.members();
     let writes: Vec<(ObjectId, Write)> = hidden(raid, attacker, entity, guard, form)
         .into_iter()
@@ -175,7 +179,7 @@ fn of_hidden(
     let (request, subject) = (first.request.clone(), form.subject(entity, "hidden", &members));
     raid.scheme(Class::UniqueValues, attacker, &subject, &request, |raid| {
         let documented = Documented::of(entity, &form.fields, &members);
-        let mut known: Option<(Told, &[String])> = None;
+        let mut known: Option<(Reply, &[String])> = None;
         for (id, write) in &writes {
             let free = without(raid, attacker, entity, guard, *id);
             let (taken, found) = two_answers(raid, attacker, entity, &write.request, free.as_ref(), &documented)?;
@@ -187,7 +191,7 @@ fn of_hidden(
             }
             let names = members.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
             raid.remains(format!("{} learns that a value of {}.{names} cannot be used, not why", attacker.role, entity.name));
-            if let Some(apart) = known.as_ref().and_then(|(told, sent)| told.apart(sent, &taken, &write.sent)) {
+            if let Some(apart) = known.as_ref().and_then(|(reply, sent)| reply.apart(sent, &taken, &write.sent)) {
                 return Ok(Some(apart));
             }
             known.get_or_insert((taken, &write.sent));
@@ -197,14 +201,9 @@ fn of_hidden(
 }
 
 /// A part of what a hidden object has, which does not clash with it: where the model limits uniqueness to what people see,
-/// nothing at all is told.
-fn in_part(
-    raid: &mut Raid<'_>,
-    attacker: &Rc<Attacker>,
-    entity: &Arc<Entity>,
-    guard: &Guard<'_>,
-    form: &Form,
-) -> Result<(), AttackError> {
+/// nothing at all may show.
+fn in_part(raid: &mut Raid<'_>, case: &Case<'_>) -> Result<(), AttackError> {
+    let Case { attacker, entity, guard, form } = *case;
     let Some(own) = form.own.and_then(|own| raid.world.row(&entity.name, own)).map(|row| row.values.clone()) else {
         return Ok(());
     };
@@ -236,14 +235,9 @@ fn parts<'e>(guard: &Guard<'e>) -> Vec<Vec<&'e Name>> {
     }
 }
 
-/// What an object in sight has: somebody who sees it is told so in plain words.
-fn of_seen(
-    raid: &mut Raid<'_>,
-    attacker: &Rc<Attacker>,
-    entity: &Arc<Entity>,
-    guard: &Guard<'_>,
-    form: &Form,
-) -> Result<(), AttackError> {
+/// What an object in sight has: the refusal says so in plain words to a user who sees it.
+fn of_seen(raid: &mut Raid<'_>, case: &Case<'_>) -> Result<(), AttackError> {
+    let Case { attacker, entity, guard, form } = *case;
     let members = guard.members();
     let reads = |id: &ObjectId| members.iter().all(|member| attacker.reads(&entity.name, *id, member));
     let rows = raid.world.rows.get(&entity.name).into_iter().flatten();
@@ -257,9 +251,9 @@ fn of_seen(
     let subject = form.subject(entity, "seen", &members);
     raid.scheme(Class::UniqueValues, attacker, &subject, &write.request, |raid| {
         let (answer, after) = send_in(raid, attacker, &write.request, None)?;
-        if is_too_general(&Told::by(raid, &answer)?, entity, guard, &form.fields) {
+        if is_too_general(&Reply::by(raid, &answer)?, entity, guard, &form.fields) {
             raid.fault(format!(
-                "{}/{subject}: {} sees the object and is not told that it has the value",
+                "{}/{subject}: {} sees the object, but the refusal does not say that it has the value",
                 Class::UniqueValues.id(),
                 attacker.role
             ));
@@ -276,20 +270,20 @@ fn two_answers(
     request: &Request,
     free: Option<&World>,
     documented: &[Documented],
-) -> Result<(Told, Option<String>), AttackError> {
+) -> Result<(Reply, Option<String>), AttackError> {
     let (answer, after) = send_in(raid, attacker, request, None)?;
-    let taken = Told::by(raid, &answer)?;
+    let taken = Reply::by(raid, &answer)?;
     // What came of a write that was accepted may be named to whoever made it.
-    let told = raid.tells(attacker, request, &answer).filter(|_| answer.status != 303).or_else(|| doubled(entity, &after));
-    if told.is_some() {
-        return Ok((taken, told));
+    let gain = raid.tells(attacker, request, &answer).filter(|_| answer.status != 303).or_else(|| doubled(entity, &after));
+    if gain.is_some() {
+        return Ok((taken, gain));
     }
     // The app's own flows may say what they like; what they read with rights of their own is their author's to tell.
     let speaks = entity.handlers.iter().any(|handler| handler.moment == Moment::Before);
     let other = match free.filter(|_| !speaks) {
         Some(world) => {
             let (answer, _) = send_in(raid, attacker, request, Some(world))?;
-            Some(Told::by(raid, &answer)?)
+            Some(Reply::by(raid, &answer)?)
         }
         None => None,
     };
