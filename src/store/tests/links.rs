@@ -285,3 +285,32 @@ fn a_rule_about_what_points_at_an_object_or_what_it_links_to_is_asked_while_all_
         assert_eq!(seen("Part", part, "box"), Some((Cell::Shown(Value::Object(locked)), 1)));
     });
 }
+
+/// What would take too much along is not begun, in whichever way it hangs together.
+#[test]
+fn a_deletion_that_would_take_too_many_objects_along_is_refused_before_any_of_them_goes() {
+    each(|db| {
+        let app = App::of(db, model_of(BOXES));
+        let user = app.person("Employee", Some(app.account("wim@x.example")));
+        let boss = app.person("Boss", Some(app.account("bo@x.example")));
+        let target = named(&app, &user, "Box", "slips");
+        let part = app.create(&boss, "Part", [("name", Value::text("x"))]).unwrap();
+        let fill = |count: usize| {
+            let rows = format!(
+                "INSERT INTO hr_slip (name, box_id, of_id) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+                 SELECT 's', {}, {} FROM n",
+                target.0, part.0
+            );
+            db.write(|conn| conn.batch(&rows)).unwrap();
+        };
+        fill(10_000);
+        let before = db.statements();
+        let refused = app.delete(&user, "Box", target, None);
+        assert!(matches!(&refused, Err(WriteError::Object(ObjectError::Fault(_)))), "{refused:?}");
+        assert!(db.statements() - before < 30, "it was not begun");
+        let slips =
+            app.view(&user, &Query { total: Some(20_000), limit: 1, ..Query::of(&hr("Slip"), vec![path("name")]) }).unwrap();
+        assert_eq!(slips.total.map(|total| total.count), Some(10_000));
+        assert_eq!(app.records(), 2, "the two that were made");
+    });
+}

@@ -9,7 +9,7 @@ use crate::db::sql::{Sql, execute, fetch};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::model::OnDelete;
 use crate::store::error::{disagreement, fault, granted, wire};
-use crate::store::lower::Condition;
+use crate::store::lower::{Condition, ids};
 use crate::store::statements::ROW;
 use crate::store::tables::{Link, OWNER, Place, TARGET, Table};
 use crate::store::{Store, links};
@@ -43,8 +43,45 @@ pub(in crate::store) fn delete(
         return Err(WriteError::Stale);
     }
     let still = still(store, permit.rights(), &compiled, object, |compiled| compiled.any(permit.rules()))?;
+    count(store, &compiled.table, object)?;
     rehearse(store, permit.rights(), &compiled.table, object, &still)?;
     Removal { store, seen: BTreeSet::new(), changed: 0 }.remove(&compiled.table, object, found.values)
+}
+
+/// Refuses to begin where too many objects would go with this one: the database would take them all along first.
+fn count(store: &mut Store<'_>, table: &Table, object: ObjectId) -> Result<(), ObjectError> {
+    let statements = store.statements;
+    let mut seen = BTreeSet::from([(table.entity.name.clone(), object)]);
+    let mut todo = vec![(table.entity.name.clone(), vec![object])];
+    while let Some((target, targets)) = todo.pop() {
+        for (owner, association) in statements.tables.pointing_at(&target) {
+            let Some(Place::Column { column, .. }) = owner.members.get(&association.name) else { continue };
+            if association.on_delete != OnDelete::Cascade {
+                continue;
+            }
+            for part in targets.chunks(AT_ONCE) {
+                let mut points = Sql::new();
+                points.raw(" IN (").append(&ids(part)).raw(")");
+                let mut found = owners(store, owner, column, &points)?;
+                found.retain(|id| seen.insert((owner.entity.name.clone(), *id)));
+                if seen.len() > MOST {
+                    return Err(ObjectError::Fault("too many objects would go with this one".into()));
+                }
+                todo.push((owner.entity.name.clone(), found));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows whose column `points` where it says; one more than may change, at most.
+fn owners(store: &mut Store<'_>, table: &Table, column: &Name, points: &Sql) -> Result<Vec<ObjectId>, ObjectError> {
+    let mut sql = Sql::new();
+    sql.raw("SELECT ").ident("id").raw(" FROM ").ident(&table.name).raw(" WHERE ").ident(column).append(points);
+    sql.raw(" ORDER BY ").ident("id").raw(" LIMIT ").int(i64::try_from(MOST_CHANGED).unwrap_or(i64::MAX).saturating_add(1));
+    let kinds = [Kind::Object(table.entity.name.clone())];
+    let found = fetch(store.conn, &sql, &store.params, &kinds).map_err(wire)?;
+    Ok(found.iter().filter_map(|row| row.first().and_then(Value::as_object)).collect())
 }
 
 /// Deletes the row in the name of the rights, and undoes that again.
@@ -88,9 +125,6 @@ impl Removal<'_, '_> {
         let name = &table.entity.name;
         if !self.seen.insert((name.clone(), object)) {
             return Ok(());
-        }
-        if self.seen.len() > MOST {
-            return Err(ObjectError::Fault("too many objects would go with this one".into()).into());
         }
         // The row is held since it was read, so it is still the one that was tested.
         self.loosen(name, object)?;
@@ -195,7 +229,13 @@ impl Removal<'_, '_> {
         let statements = self.store.statements;
         for (owner, association) in statements.tables.pointing_at(target) {
             let Some(Place::Column { column, .. }) = owner.members.get(&association.name) else { continue };
-            for other in self.owners(owner, column, object)? {
+            let mut points = Sql::new();
+            points.raw(" = ").append(&bound(object));
+            let found = owners(self.store, owner, column, &points)?;
+            if found.len() > MOST_CHANGED {
+                return Err(ObjectError::Fault("too many objects would change with this one".into()).into());
+            }
+            for other in found {
                 let gone = self.seen.contains(&(owner.entity.name.clone(), other));
                 match association.on_delete {
                     OnDelete::Refuse if gone => self.clear(owner, &association.name, other)?,
@@ -210,15 +250,6 @@ impl Removal<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    fn owners(&mut self, table: &Table, column: &Name, object: ObjectId) -> Result<Vec<ObjectId>, ObjectError> {
-        let mut sql = Sql::new();
-        sql.raw("SELECT ").ident("id").raw(" FROM ").ident(&table.name).raw(" WHERE ").ident(column).raw(" = ");
-        sql.append(&bound(object)).raw(" ORDER BY ").ident("id");
-        let kinds = [Kind::Object(table.entity.name.clone())];
-        let found = fetch(self.store.conn, &sql, &self.store.params, &kinds).map_err(wire)?;
-        Ok(found.iter().filter_map(|row| row.first().and_then(Value::as_object)).collect())
     }
 
     /// The owner forgets the object; that is a change of the owner, and recorded as one.
