@@ -11,11 +11,14 @@ use crate::domain::Name;
 use crate::identity::{Actor, Identity, IdentitySettings, NewAccount};
 use crate::model::{self, Files, Model};
 use crate::server::{Use, open_database};
-use crate::store::{self, Statements};
+use crate::store::{self, Plan, Statements};
 use clap::{Args, Subcommand};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// So many lines of a kind are shown unless all are asked for.
+const MOST_LINES: usize = 20;
 
 fn load(folder: &std::path::Path) -> Result<Model, ExitCode> {
     let files = Files::read(folder).map_err(complain)?;
@@ -33,6 +36,9 @@ pub(super) struct Migrate {
     /// Do it, in one transaction
     #[arg(long)]
     apply: bool,
+    /// Show every statement too
+    #[arg(long)]
+    verbose: bool,
     /// Accept that these stored values are lost (entity or member, as the plan names them)
     #[arg(long, value_name = "NAME")]
     accept_loss: Vec<String>,
@@ -59,24 +65,21 @@ impl Migrate {
         } else {
             db.guard_faults().map_err(complain)?.iter().for_each(|what| say::line(format_args!("DRIFT {what}")));
         }
-        let drift = db.read(|conn| store::drift(conn, now)).map_err(complain)?;
-        for difference in &drift {
-            say::line(format_args!("DRIFT {difference}"));
-        }
         let plan = db.read(|conn| store::plan(conn, &statements, now)).map_err(complain)?;
-        for warning in plan.warnings() {
-            say::line(format_args!("WARNING {warning}"));
-        }
+        self.show(&plan, db.dialect());
         if plan.is_empty() {
-            say::line(format_args!("The database is in step with the model."));
             return Ok(ExitCode::SUCCESS);
         }
-        for step in plan.all_steps() {
-            say::line(format_args!("{}", step.what));
-            for statement in step.sql(db.dialect()) {
-                say::line(format_args!("    {statement};"));
-            }
+        if self.apply {
+            let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
+            store::apply(&db, &statements, &accepted, now).map_err(complain)?;
+            say::line(format_args!("Applied."));
         }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is lost comes first, then what is in the way, then what is done.
+    fn show(&self, plan: &Plan, dialect: Dialect) {
         for loss in &plan.losses {
             say::line(format_args!("LOSES {}: {} (name it with --accept-loss {})", loss.name, loss.what, loss.name));
         }
@@ -85,15 +88,34 @@ impl Migrate {
                 "MISSING {missing}: required, but rows exist without a value and there is no constant default"
             ));
         }
-        for overlap in plan.overlaps() {
-            say::line(format_args!("OVERLAP {overlap}"));
+        self.some("OVERLAP", plan.overlaps());
+        self.some("DRIFT", plan.drift());
+        self.some("WARNING", plan.warnings());
+        if plan.is_empty() {
+            return say::line(format_args!("The database is in step with the model."));
         }
-        if self.apply {
-            let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
-            store::apply(&db, &statements, &accepted, now).map_err(complain)?;
-            say::line(format_args!("Applied."));
+        plan.summary(dialect).iter().for_each(|line| say::line(line));
+        let mut statements = 0_usize;
+        for step in plan.all_steps() {
+            let all = step.sql(dialect);
+            statements = statements.saturating_add(all.len());
+            if self.verbose {
+                say::line(format_args!("{}", step.what));
+                all.iter().for_each(|statement| say::line(format_args!("    {statement};")));
+            }
         }
-        Ok(ExitCode::SUCCESS)
+        if !self.verbose {
+            say::line(format_args!("{statements} statements; --verbose shows them."));
+        }
+    }
+
+    /// The first of many lines, or all of them.
+    fn some(&self, word: &str, lines: &[String]) {
+        let most = if self.verbose { usize::MAX } else { MOST_LINES };
+        lines.iter().take(most).for_each(|line| say::line(format_args!("{word} {line}")));
+        if let Some(more) = lines.len().checked_sub(most).filter(|more| *more > 0) {
+            say::line(format_args!("{word} and {more} more; --verbose shows them"));
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::pool::Db;
 use super::postgres::{PgConn, Target};
-use super::{DbError, DbTarget};
+use super::{Conn, DbError, DbTarget, Dialect};
 use crate::crypto::sha256;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -15,6 +15,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// How soon PostgreSQL notices that the machine of a session is gone: 10 s without a word, then three questions.
 const KEEPALIVE: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
@@ -68,6 +69,21 @@ impl Db {
         conn.batch_execute(KEEPALIVE)?;
         let taken: bool = diesel::select(pg_try_advisory_lock(key(name))).get_result(&mut conn)?;
         Ok(taken.then(|| Hold(Held::Session(Box::new(Mutex::new(conn)), gone))))
+    }
+}
+
+impl Conn {
+    /// Waits until no other transaction has taken this turn, but not longer than that; the end of the transaction gives
+    /// it back. Whoever has it may be at it for minutes, so the wait is not that for a row. On SQLite a write transaction
+    /// is alone anyway.
+    pub fn take_turn(&mut self, turn: i64, longest: Duration) -> Result<(), DbError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        let longest = longest.as_millis().clamp(1, 3_600_000);
+        self.batch(&format!(
+            "SET LOCAL lock_timeout = {longest}; SELECT pg_advisory_xact_lock({turn}); SET LOCAL lock_timeout TO DEFAULT"
+        ))
     }
 }
 

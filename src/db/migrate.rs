@@ -16,6 +16,8 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
 /// The advisory lock that keeps two nodes from migrating at once ("portcull" in ASCII).
 const LOCK: i64 = 0x706f_7274_6375_6c6c;
+/// A migration takes as long as its tables are large, and so does the wait for another node's.
+const UNHURRIED: &str = "SET statement_timeout = 0; SET lock_timeout = '10min'";
 
 /// Runs every migration that has not run yet, each in its own transaction, and brings the roles of PostgreSQL up to
 /// date for whom the server logs in as. Call it outside of a transaction, as the owner of the schema.
@@ -28,13 +30,14 @@ fn run_pending(conn: &mut Conn, login: Option<&(Roles, String)>) -> Result<(), D
     match conn.wire() {
         Wire::Sqlite(c, _) => c.run_pending_migrations(SQLITE).map(drop).map_err(told),
         Wire::Pg(c, _) => {
-            c.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
+            // All or nothing of one message: limits are off only where the lock was had.
+            c.batch_execute(&format!("{UNHURRIED}; SELECT pg_advisory_lock({LOCK}); RESET lock_timeout"))?;
             let done = c.run_pending_migrations(POSTGRES).map(drop).map_err(told);
             let done = done.and_then(|()| match login {
                 Some((roles, login)) => Ok(c.batch_execute(&roles.statements(login))?),
                 None => Ok(()),
             });
-            c.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
+            c.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK}); RESET statement_timeout"))?;
             done
         }
     }

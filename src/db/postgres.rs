@@ -32,6 +32,11 @@ pub(super) const CONNECT: Duration = Duration::from_secs(3);
 const SESSION: &str = "-c jit=off -c join_collapse_limit=4 -c statement_timeout=30s -c lock_timeout=5s \
      -c idle_in_transaction_session_timeout=60s";
 
+/// The owner of the schema works as long as it takes: tables are changed and the database is prepared in one transaction,
+/// parts of which run for minutes on a large database. What waits for a row or a table still waits for a short time only,
+/// because everybody else waits behind it.
+const OWNER: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = '10min'";
+
 // One runtime drives every database socket, so that a busy web worker cannot stall it.
 #[allow(clippy::expect_used, reason = "without threads the process cannot serve at all")]
 static DRIVER: LazyLock<Runtime> = LazyLock::new(|| {
@@ -179,7 +184,7 @@ pub(super) fn take_on(roles: &Roles, authority: &Authority) -> String {
     let role =
         |name: &str| format!("SET LOCAL ROLE \"{}\"; SET LOCAL portcullis.set = ''; SET LOCAL portcullis.\"user\" = ''", name);
     match authority {
-        Authority::Owner => String::new(),
+        Authority::Owner => OWNER.to_owned(),
         Authority::System => role(&roles.system()),
         Authority::Trail => role(&roles.audit()),
         Authority::Nobody | Authority::Control => "SET LOCAL ROLE NONE".to_owned(),

@@ -313,22 +313,21 @@ fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Resul
 /// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
 fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs: &Logs) -> Result<(), StartError> {
     let now = clock.now();
-    let drift = db.read(|conn| store::drift(conn, now))?;
-    if mode == Mode::Serve && !drift.is_empty() {
-        return Err(SyncError::EngineDrift(drift).into());
+    let plan = db.read(|conn| store::plan(conn, statements, now))?;
+    if mode == Mode::Serve && !plan.drift().is_empty() {
+        return Err(SyncError::EngineDrift(plan.drift().to_vec()).into());
     }
-    for difference in drift {
+    for difference in plan.drift() {
         let text = format!("generated objects are made anew: {difference}");
         logs.write("portcullis.database", crate::config::Level::Warning, &text, None);
     }
-    let plan = db.read(|conn| store::plan(conn, statements, now))?;
     if plan.is_empty() {
         return Ok(());
     }
     if mode == Mode::Serve && !plan.is_first() && !plan.only_prepares() {
-        let steps: Vec<String> = plan.all_steps().map(|step| format!("database: {}", step.what)).collect();
+        let todo = plan.summary(db.dialect()).into_iter().map(|line| format!("database: {line}"));
         let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
-        return Err(StartError::Gaps(steps.into_iter().chain([hint]).collect()));
+        return Err(StartError::Gaps(todo.chain([hint]).collect()));
     }
     store::apply(db, statements, &BTreeSet::new(), now)?;
     Ok(())

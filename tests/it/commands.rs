@@ -276,7 +276,10 @@ fn migrate_shows_its_plan_and_loses_nothing_unnamed() {
     };
     let (first, second) = (app("name"), app("title"));
     let planned = migrate(first.path(), &["--plan"]);
-    assert!(out(&planned).contains("CREATE TABLE"), "{}{}", out(&planned), err(&planned));
+    assert!(out(&planned).contains("Adds 1 entity: main.Thing"), "{}{}", out(&planned), err(&planned));
+    assert!(out(&planned).lines().count() < 10 && !out(&planned).contains("CREATE"), "{}", out(&planned));
+    let every = migrate(first.path(), &["--plan", "--verbose"]);
+    assert!(out(&every).contains("    CREATE TABLE"), "{}{}", out(&every), err(&every));
     assert!(migrate(first.path(), &["--apply"]).status.success());
     assert!(out(&migrate(first.path(), &["--plan"])).contains("in step"));
     {
@@ -288,7 +291,8 @@ fn migrate_shows_its_plan_and_loses_nothing_unnamed() {
     }
     let refused = migrate(second.path(), &["--apply"]);
     assert!(!refused.status.success(), "a column with data is not dropped unnamed");
-    assert!(out(&refused).contains("main.Thing.name"), "{}", out(&refused));
+    assert!(out(&refused).starts_with("LOSES main.Thing.name"), "what is lost comes first: {}", out(&refused));
+    assert!(out(&refused).contains("\nAdds 1 attribute: main.Thing.title\n"), "{}", out(&refused));
     assert!(migrate(second.path(), &["--apply", "--accept-loss", "main.Thing.name"]).status.success());
     assert!(out(&migrate(second.path(), &["--plan"])).contains("in step"));
 }

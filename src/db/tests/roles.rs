@@ -306,3 +306,68 @@ fn two_databases_of_one_server_have_roles_of_their_own() {
         });
     });
 }
+
+fn setting(conn: &mut Conn, name: &'static str) -> Result<String, DbError> {
+    let (mut text, value) = (crate::db::sql::Sql::new(), crate::domain::Value::text(name));
+    text.raw("SELECT current_setting(").bind(&value, &crate::domain::Kind::Text).raw(")");
+    let rows = crate::db::sql::fetch(conn, &text, &params(), &[crate::domain::Kind::Text])?;
+    Ok(rows[0][0].as_text().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn the_owner_works_as_long_as_it_takes_and_everybody_else_is_limited_as_before() {
+    postgres(|db| {
+        let limits = |conn: &mut Conn| Ok::<_, DbError>([setting(conn, "statement_timeout")?, setting(conn, "lock_timeout")?]);
+        assert_eq!(db.owner(limits).unwrap(), ["0", "5s"], "who waits for a table has others wait behind it");
+        assert_eq!(db.write(limits).unwrap(), ["30s", "5s"]);
+        assert_eq!(db.read(limits).unwrap(), ["30s", "5s"]);
+    });
+    // Where one role does all, its connection goes back to the pool with the limits of everybody.
+    let Some(cluster) = cluster::shared() else { return };
+    let db = Db::open(&postgres_target(cluster.database()), 1).unwrap();
+    db.migrate().unwrap();
+    assert_eq!(db.owner(|conn| setting(conn, "statement_timeout")).unwrap(), "0");
+    for limit in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
+        let expected = db.owner(|conn| setting(conn, limit)).unwrap();
+        assert_eq!(expected == db.write(|conn| setting(conn, limit)).unwrap(), limit == "lock_timeout", "{limit}");
+    }
+    db.close();
+}
+
+#[test]
+fn a_turn_is_waited_for_longer_than_a_row_but_not_without_end() {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+    postgres(|db| {
+        let (has, taken) = channel();
+        let (done, may_end) = channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                db.owner(|conn| {
+                    conn.take_turn(7, Duration::from_secs(5))?;
+                    has.send(()).unwrap();
+                    may_end.recv().unwrap();
+                    Ok::<_, DbError>(())
+                })
+            });
+            taken.recv().unwrap();
+            let late = db.owner(|conn| conn.take_turn(7, Duration::from_millis(50)));
+            assert!(matches!(&late, Err(error) if error.is_passing()), "it is tried again later: {late:?}");
+            db.owner(|conn| conn.take_turn(8, Duration::from_millis(50))).unwrap();
+            let waits = scope.spawn(|| {
+                db.owner(|conn| {
+                    // A row would be given up after this.
+                    conn.batch("SET LOCAL lock_timeout = 1")?;
+                    conn.take_turn(7, Duration::from_secs(60))?;
+                    setting(conn, "lock_timeout")
+                })
+            });
+            let waiting = "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+            while db.owner(|conn| ask(conn, waiting)).unwrap() != ["1"] {
+                std::thread::yield_now();
+            }
+            done.send(()).unwrap();
+            assert_eq!(waits.join().unwrap().unwrap(), "5s");
+        });
+    });
+}

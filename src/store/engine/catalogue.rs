@@ -15,7 +15,7 @@ pub(super) const OTHER: &str = "other ";
 
 /// Views and triggers are named after their set. The trail's own triggers are the system tables' (`Db::guard_faults`); no
 /// other table has any but those that are made here.
-const SQLITE: &str = "SELECT substr(name, 3, 16), type || ' ' || name, sql FROM sqlite_master
+const SQLITE: &str = "SELECT substr(name, 3, 16) AS set_id, type || ' ' || name, sql FROM sqlite_master
     WHERE (type = 'view' AND substr(name, 1, 2) IN ('r_', 'w_')) OR (type = 'trigger' AND substr(name, 1, 2) = 'g_')
     UNION ALL SELECT '0000000000000000', 'other trigger ' || name, sql FROM sqlite_master
         WHERE type = 'trigger' AND substr(name, 1, 2) <> 'g_' AND tbl_name NOT IN ('audit_record', 'audit_seal', 'audit_head')";
@@ -31,7 +31,8 @@ const POSTGRES: &str = "
         SELECT a.grantee, c.relname || '.' || coalesce(t.attname, '*') || ':' || a.privilege_type || a.is_grantable::text AS what, c.relname
         FROM here AS c LEFT JOIN pg_attribute AS t ON t.attrelid = c.oid AND t.attacl IS NOT NULL
         CROSS JOIN LATERAL (SELECT * FROM aclexplode(c.relacl) UNION ALL SELECT * FROM aclexplode(t.attacl)) AS a
-        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')),
+    granted AS (SELECT grantee, array_agg(DISTINCT what ORDER BY what)::text AS what FROM held GROUP BY grantee)
     SELECT substr(c.relname::text, 3, 16), 'view ' || c.relname::text,
             pg_get_viewdef(c.oid) || ' ' || pg_get_userbyid(c.relowner)::text || coalesce(c.reloptions::text, '')
         FROM here AS c WHERE c.relkind = 'v' AND c.relname ~ '^[rw]_[0-9a-f]{16}_'
@@ -63,22 +64,44 @@ const POSTGRES: &str = "
             || ARRAY(SELECT pg_get_userbyid(m.member)::text || '<' || m.admin_option::text FROM pg_auth_members AS m
                      WHERE m.roleid = role.oid AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = m.member) ORDER BY 1)::text
             || ARRAY(SELECT pg_get_userbyid(m.roleid)::text FROM pg_auth_members AS m WHERE m.member = role.oid ORDER BY 1)::text
-            || ARRAY(SELECT held.what FROM held WHERE held.grantee = role.oid GROUP BY 1 ORDER BY 1)::text
-        FROM role, home";
+            || coalesce(granted.what, '{}')
+        FROM role CROSS JOIN home LEFT JOIN granted ON granted.grantee = role.oid";
+
+/// An object that is not there as it was noted, or not noted as it is there.
+#[derive(Debug)]
+pub(super) struct Difference {
+    pub object: String,
+    /// Whose it is, if it was noted.
+    pub noted: Option<String>,
+    /// Whether anything is noted of the set that it is named after.
+    pub set_noted: bool,
+    pub there: bool,
+}
 
 /// All generated objects that are there, by the set they are named after.
 pub(super) fn there(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Made>, DbError> {
+    asked(conn, None, params)
+}
+
+/// The same of these sets only.
+pub(super) fn there_of(conn: &mut Conn, sets: &[&str], params: &Params) -> Result<BTreeMap<String, Made>, DbError> {
+    asked(conn, Some(sets), params)
+}
+
+fn asked(conn: &mut Conn, sets: Option<&[&str]>, params: &Params) -> Result<BTreeMap<String, Made>, DbError> {
     let mut sql = Sql::new();
-    match conn.roles().map(|roles| Value::text(roles.prefix())) {
-        None => drop(sql.raw(SQLITE)),
-        Some(prefix) => {
-            for (at, part) in POSTGRES.split("$1").enumerate() {
-                if at > 0 {
-                    sql.bind(&prefix, &Kind::Text);
-                }
-                sql.raw(part);
-            }
+    let postgres = match conn.roles().map(|roles| Value::text(roles.prefix())) {
+        None => {
+            sql.raw("SELECT * FROM (").raw(SQLITE).raw(") AS found");
+            false
         }
+        Some(prefix) => {
+            sql.append(&digested(&prefix));
+            true
+        }
+    };
+    if let Some(sets) = sets {
+        sql.raw(" WHERE found.set_id IN (").append(&texts(sets)).raw(")").uncacheable();
     }
     let mut found: BTreeMap<String, Made> = BTreeMap::new();
     for row in fetch(conn, &sql, params, &[Kind::Text, Kind::Text, Kind::Text])? {
@@ -90,9 +113,58 @@ pub(super) fn there(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String,
             (false, Some(name)) => (EVERY, format!("{OTHER}trigger {name}")),
             (false, None) => continue,
         };
-        found.entry(set.to_owned()).or_default().insert(object, digest(definition));
+        let digest = if postgres { definition.to_string() } else { digest(definition) };
+        found.entry(set.to_owned()).or_default().insert(object, digest);
     }
     Ok(found)
+}
+
+/// `SELECT set, object, digest FROM …`, as far as PostgreSQL has computed the digests itself.
+fn digested(prefix: &Value) -> Sql {
+    let mut sql = Sql::new();
+    sql.raw("SELECT found.set_id, found.object, encode(sha256(convert_to(found.definition, 'UTF8')), 'hex') AS digest FROM (");
+    for (at, part) in POSTGRES.split("$1").enumerate() {
+        if at > 0 {
+            sql.bind(prefix, &Kind::Text);
+        }
+        sql.raw(part);
+    }
+    sql.raw(") AS found (set_id, object, definition)");
+    sql
+}
+
+/// What PostgreSQL has and what was noted, where they differ: compared by the database, in one pass over its catalogue.
+pub(super) fn compared(conn: &mut Conn, params: &Params) -> Result<Vec<Difference>, DbError> {
+    let Some(prefix) = conn.roles().map(|roles| Value::text(roles.prefix())) else { return Ok(Vec::new()) };
+    let mut sql = Sql::new();
+    sql.raw("WITH there AS MATERIALIZED (").append(&digested(&prefix)).raw(
+        "), noted AS MATERIALIZED (SELECT s.set_id, s.rights, o.key AS object, o.value AS digest
+            FROM engine_set AS s, json_each_text(s.made::json) AS o)
+        SELECT coalesce(noted.object, there.object), noted.rights, there.digest IS NOT NULL,
+            EXISTS (SELECT FROM engine_set AS s WHERE s.set_id = there.set_id)
+        FROM noted FULL JOIN there ON noted.set_id = there.set_id AND noted.object = there.object
+        WHERE noted.digest IS DISTINCT FROM there.digest ORDER BY 1",
+    );
+    let kinds = [Kind::Text, Kind::Text, Kind::Boolean, Kind::Boolean];
+    let one = |row: Vec<Value>| match row.as_slice() {
+        [Value::Text(object), rights, there, set] => Some(Difference {
+            object: object.to_string(),
+            noted: rights.as_text().map(str::to_owned),
+            there: *there == Value::Boolean(true),
+            set_noted: *set == Value::Boolean(true),
+        }),
+        _ => None,
+    };
+    Ok(fetch(conn, &sql, params, &kinds)?.into_iter().filter_map(one).collect())
+}
+
+/// `'a', 'b'`, as values.
+pub(super) fn texts(all: &[&str]) -> Sql {
+    let mut sql = Sql::new();
+    for (at, text) in all.iter().enumerate() {
+        sql.raw(if at == 0 { "" } else { ", " }).bind(&Value::text(*text), &Kind::Text);
+    }
+    sql
 }
 
 pub(super) fn digest(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Making what is generated, noting it, and comparing model, note and database.
 
-use super::catalogue::{self, Made, digest};
+use super::catalogue::{self, Difference, Made, digest};
 use super::roles::{EVERY, everywhere};
 use super::{Set, remove, sets};
 use crate::access::Grants;
@@ -11,6 +11,7 @@ use crate::store::statements::Statements;
 use crate::store::sync::{Step, SyncError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One preparing at a time ("pcengine" in ASCII).
 const LOCK: i64 = 0x7063_656e_6769_6e65;
@@ -20,10 +21,9 @@ const KEPT: &str = "server role ";
 /// What earlier versions noted here, and `Db::guard_faults` looks after now.
 const NOTED_BEFORE: &str = "guard ";
 
-/// What is noted of a set.
+/// What is noted of a set, object by object.
 struct Note {
     rights: String,
-    digest: String,
     made: Made,
 }
 
@@ -45,6 +45,8 @@ pub(in crate::store) struct Preparation {
     makes: Vec<Script>,
     /// Sets that are there already.
     kept: usize,
+    /// How what is there differs from what was noted when it was made.
+    drift: Vec<String>,
 }
 
 impl Preparation {
@@ -59,6 +61,10 @@ impl Preparation {
     pub(in crate::store) fn sets(&self) -> usize {
         self.kept + self.makes.len()
     }
+    /// How what is there differs from what was noted when it was made.
+    pub(in crate::store) fn drift(&self) -> &[String] {
+        &self.drift
+    }
     /// What goes, before tables change.
     pub(in crate::store) fn before(&self) -> impl Iterator<Item = &Step> {
         self.drops.iter()
@@ -67,6 +73,40 @@ impl Preparation {
     pub(in crate::store) fn after(&self) -> impl Iterator<Item = &Step> {
         self.makes.iter().flat_map(|script| &script.steps)
     }
+}
+
+impl Preparation {
+    /// What goes and what comes, in counts.
+    pub(in crate::store) fn summary(&self, dialect: Dialect) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.drops.is_empty() {
+            lines.push(format!("Drops what was generated before: {}", counted(self.before(), dialect, "DROP ")));
+        }
+        if !self.makes.is_empty() {
+            let sets = self.makes.iter().filter(|script| &*script.id != EVERY).count();
+            let made = counted(self.after(), dialect, "CREATE ");
+            lines.push(format!("Prepares {sets} {} of rights: {made}", if sets == 1 { "set" } else { "sets" }));
+        }
+        lines
+    }
+}
+
+/// How many objects of each kind these steps create, or drop.
+fn counted<'s>(steps: impl Iterator<Item = &'s Step>, dialect: Dialect, verb: &str) -> String {
+    let mut counts = [("VIEW", "view", 0_usize), ("TRIGGER", "trigger", 0), ("ROLE", "role", 0), ("POLICY", "policy", 0)];
+    for statement in steps.flat_map(|step| step.sql(dialect)) {
+        // A role is made inside of a block that looks whether it is there.
+        let object = statement.strip_prefix(verb).or_else(|| statement.split_once(") THEN CREATE ").map(|(_, object)| object));
+        for (word, _, count) in &mut counts {
+            *count += usize::from(object.is_some_and(|object| object.split(' ').next() == Some(*word)));
+        }
+    }
+    let told = counts.iter().filter(|(.., count)| *count > 0).map(|(_, kind, count)| match (*kind, *count) {
+        (kind, 1) => format!("1 {kind}"),
+        ("policy", count) => format!("{count} policies"),
+        (kind, count) => format!("{count} {kind}s"),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// The sets of one family as the model wants them.
@@ -88,12 +128,8 @@ impl Script {
 }
 
 /// Waits for other nodes that prepare; the transaction's end lets them go on.
-pub(in crate::store) fn lock(conn: &mut Conn) -> Result<(), DbError> {
-    match conn.dialect() {
-        Dialect::Postgres => conn.batch(&format!("SELECT pg_advisory_xact_lock({LOCK})")),
-        // A write transaction is alone.
-        Dialect::Sqlite => Ok(()),
-    }
+pub(in crate::store) fn lock(conn: &mut Conn, longest: Duration) -> Result<(), DbError> {
+    conn.take_turn(LOCK, longest)
 }
 
 /// The grants whose sets are made beforehand: of each user role, of each combination that is held, of jobs.
@@ -122,46 +158,59 @@ pub(in crate::store) fn plan(
 ) -> Result<Preparation, SyncError> {
     let roles = conn.roles().cloned();
     let roles = roles.as_ref();
-    let (notes, there) = (noted(conn, params)?, catalogue::there(conn, params)?);
+    let (notes, drift) = (noted(conn, params)?, differences(conn, params)?);
     let mut wanted = BTreeMap::new();
     let steps = roles.map(|roles| everywhere(statements, roles)).unwrap_or_default();
     wanted.insert(EVERY.into(), Script::new(EVERY.into(), "every table".into(), steps, roles));
     for grants in all {
         wanted.extend(scripts(statements, grants, roles)?.into_iter().map(|script| (script.id.clone(), script)));
     }
-    let stale = wanted.values().any(|script| notes.get(&*script.id).is_some_and(|note| note.digest != script.digest));
-    let anew = stale || (tables_change && !notes.is_empty()) || !drift(&notes, &there).is_empty();
-    let drops = if anew { remove::all(&there) } else { Vec::new() };
+    let stale = wanted.values().any(|script| notes.get(&*script.id).is_some_and(|digest| *digest != script.digest));
+    let anew = stale || (tables_change && !notes.is_empty()) || !drift.is_empty();
+    let drops = if anew { remove::all(&catalogue::there(conn, params)?) } else { Vec::new() };
     let makes = wanted.into_values().filter(|script| anew || !notes.contains_key(&*script.id)).collect();
-    Ok(Preparation { anew, drops, makes, kept: if anew { 0 } else { notes.len() } })
+    Ok(Preparation { anew, drops, makes, kept: if anew { 0 } else { notes.len() }, drift })
 }
 
 /// How what is there differs from what was noted when it was made.
 pub(in crate::store) fn differences(conn: &mut Conn, params: &Params) -> Result<Vec<String>, SyncError> {
-    Ok(drift(&noted(conn, params)?, &catalogue::there(conn, params)?))
+    let found = match conn.dialect() {
+        Dialect::Postgres => catalogue::compared(conn, params)?,
+        Dialect::Sqlite => compared(&made(conn, params)?, &catalogue::there(conn, params)?),
+    };
+    Ok(found.iter().filter_map(told).collect())
 }
 
-fn drift(notes: &BTreeMap<String, Note>, there: &BTreeMap<String, Made>) -> Vec<String> {
-    let mut found = Vec::new();
-    let none = Made::new();
+/// What is noted and what is there, where they differ.
+fn compared(notes: &BTreeMap<String, Note>, there: &BTreeMap<String, Made>) -> Vec<Difference> {
+    let (mut found, none) = (Vec::new(), Made::new());
     for (set, note) in notes {
         let made = there.get(set).unwrap_or(&none);
-        for (object, digest) in note.made.iter().filter(|(object, _)| !object.starts_with(NOTED_BEFORE)) {
-            match made.get(object) {
-                None => found.push(format!("{object} of {} is gone", note.rights)),
-                Some(now) if now != digest => found.push(format!("{object} of {} was changed", note.rights)),
-                Some(_) => {}
-            }
+        for object in note.made.iter().filter(|(object, digest)| made.get(*object) != Some(*digest)).map(|(object, _)| object) {
+            let rights = Some(note.rights.clone());
+            found.push(Difference { set_noted: true, noted: rights, object: object.clone(), there: made.contains_key(object) });
         }
     }
     for (set, made) in there {
-        // The server's roles are there before anything is generated.
-        let kept = |object: &String| object.starts_with(KEPT);
-        let known = |object: &String| notes.get(set).map_or_else(|| kept(object), |note| note.made.contains_key(object));
-        found
-            .extend(made.keys().filter(|object| !known(object)).map(|object| format!("{object} is there but was not made here")));
+        let note = notes.get(set);
+        for object in made.keys().filter(|object| note.is_none_or(|note| !note.made.contains_key(*object))) {
+            found.push(Difference { set_noted: note.is_some(), noted: None, object: object.clone(), there: true });
+        }
     }
     found
+}
+
+/// A difference in words; `None` where there is nothing to say.
+fn told(found: &Difference) -> Option<String> {
+    let object = &found.object;
+    match &found.noted {
+        Some(_) if object.starts_with(NOTED_BEFORE) => None,
+        Some(rights) if found.there => Some(format!("{object} of {rights} was changed")),
+        Some(rights) => Some(format!("{object} of {rights} is gone")),
+        // The server's roles are there before anything is generated.
+        None if !found.set_noted && object.starts_with(KEPT) => None,
+        None => Some(format!("{object} is there but was not made here")),
+    }
 }
 
 /// Drops what goes. Call it before tables change.
@@ -181,7 +230,8 @@ pub(in crate::store) fn make_objects(conn: &mut Conn, done: &Preparation, params
         return Ok(());
     }
     run(conn, done.after())?;
-    let mut there = catalogue::there(conn, params)?;
+    let ids: Vec<&str> = done.makes.iter().map(|script| &*script.id).collect();
+    let mut there = catalogue::there_of(conn, &ids, params)?;
     for script in &done.makes {
         let mut made = there.remove(&*script.id).unwrap_or_default();
         made.retain(|object, _| !object.starts_with(catalogue::OTHER));
@@ -211,19 +261,41 @@ pub(in crate::store) fn is_made(
     grants: &Grants,
     params: &Params,
 ) -> Result<bool, SyncError> {
-    let notes = noted(conn, params)?;
     let all = scripts(statements, grants, conn.roles())?;
-    Ok(all.iter().all(|script| notes.get(&*script.id).is_some_and(|note| note.digest == script.digest)))
+    let ids: Vec<&str> = all.iter().map(|script| &*script.id).collect();
+    let notes = noted_of(conn, Some(&ids), params)?;
+    Ok(all.iter().all(|script| notes.get(&*script.id) == Some(&script.digest)))
 }
 
-fn noted(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Note>, SyncError> {
+/// The digest of the text that each set was made from.
+fn noted(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, String>, SyncError> {
+    noted_of(conn, None, params)
+}
+
+/// The same, of these sets only.
+fn noted_of(conn: &mut Conn, ids: Option<&[&str]>, params: &Params) -> Result<BTreeMap<String, String>, SyncError> {
     let mut sql = Sql::new();
-    sql.raw("SELECT set_id, rights, digest, made FROM engine_set");
+    sql.raw("SELECT set_id, digest FROM engine_set");
+    if let Some(ids) = ids {
+        sql.raw(" WHERE set_id IN (").append(&catalogue::texts(ids)).raw(")").uncacheable();
+    }
+    let rows = fetch(conn, &sql, params, &[Kind::Text, Kind::Text])?;
+    let pair = |row: Vec<Value>| match row.as_slice() {
+        [Value::Text(set), Value::Text(digest)] => Some((set.to_string(), digest.to_string())),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(pair).collect())
+}
+
+/// What is noted of each set, object by object.
+fn made(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Note>, SyncError> {
+    let mut sql = Sql::new();
+    sql.raw("SELECT set_id, rights, made FROM engine_set");
     let mut notes = BTreeMap::new();
-    for row in fetch(conn, &sql, params, &[Kind::Text, Kind::Text, Kind::Text, Kind::Text])? {
-        let [Value::Text(set), Value::Text(rights), Value::Text(digest), Value::Text(made)] = row.as_slice() else { continue };
+    for row in fetch(conn, &sql, params, &[Kind::Text, Kind::Text, Kind::Text])? {
+        let [Value::Text(set), Value::Text(rights), Value::Text(made)] = row.as_slice() else { continue };
         let made = serde_json::from_str(made).map_err(SyncError::State)?;
-        notes.insert(set.to_string(), Note { rights: rights.to_string(), digest: digest.to_string(), made });
+        notes.insert(set.to_string(), Note { rights: rights.to_string(), made });
     }
     Ok(notes)
 }

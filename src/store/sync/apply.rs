@@ -15,9 +15,15 @@ use crate::store::statistics::{self, Sizes};
 use crate::store::trees;
 use chrono::NaiveDateTime;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// One node at a time ("pcschema" in ASCII).
 const LOCK: i64 = 0x7063_7363_6865_6d61;
+
+/// How long a start, or `migrate`, waits for other nodes that are at it: making tables and preparing takes minutes.
+const START: Duration = Duration::from_secs(600);
+/// How long a request waits for them.
+const REQUEST: Duration = Duration::from_secs(30);
 
 /// So many sets of rights are made at most for combinations that come up while the server runs: each is many objects,
 /// and whoever may give roles could combine them without end. What is held at the start is made in any case.
@@ -66,10 +72,8 @@ pub fn model_in_force(conn: &mut Conn) -> Result<String, DbError> {
 pub fn apply(db: &Db, statements: &Statements, accepted: &BTreeSet<String>, now: NaiveDateTime) -> Result<Plan, SyncError> {
     let params = Params::new(None, now, now.date());
     let done = db.owner(|conn| {
-        if conn.dialect() == Dialect::Postgres {
-            conn.batch(&format!("SELECT pg_advisory_xact_lock({LOCK})"))?;
-        }
-        engine::lock(conn)?;
+        conn.take_turn(LOCK, START)?;
+        engine::lock(conn, START)?;
         let plan = plan(conn, statements, now)?;
         let unnamed: Vec<_> = plan.losses.iter().filter(|loss| !accepted.contains(&loss.name)).cloned().collect();
         if !unnamed.is_empty() {
@@ -121,7 +125,7 @@ pub fn can_prepare(db: &Db) -> Result<bool, DbError> {
 pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDateTime) -> Result<(), SyncError> {
     let params = Params::new(None, now, now.date());
     db.owner(|conn| {
-        engine::lock(conn)?;
+        engine::lock(conn, REQUEST)?;
         let todo = engine::plan(conn, statements, std::slice::from_ref(grants), false, &params)?;
         if !todo.only_adds() {
             return Err(SyncError::EngineDrift(engine::differences(conn, &params)?));

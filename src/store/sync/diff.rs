@@ -1,6 +1,7 @@
 //! From one layout to another.
 
-use super::layout::{Column, ColumnKind, Former, Layout, TableLayout};
+use super::changes::{Act, Changes, Thing};
+use super::layout::{Column, ColumnKind, Former, Index, Layout, TableLayout};
 use super::state::Ask;
 use super::{Loss, Plan, Step, SyncError, ddl};
 use crate::db::Dialect;
@@ -27,6 +28,8 @@ pub(super) struct Diff<'a> {
     pub(super) overlaps: Vec<String>,
     /// Whether PostgreSQL's extension for that is among the steps.
     pub(super) extended: bool,
+    /// What the steps come to.
+    pub(super) changes: Changes,
 }
 
 /// The order of things.
@@ -64,7 +67,8 @@ impl<'a> Diff<'a> {
         let (losses, missing, overlaps) = (Vec::new(), Vec::new(), Vec::new());
         // What compared something before has made the extension.
         let extended = old.tables.values().flat_map(|table| table.exclusions.values()).any(|of| !of.same.is_empty());
-        Self { ask, dialect, model, old, new, former, tables, phases, losses, missing, overlaps, extended }
+        let changes = Changes::default();
+        Self { ask, dialect, model, old, new, former, tables, phases, losses, missing, overlaps, extended, changes }
     }
 
     pub(super) fn plan(mut self) -> Result<Plan, SyncError> {
@@ -84,7 +88,8 @@ impl<'a> Diff<'a> {
         }
         self.drop_tables()?;
         let steps = self.phases.into_iter().flatten().collect();
-        Ok(Plan { steps, losses: self.losses, missing: self.missing, overlaps: self.overlaps, ..Plan::default() })
+        let Self { losses, missing, overlaps, changes, .. } = self;
+        Ok(Plan { steps, losses, missing, overlaps, changes, ..Plan::default() })
     }
 
     pub(super) fn step(&mut self, phase: Phase, what: String, sql: Vec<Sql>) {
@@ -106,6 +111,7 @@ impl<'a> Diff<'a> {
     }
 
     fn create(&mut self, name: &str, table: &TableLayout) {
+        self.changes.note(Act::Adds, Thing::of_table(table), &table.object);
         self.step(
             Phase::Create,
             format!("create table {name} for {}", table.object),
@@ -129,6 +135,9 @@ impl<'a> Diff<'a> {
 
     fn alter(&mut self, old_name: &str, old: &TableLayout, name: &str, table: &TableLayout) -> Result<(), SyncError> {
         if old_name != name {
+            if old.object != table.object {
+                self.changes.note(Act::Renames, Thing::of_table(table), format!("{} to {}", old.object, table.object));
+            }
             let what = format!("rename table {old_name} to {name}");
             self.step(Phase::Rename, what, vec![ddl::rename_table(old_name, name)]);
             self.move_numbers(&old.object, &table.object);
@@ -140,6 +149,8 @@ impl<'a> Diff<'a> {
                     kept.insert(before.to_owned());
                     if before != column {
                         touched.extend([before.to_owned(), column.clone()]);
+                        let named = format!("{}.{} to {}", table.object, was.member, of.member);
+                        self.changes.note(Act::Renames, Thing::of_column(of), named);
                         let what = format!("rename column {name}.{before} to {column}");
                         self.step(Phase::Rename, what, vec![ddl::rename_column(name, before, column)]);
                         let member = |m: &str| format!("{}.{m}", table.object);
@@ -155,6 +166,7 @@ impl<'a> Diff<'a> {
         }
         for (column, of) in old.columns.iter().filter(|(column, _)| !kept.contains(*column)) {
             touched.insert(column.clone());
+            self.changes.note(Act::Drops, Thing::of_column(of), format!("{}.{}", old.object, of.member));
             if self.ask.has_values(old_name, column)? {
                 let what = format!("the values of {}.{}", old.object, of.member);
                 self.losses.push(Loss { name: format!("{}.{}", old.object, of.member), what });
@@ -190,6 +202,7 @@ impl<'a> Diff<'a> {
 
     fn add(&mut self, old_name: &str, (name, column, of): (&str, &str, &Column), object: &str) -> Result<(), SyncError> {
         let sql = ddl::add_column(name, column, of, self.dialect);
+        self.changes.note(Act::Adds, Thing::of_column(of), format!("{object}.{}", of.member));
         self.step(Phase::Shape, format!("add column {name}.{column}"), sql);
         if self.ask.has_rows(old_name)? {
             self.fill(name, column, of, object);
@@ -207,7 +220,9 @@ impl<'a> Diff<'a> {
         let numbered = attribute.is_some_and(|a| a.kind == AttributeKind::Autonumber);
         let mut sql = Sql::new();
         sql.uncacheable().raw("UPDATE ").ident(name).raw(" SET ").ident(column).raw(" = ");
+        let filled = format!("{object}.{}", of.member);
         if numbered {
+            self.changes.note(Act::Fills, Thing::Attribute, format!("{filled} (with numbers)"));
             sql.ident("id");
             let mut next = Sql::new();
             next.raw("INSERT INTO autonumber (entity_member, next) SELECT ");
@@ -215,11 +230,12 @@ impl<'a> Diff<'a> {
             next.raw(", COALESCE(max(id), 0) + 1 FROM ").ident(name);
             self.step(Phase::Fill, format!("number the rows of {name}"), vec![sql, next]);
         } else if let Some((value, kind)) = constant {
+            self.changes.note(Act::Fills, Thing::Attribute, format!("{filled} (with its default)"));
             sql.bind(&value, &kind).raw(" WHERE ").ident(column);
             sql.raw(if kind == Kind::Boolean { " IS NOT TRUE" } else { " IS NULL" });
             self.step(Phase::Fill, format!("fill {name}.{column} with its default"), vec![sql]);
         } else if of.required && of.kind != ColumnKind::Boolean {
-            self.missing.push(format!("{object}.{}", of.member));
+            self.missing.push(filled);
         }
     }
 
@@ -234,22 +250,26 @@ impl<'a> Diff<'a> {
         (name, column, of): (&str, &str, &Column),
         object: &str,
     ) -> Result<bool, SyncError> {
-        let place = format!("{name}.{column}");
+        let (place, member) = (format!("{name}.{column}"), format!("{object}.{}", of.member));
         let loss = |what: &str| Loss { name: format!("{object}.{}", of.member), what: what.to_owned() };
         let change = self.change(&was.kind, &of.kind);
         match change {
             Change::Same => {}
             Change::Widen { digits, scale, more } => {
+                self.changes.note(Act::Changes, Thing::Attribute, format!("{member} (more digits)"));
                 let sql = ddl::widen(name, column, digits, scale, more, self.dialect);
                 self.step(Phase::Shape, format!("give {place} more digits"), sql);
             }
             Change::Shorten(length) => {
                 if self.ask.has_longer(old_name, before, length)? {
                     self.losses.push(loss(&format!("what is longer than {length} characters")));
+                    self.changes.note(Act::Changes, Thing::Attribute, format!("{member} (at most {length} characters)"));
                     self.step(Phase::Shape, format!("cut {place} to {length} characters"), vec![ddl::cut(name, column, length)]);
                 }
             }
             Change::ReferAnew => {
+                let what = format!("{member} (what happens when its target goes)");
+                self.changes.note(Act::Changes, Thing::Association, what);
                 let sql = ddl::refer_anew(name, column, of, self.dialect);
                 self.step(Phase::Shape, format!("change what happens to {place} when its target goes"), sql);
             }
@@ -257,6 +277,7 @@ impl<'a> Diff<'a> {
                 if self.ask.has_values(old_name, before)? {
                     self.losses.push(loss("its values, which its new type cannot hold"));
                 }
+                self.changes.note(Act::Changes, Thing::of_column(of), format!("{member} (of another type: made anew)"));
                 let mut sql = vec![ddl::drop_column(name, column)];
                 sql.extend(ddl::add_column(name, column, of, self.dialect));
                 self.step(Phase::Shape, format!("make {place} anew"), sql);
@@ -303,10 +324,13 @@ impl<'a> Diff<'a> {
             let free = |columns: &[String]| !columns.iter().any(|c| touched.contains(c));
             same && old_name == name && old.indexes.get(index).is_some_and(|of| free(&of.columns))
         };
-        for index in old.indexes.keys().filter(|index| !stays(index)) {
+        let named = |object: &str, of: &Index| format!("{object} ({})", of.columns.join(", "));
+        for (index, of) in old.indexes.iter().filter(|(index, _)| !stays(index)) {
+            self.changes.note(Act::Drops, Thing::Index, named(&old.object, of));
             self.step(Phase::Unindex, format!("drop index {index}"), vec![ddl::drop_index(index)]);
         }
         for (index, of) in table.indexes.iter().filter(|(index, _)| !stays(index)) {
+            self.changes.note(Act::Adds, Thing::Index, named(&table.object, of));
             self.step(
                 Phase::Index,
                 format!("index {name} by {}", of.columns.join(", ")),
@@ -318,6 +342,7 @@ impl<'a> Diff<'a> {
     fn drop_tables(&mut self) -> Result<(), SyncError> {
         let gone: Vec<_> = self.old.tables.iter().filter(|(name, _)| !self.tables.contains_key(*name)).collect();
         for (name, table) in &gone {
+            self.changes.note(Act::Drops, Thing::of_table(table), &table.object);
             if self.ask.has_rows(name)? {
                 self.losses.push(Loss { name: table.object.clone(), what: format!("all of {}", table.object) });
             }

@@ -1,5 +1,6 @@
 //! Ranges that may not overlap: how they come and go, and which stored rows stand in their way.
 
+use super::changes::{Act, Thing};
 use super::ddl;
 use super::diff::{Diff, Phase};
 use super::layout::{ColumnKind, Exclusion, Layout, TableLayout};
@@ -27,6 +28,7 @@ impl Diff<'_> {
             self.extended = true;
             self.step(Phase::Create, EXTENSION.to_owned(), vec![ddl::extension()]);
         }
+        self.changes.note(Act::Adds, Thing::Exclusion, format!("{} ({})", table.object, described(of)));
         let what = format!("exclude rows of {name} that overlap: {}", described(of));
         self.step(Phase::Index, what, vec![ddl::create_exclusion(name, exclusion, of, table, self.dialect)]);
     }
@@ -43,7 +45,8 @@ impl Diff<'_> {
             let same = old.exclusions.get(exclusion).filter(|of| table.exclusions.get(exclusion) == Some(*of));
             old_name == name && same.is_some_and(free)
         };
-        for exclusion in old.exclusions.keys().filter(|exclusion| !stays(exclusion)) {
+        for (exclusion, of) in old.exclusions.iter().filter(|(exclusion, _)| !stays(exclusion)) {
+            self.changes.note(Act::Drops, Thing::Exclusion, format!("{} ({})", old.object, described(of)));
             let sql = ddl::drop_exclusion(old_name, exclusion, self.dialect);
             self.step(Phase::Unindex, format!("drop exclusion {exclusion}"), vec![sql]);
         }

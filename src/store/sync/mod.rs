@@ -7,6 +7,7 @@
 //! name is written in the model (`was:`).
 
 mod apply;
+mod changes;
 mod ddl;
 mod diff;
 mod exclude;
@@ -101,6 +102,8 @@ pub struct Plan {
     overlaps: Vec<String>,
     applied: String,
     first: bool,
+    /// What the steps come to.
+    changes: changes::Changes,
     /// What the database itself is told of the rules.
     engine: Preparation,
     /// Data that stands in the way of what the model means, and that nothing here changes.
@@ -123,6 +126,10 @@ impl Plan {
     /// All steps in their order, with those for generated objects: they go before tables change, and come after.
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.engine.before().chain(&self.steps).chain(self.engine.after())
+    }
+    /// How what was generated before was changed by other hands; all of it is made anew then.
+    pub fn drift(&self) -> &[String] {
+        self.engine.drift()
     }
     /// Stored rows that overlap, although the model excludes it.
     pub fn overlaps(&self) -> &[String] {

@@ -12,6 +12,7 @@ mod golden;
 mod links;
 mod locks;
 mod numbers;
+mod planned;
 mod prepared;
 mod reader;
 mod release;

@@ -171,3 +171,27 @@ fn the_database_refuses_columns_rows_and_references_that_no_rule_grants() {
         assert!(unchanged);
     });
 }
+
+/// PostgreSQL compares with itself; nothing of what was made travels when all is well.
+#[test]
+fn what_was_made_is_compared_by_one_statement_however_many_sets_there_are() {
+    crate::db::testing::postgres(|db| {
+        let app = App::new(db);
+        let counted = || {
+            let before = db.statements();
+            assert!(differences(db).is_empty());
+            db.statements() - before
+        };
+        let few = counted();
+        let roles = ["Employee", "Boss", "Administrator"].map(Name::new);
+        for left_out in 0..3 {
+            let held = roles.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, role)| role.clone()).collect();
+            prepare(db, &app.statements, &Grants::compile(&app.model, &held, true), now()).unwrap();
+        }
+        assert_eq!(counted(), few);
+        let before = db.statements();
+        assert!(planned(db, &app.statements).is_empty());
+        let start = db.statements() - before;
+        assert!(start <= 20, "a start compares once: {start}");
+    });
+}
