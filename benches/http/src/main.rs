@@ -33,6 +33,13 @@ enum Command {
         #[arg(long)]
         rows: u32,
     },
+    /// Fill a database that has its schema: without Portcullis, which opens SQLite under its guard only
+    Fill {
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long)]
+        rows: u32,
+    },
     /// Hand-written handlers over rusqlite
     BaselineRusqlite(At),
     /// Hand-written handlers over typed diesel
@@ -53,6 +60,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Drive(options) => drive::drive(&options),
         Command::Prepare { data, rows } => data::prepare(&data, rows),
+        Command::Fill { data, rows } => data::fill(&data, rows),
         Command::BaselineRusqlite(at) => baseline::serve(at.listen, baseline::Rusqlite::open(&at.data)?),
         Command::BaselineDiesel(at) => baseline::serve(at.listen, baseline::Diesel::open(&at.data)?),
         Command::Portcullis(at) => served::serve(at.listen, &at.data),
