@@ -7,7 +7,7 @@
 use super::assets::Assets;
 use super::spoken::{self, Spoken};
 use crate::access::explain::Step;
-use crate::page::{ButtonNode, ColumnNode, DataGridNode, Form, ItemNode, Legend, MenuEntry, Node, TabNode, View};
+use crate::page::{ButtonNode, ColumnNode, DataGridNode, FieldState, Form, ItemNode, Legend, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -178,6 +178,10 @@ impl Renderer {
     pub fn node(&self, language: &str, node: &Node) -> Result<String, RenderError> {
         let inside = |children: &[Node]| self.nodes(language, children);
         let context = match node {
+            // A field to read is written without the template engine, as cells of grids are: a record has many.
+            Node::Input(node) | Node::Reference(node) if node.state != FieldState::Editable => {
+                return Ok(self.spoken(language).words.field(node));
+            }
             Node::Container(node) => with_children(node, inside(&node.children)?)?,
             Node::Snippet(children) => with_children(&BTreeMap::<&str, &str>::new(), inside(children)?)?,
             Node::DataView(node) => with_children(node, inside(&node.children)?)?,
@@ -247,13 +251,22 @@ struct Row<'a> {
 }
 
 fn with_rows(node: &DataGridNode, spoken: &Spoken) -> Result<Context, RenderError> {
-    let rows = node.rows.iter().enumerate().map(|(at, row)| Row {
-        opens: row.href.is_some(),
-        cells: spoken.words.row(&node.id, &node.columns, at + 1, row, &spoken.signs),
-        buttons: &row.buttons,
-    });
+    let cells = |at: usize, row| spoken.words.row(&node.id, &node.columns, at + 1, row, &spoken.signs);
     let mut context = context(node)?;
-    context.insert("rows", &rows.collect::<Vec<_>>());
+    if node.has_row_buttons {
+        let rows = node.rows.iter().enumerate();
+        let rows = rows.map(|(at, row)| Row { opens: row.href.is_some(), cells: cells(at, row), buttons: &row.buttons });
+        context.insert("rows", &rows.collect::<Vec<_>>());
+        return Ok(context);
+    }
+    // Nothing of the rows is left to the template.
+    let mut body = String::with_capacity(node.rows.len() * 1024);
+    for (at, row) in node.rows.iter().enumerate() {
+        body.push_str(if row.href.is_some() { "<tr role=\"row\" class=\"opens\">" } else { "<tr role=\"row\">" });
+        body.push_str(&cells(at, row));
+        body.push_str("</tr>");
+    }
+    context.insert("rows", &body);
     Ok(context)
 }
 
