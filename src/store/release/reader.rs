@@ -35,7 +35,7 @@ pub(super) enum Reach {
 }
 
 /// What the parts of a condition that are the same for every row come to; `None` where one of them cannot be computed.
-type Fixed = Option<Arc<BTreeMap<Name, Value>>>;
+pub(super) type Fixed = Option<Arc<BTreeMap<Name, Value>>>;
 
 /// Decides for one reader.
 pub(super) struct Reader<'a> {
@@ -44,7 +44,7 @@ pub(super) struct Reader<'a> {
     caller: Caller,
     none: BTreeMap<Name, Value>,
     /// Rules as they are for this caller.
-    fixed: Vec<(At, usize, Fixed)>,
+    pub(super) fixed: Vec<(At, usize, Fixed)>,
 }
 
 impl<'a> Reader<'a> {
