@@ -14,6 +14,7 @@ use crate::domain::knockout::{Removable, stands};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// Which SQL is spoken.
@@ -247,9 +248,14 @@ impl Conn {
         (self.mode, self.authority) = (mode, authority);
         // What a transaction left that ended in a panic has no end that anybody knows.
         (self.leases, self.lost) = (Leases::default(), false);
-        self.commits = self.counts.as_ref().map_or(0, |counts| *counts.commits.read().unwrap_or_else(PoisonError::into_inner));
+        self.commits = self.committed();
         self.stuck = true;
         Ok(())
+    }
+
+    /// How many commits of this process there were (SQLite).
+    fn committed(&self) -> u64 {
+        self.counts.as_ref().map_or(0, |counts| counts.committed.load(Ordering::SeqCst))
     }
 
     /// Begins a savepoint.
@@ -313,11 +319,11 @@ impl Conn {
     /// Keeps what was done. On SQLite nobody begins a pair of connections meanwhile.
     fn commit(&mut self) -> Result<(), DbError> {
         let counts = self.counts.clone().filter(|_| self.mode.writes() && self.depth == 1);
-        let alone = counts.as_ref().map(|counts| counts.commits.write().unwrap_or_else(PoisonError::into_inner));
+        let _alone = counts.as_ref().map(|counts| counts.commits.write().unwrap_or_else(PoisonError::into_inner));
         let done = self.end(true);
         // Counted even if it failed: nobody need know whether something of it is there.
-        if let Some(mut commits) = alone {
-            *commits = commits.wrapping_add(1);
+        if let Some(counts) = &counts {
+            counts.committed.fetch_add(1, Ordering::SeqCst);
         }
         done
     }
@@ -391,8 +397,8 @@ impl Conn {
             let counts = self.counts.clone();
             // INVARIANT: both see one state of the data, because what the system reads is compared with what users
             // read. What this transaction read before was to prove who asks; it goes on from here.
-            let still = counts.as_ref().map(|counts| counts.commits.read().unwrap_or_else(PoisonError::into_inner));
-            if still.as_ref().is_some_and(|commits| **commits == self.commits) {
+            let _still = counts.as_ref().map(|counts| counts.commits.read().unwrap_or_else(PoisonError::into_inner));
+            if self.committed() == self.commits {
                 // Nothing was committed since it began, so its state is the present one, if it has one yet.
                 self.look()?;
             } else {

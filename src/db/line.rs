@@ -24,9 +24,10 @@ pub(super) struct Counts {
     pub generation: AtomicU64,
     pub contention: Counters,
     pub turns: Turns,
-    /// Held while a writer of this process commits to SQLite, and shared while two connections begin at one state; how
-    /// many commits there were.
-    pub commits: RwLock<u64>,
+    /// Held while a writer of this process commits to SQLite, and shared while two connections begin at one state.
+    pub commits: RwLock<()>,
+    /// How many commits there were; it changes only while that is held.
+    pub committed: AtomicU64,
     /// Where the trail's lanes end.
     pub lanes: Arc<Lanes>,
 }
