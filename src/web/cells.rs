@@ -149,7 +149,7 @@ pub(super) fn escape(text: &str, out: &mut dyn Write) -> std::io::Result<()> {
     pieces(text, |piece| out.write_all(piece.as_bytes()))
 }
 
-fn escape_into(text: &str, out: &mut String) {
+pub(super) fn escape_into(text: &str, out: &mut String) {
     let Ok(()) = pieces(text, |piece| {
         out.push_str(piece);
         Ok::<_, std::convert::Infallible>(())

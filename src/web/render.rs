@@ -5,10 +5,12 @@
 //! template decides nothing: what stands in a [`View`] was decided before.
 
 use super::assets::Assets;
+use super::frame::Own;
 use super::spoken::{self, Spoken};
 use crate::access::explain::Step;
 use crate::page::{ButtonNode, ColumnNode, DataGridNode, FieldState, Form, ItemNode, Legend, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tera::{Context, Tera};
@@ -81,7 +83,7 @@ pub struct ShellUser {
 }
 
 /// A standing notice.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Banner {
     /// Tone.
     pub tone: String,
@@ -110,7 +112,7 @@ impl Renderer {
         Ok(Self { plain: Spoken::new(&files, assets, &none)?, languages })
     }
 
-    fn spoken(&self, language: &str) -> &Spoken {
+    pub(super) fn spoken(&self, language: &str) -> &Spoken {
         self.languages.get(language).unwrap_or(&self.plain)
     }
 
@@ -120,22 +122,38 @@ impl Renderer {
 
     /// A page of the app.
     pub fn page(&self, shell: &Shell, view: &View) -> Result<String, RenderError> {
-        #[derive(Serialize)]
-        struct Page<'a> {
-            title: &'a str,
-            forms: &'a [Form],
-        }
         let template = match view.layout {
             crate::model::Layout::App => "layout/app.html",
             crate::model::Layout::Plain => "layout/plain.html",
         };
+        let mut body = self.nodes(&shell.lang, &view.nodes)?;
+        self.forms(shell, &view.forms, &mut body)?;
+        let title = view.title.peek();
+        if view.legend.is_none()
+            && let Some(html) = self.framed(template, shell, &Value::Null, &[(Own::Title, title), (Own::Body, &body)])?
+        {
+            return Ok(html);
+        }
         let mut context = context(shell)?;
-        context.extend(self::context(&Page { title: view.title.peek(), forms: &view.forms })?);
-        context.insert("body", &self.nodes(&shell.lang, &view.nodes)?);
+        context.insert("title", title);
+        context.insert("body", &body);
         if let Some(legend) = &view.legend {
             context.insert("legend", &self.legend(&shell.lang, legend)?);
         }
         Ok(self.tera(&shell.lang).render(template, &context)?)
+    }
+
+    /// The forms of a page, which hold only their sealed state.
+    fn forms(&self, shell: &Shell, forms: &[Form], body: &mut String) -> Result<(), RenderError> {
+        if forms.is_empty() {
+            return Ok(());
+        }
+        let mut context = Context::new();
+        context.insert("forms", forms);
+        context.insert("csrf", &shell.csrf);
+        context.insert("back", &shell.back);
+        body.push_str(&self.tera(&shell.lang).render("parts/forms.html", &context)?);
+        Ok(())
     }
 
     /// A page of the system: one of `templates/system` or `templates/admin`, with its own values.
@@ -276,6 +294,6 @@ fn with_children(node: &impl Serialize, children: String) -> Result<Context, Ren
     Ok(context)
 }
 
-fn context(value: &impl Serialize) -> Result<Context, RenderError> {
+pub(super) fn context(value: &impl Serialize) -> Result<Context, RenderError> {
     Ok(Context::from_serialize(value)?)
 }

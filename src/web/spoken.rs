@@ -5,6 +5,7 @@
 
 use super::assets::Assets;
 use super::cells::{self, Words};
+use super::frame::Frames;
 use super::reasons::Signs;
 use super::render::RenderError;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub(super) struct Spoken {
     pub(super) tera: Tera,
     pub(super) words: Words,
     pub(super) signs: Signs,
+    pub(super) frames: Frames,
 }
 
 /// Paths and texts of all templates of pages.
@@ -55,7 +57,7 @@ impl Spoken {
             (path.as_str(), icons_out(&text, &assets.url("icons.svg")))
         });
         tera.add_raw_templates(written.collect::<Vec<_>>())?;
-        Ok(Self { tera, words: Words::new(assets, say), signs: Signs::new(say) })
+        Ok(Self { tera, words: Words::new(assets, say), signs: Signs::new(say), frames: Frames::default() })
     }
 }
 
