@@ -107,6 +107,9 @@ fn expect(reader: &mut Reader<'_>, question: &Question<'_>, answer: &Rows, next:
     {
         reader.prepare(question.at, &[back.association], true);
     }
+    if let Some(inside) = &query.inside {
+        reader.prepare_condition(&inside.condition);
+    }
     if !everywhere(question) {
         reader.prepare_caller();
         reader.values.want(question.at, answer.rows.iter().map(|row| row.id).chain(next));

@@ -7,7 +7,7 @@ use super::plan::{Condition, Granting, Plan};
 use super::values::{At, Values};
 use crate::access::{ObjectError, Rights};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
+use crate::expr::{Data, Environment, EvalError, Node, Typed, evaluate};
 use crate::model::Model;
 use crate::store::Caller;
 use crate::store::tables::Hop;
@@ -210,6 +210,17 @@ impl<'a> Reader<'a> {
         if let Some(user) = self.caller.user {
             self.values.want_anchors(&Model::user_entity(), user);
         }
+    }
+
+    /// The members that a condition compares will be needed, whichever rows they turn out to be of.
+    pub(super) fn prepare_condition(&mut self, condition: &Typed) {
+        condition.visit(&mut |part| {
+            if let Node::Member { entity, name, .. } = &part.node
+                && let Some(at) = self.values.place(entity)
+            {
+                self.values.want_member(at, name);
+            }
+        });
     }
 
     /// What will be needed along these paths, so that it is read with the rest.
