@@ -280,7 +280,7 @@ fn readers_and_writers_of_sqlite_do_not_wait_for_each_other_for_ever() {
                     continue;
                 }
                 let same = db.read(|conn| {
-                    let before = ask(conn, "SELECT name FROM hr_employee ORDER BY id")?;
+                    let before = ask(conn, "SELECT name FROM hr_employee WHERE id < 3 ORDER BY id")?;
                     let users = conn.within(&set, Purpose::Read, |conn| ask(conn, "SELECT m_name FROM {r} ORDER BY id"))?;
                     Ok::<_, DbError>(before == users)
                 });
