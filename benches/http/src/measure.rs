@@ -39,13 +39,7 @@ impl Server {
     pub fn run(mut program: Command, subcommand: &str, data: &Path) -> anyhow::Result<Self> {
         let log = File::create(data.join(format!("{subcommand}.log")))?;
         let begun = Instant::now();
-        let mut child = program
-            .arg(subcommand)
-            .arg("--data")
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()?;
+        let mut child = program.arg(subcommand).arg("--data").arg(data).stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("stdout")?).read_line(&mut line)?;
         let Announced { address, passwords } =

@@ -28,14 +28,14 @@ pub struct Options {
 
 const ROWS: u32 = 100_000;
 const ROUNDS: usize = 3;
-/// Requests of a round, and before the first one, so that statements are prepared and refusals are only counted.
-const REQUESTS: usize = 25;
-const BEFORE: usize = 80;
+/// Requests of a round: each record once. Before the first one, so many that statements are prepared and refusals only
+/// counted.
+const REQUESTS: usize = 50;
+const BEFORE: usize = 100;
 /// A multiple may grow by so much.
 const MOST: f64 = 1.15;
 /// What is compared; the other loads have no counterpart.
-const LOADS: [&str; 6] =
-    ["list of 20, page", "list with total, page", "one record, page", "refused record", "create", "change"];
+const LOADS: [&str; 6] = ["list of 20, page", "list with total, page", "one record, page", "refused record", "create", "change"];
 
 /// Measures, and compares with the file or writes it.
 pub fn check(options: &Options) -> anyhow::Result<()> {
@@ -134,7 +134,8 @@ impl Counted {
     fn control(&self, steps: &[&str]) -> anyhow::Result<()> {
         for step in steps {
             let id = self.server.id().to_string();
-            let done = Command::new("callgrind_control").args([step, &id]).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+            let done =
+                Command::new("callgrind_control").arg(step).arg(&id).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
             ensure!(done.success(), "callgrind_control failed");
         }
         Ok(())
