@@ -12,8 +12,9 @@ use super::roles::Roles;
 use super::{DbError, Purpose, Standing, retry, sqlite};
 use crate::domain::knockout::{Removable, stands};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// Which SQL is spoken.
@@ -35,8 +36,12 @@ pub struct Conn {
     lent: Option<Box<Lent>>,
     /// What SQLite's connections of one database share.
     counts: Option<Arc<Counts>>,
-    /// Whether a transaction was begun only by half.
+    /// How deep the transaction is: 1, and one more for each savepoint in it.
+    depth: u32,
+    /// Whether a transaction was begun only by half, or could not be undone.
     stuck: bool,
+    /// How many commits of this process came before the present transaction (SQLite).
+    commits: u64,
     /// The ends of the trail's lanes between transactions,
     lanes: Arc<Lanes>,
     /// and what the present transaction adds to them.
@@ -94,7 +99,9 @@ impl Conn {
             lender: None,
             lent: None,
             counts: None,
+            depth: 0,
             stuck: false,
+            commits: 0,
             lanes: Arc::default(),
             leases: Leases::default(),
             lost: false,
@@ -142,7 +149,7 @@ impl Conn {
 
     /// Runs `f` so that its changes can be undone without ending the transaction around it.
     pub fn savepoint<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        self.control(|conn| on!(conn, |c| begin_nested(c)))?;
+        self.nest()?;
         let mark = self.leases.mark();
         let done = self.settle(f, |error| error);
         if done.is_err() {
@@ -209,32 +216,78 @@ impl Conn {
     }
 
     fn begin(&mut self, mode: Mode, authority: Authority) -> Result<(), DbError> {
-        (self.mode, self.authority) = (mode, authority);
-        // What a transaction left that ended in a panic has no end that anybody knows.
-        (self.leases, self.lost) = (Leases::default(), false);
-        // PostgreSQL may have begun without taking the role on: then nobody may use the connection again.
-        self.stuck = true;
+        self.fresh(mode, authority)?;
         let role = self.role();
         self.control(|conn| match &mut conn.wire {
             Wire::Sqlite(c, _) => sqlite::begin(c, mode),
             Wire::Pg(c, _) => postgres::begin(c, mode, &role),
         })?;
-        self.stuck = false;
+        (self.depth, self.stuck) = (1, false);
         Ok(())
     }
 
     /// Begins a read transaction on SQLite whose state of the data is that of this moment, not of its first read.
     fn begin_now(&mut self, authority: Authority) -> Result<(), DbError> {
-        (self.mode, self.authority) = (Mode::Read, authority);
-        self.stuck = true;
+        self.fresh(Mode::Read, authority)?;
         if let Wire::Sqlite(c, guard) = &mut self.wire {
             guard.set(Authority::Owner);
-            let begun = sqlite::begin_now(c);
+            let begun = sqlite::begin(c, Mode::Read).and_then(|()| sqlite::look(c));
             guard.set(self.authority.clone());
             begun?;
         }
-        self.stuck = false;
+        (self.depth, self.stuck) = (1, false);
         Ok(())
+    }
+
+    /// Gets ready to begin. Until it has begun nobody may use the connection again: PostgreSQL may have begun without
+    /// taking the role on.
+    fn fresh(&mut self, mode: Mode, authority: Authority) -> Result<(), DbError> {
+        if self.depth > 0 || self.stuck {
+            return Err(Error::AlreadyInTransaction.into());
+        }
+        (self.mode, self.authority) = (mode, authority);
+        // What a transaction left that ended in a panic has no end that anybody knows.
+        (self.leases, self.lost) = (Leases::default(), false);
+        self.commits = self.committed();
+        self.stuck = true;
+        Ok(())
+    }
+
+    /// How many commits of this process there were (SQLite).
+    fn committed(&self) -> u64 {
+        self.counts.as_ref().map_or(0, |counts| counts.committed.load(Ordering::SeqCst))
+    }
+
+    /// Begins a savepoint.
+    fn nest(&mut self) -> Result<(), DbError> {
+        if self.depth == 0 || self.stuck {
+            return Err(Error::NotInTransaction.into());
+        }
+        let depth = self.depth;
+        self.control(|conn| match &mut conn.wire {
+            Wire::Sqlite(c, _) => sqlite::nest(c, depth),
+            Wire::Pg(c, _) => postgres::nest(c, depth),
+        })?;
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// Ends the transaction or the innermost savepoint. One that could not be undone leaves a connection that takes
+    /// nothing more, and that the pool drops.
+    fn end(&mut self, kept: bool) -> Result<(), DbError> {
+        if self.depth == 0 || self.stuck {
+            return Err(Error::BrokenTransactionManager.into());
+        }
+        let (depth, writes) = (self.depth, self.mode.writes());
+        let done = self.control(|conn| match &mut conn.wire {
+            Wire::Sqlite(c, _) => sqlite::end(c, depth, kept),
+            Wire::Pg(c, _) => postgres::end(c, depth, kept, writes),
+        });
+        match &done {
+            Ok(()) => self.depth -= 1,
+            Err(_) => self.stuck |= !kept,
+        }
+        done
     }
 
     fn settle<T, E: From<DbError>>(
@@ -248,7 +301,7 @@ impl Conn {
                 Err(error) => {
                     // A commit that failed for a reason that leaves the transaction open is undone;
                     // when that fails too, the pool sees a broken connection and drops it.
-                    let _ = self.control(|conn| on!(conn, |c| rollback(c)));
+                    let _ = self.end(false);
                     let error = told(error);
                     self.lost |= matches!(error, DbError::Unsettled(_));
                     Err(error.into())
@@ -257,7 +310,7 @@ impl Conn {
             Err(error) => {
                 // The error that ended the work matters more than one of the rollback, after
                 // which the pool drops the connection.
-                let _ = self.control(|conn| on!(conn, |c| rollback(c)));
+                let _ = self.end(false);
                 Err(error)
             }
         }
@@ -265,9 +318,14 @@ impl Conn {
 
     /// Keeps what was done. On SQLite nobody begins a pair of connections meanwhile.
     fn commit(&mut self) -> Result<(), DbError> {
-        let counts = self.counts.clone().filter(|_| self.mode.writes());
+        let counts = self.counts.clone().filter(|_| self.mode.writes() && self.depth == 1);
         let _alone = counts.as_ref().map(|counts| counts.commits.write().unwrap_or_else(PoisonError::into_inner));
-        self.control(|conn| on!(conn, |c| commit(c)))
+        let done = self.end(true);
+        // Counted even if it failed: nobody need know whether something of it is there.
+        if let Some(counts) = &counts {
+            counts.committed.fetch_add(1, Ordering::SeqCst);
+        }
+        done
     }
 
     /// Moves the transaction on, which no set of rights may.
@@ -298,14 +356,24 @@ impl Conn {
         Ok(value)
     }
 
-    /// Makes the present authority that of the next statement.
+    /// Makes the present authority that of the next statement. PostgreSQL takes it on together with that statement.
     fn assume(&mut self) -> Result<(), DbError> {
         let role = self.role();
         match &mut self.wire {
             Wire::Sqlite(_, guard) => guard.set(self.authority.clone()),
-            Wire::Pg(c, _) => c.batch_execute(&role)?,
+            // What is taken on outside of a transaction would stay.
+            Wire::Pg(..) if self.depth == 0 => return Err(Error::NotInTransaction.into()),
+            Wire::Pg(c, _) => c.want(role),
         }
         Ok(())
+    }
+
+    /// Takes the present authority on without a statement: whether that can be done at all.
+    pub fn take_on(&mut self) -> Result<(), DbError> {
+        match &mut self.wire {
+            Wire::Sqlite(..) => Ok(()),
+            Wire::Pg(c, _) => Ok(postgres::catch_up(c)?),
+        }
     }
 
     /// How PostgreSQL is told of the present authority.
@@ -330,18 +398,36 @@ impl Conn {
             // INVARIANT: both see one state of the data, because what the system reads is compared with what users
             // read. What this transaction read before was to prove who asks; it goes on from here.
             let _still = counts.as_ref().map(|counts| counts.commits.read().unwrap_or_else(PoisonError::into_inner));
-            self.control(|conn| on!(conn, |c| rollback(c)))?;
-            self.begin_now(self.authority.clone())?;
+            if self.committed() == self.commits {
+                // Nothing was committed since it began, so its state is the present one, if it has one yet.
+                self.look()?;
+            } else {
+                self.end(false)?;
+                self.begin_now(self.authority.clone())?;
+            }
             line.conn().begin_now(Authority::Nobody)?;
             self.lent = Some(Box::new(line));
         }
         Ok(self.lent.as_mut().map(|line| line.conn()))
     }
 
+    /// Fixes the state of the data that a read transaction on SQLite sees.
+    fn look(&mut self) -> Result<(), DbError> {
+        if let Wire::Sqlite(c, guard) = &mut self.wire {
+            guard.set(Authority::Owner);
+            let looked = sqlite::look(c);
+            guard.set(self.authority.clone());
+            looked?;
+        }
+        Ok(())
+    }
+
     /// Ends the read transaction of a lent connection; it keeps no authority.
     pub(super) fn hand_back(&mut self) {
         // A rollback that fails leaves a broken connection, which the pool drops.
-        let _ = self.control(|conn| on!(conn, |c| rollback(c)));
+        if self.depth > 0 {
+            let _ = self.end(false);
+        }
         self.rest(Authority::Nobody);
     }
 
@@ -367,7 +453,7 @@ impl Conn {
 
     /// Whether the connection is in the middle of something and must not be used again.
     pub(super) fn is_broken(&mut self) -> bool {
-        self.stuck || on!(self, |c| broken(c))
+        self.stuck || self.depth > 0 || on!(self, |c| broken(c))
     }
 }
 
@@ -385,15 +471,6 @@ fn unsettled(error: DbError) -> DbError {
     }
 }
 
-fn begin_nested<C: Connection>(conn: &mut C) -> QueryResult<()> {
-    C::TransactionManager::begin_transaction(conn)
-}
-fn commit<C: Connection>(conn: &mut C) -> QueryResult<()> {
-    C::TransactionManager::commit_transaction(conn)
-}
-fn rollback<C: Connection>(conn: &mut C) -> QueryResult<()> {
-    C::TransactionManager::rollback_transaction(conn)
-}
 fn broken<C: Connection>(conn: &mut C) -> bool {
     C::TransactionManager::is_broken_transaction_manager(conn)
 }

@@ -18,12 +18,16 @@ use std::time::Duration;
 #[derive(Default)]
 pub(super) struct Counts {
     pub statements: AtomicU64,
+    /// How often PostgreSQL was waited for.
+    pub trips: Arc<AtomicU64>,
     pub cached: AtomicU64,
     pub generation: AtomicU64,
     pub contention: Counters,
     pub turns: Turns,
     /// Held while a writer of this process commits to SQLite, and shared while two connections begin at one state.
     pub commits: RwLock<()>,
+    /// How many commits there were; it changes only while that is held.
+    pub committed: AtomicU64,
     /// Where the trail's lanes end.
     pub lanes: Arc<Lanes>,
 }
@@ -66,6 +70,7 @@ impl Maker {
             Source::Postgres(target) => {
                 let (mut wire, roles, gone) = target.connect()?;
                 wire.set_instrumentation(counter);
+                wire.counting(self.counts.trips.clone());
                 let conn = Conn::new(Wire::Pg(wire, roles)).in_lanes(self.counts.lanes.clone());
                 Line { conn, gone, generation }
             }

@@ -9,6 +9,7 @@
 //! Deliberately not here: who may read what. Callers hold a permit before they ask.
 
 mod admit;
+mod ahead;
 mod conn;
 mod error;
 #[allow(unsafe_code, reason = "SQLite asks its guard through C functions; this is the one module that has any")]

@@ -241,6 +241,11 @@ impl Db {
         self.0.counts.statements.load(Ordering::SeqCst)
     }
 
+    /// How often PostgreSQL has been waited for so far; statements that are prepared count once.
+    pub fn round_trips(&self) -> u64 {
+        self.0.counts.trips.load(Ordering::Relaxed)
+    }
+
     /// How many statements have been prepared and kept so far.
     pub fn prepared(&self) -> u64 {
         self.0.counts.cached.load(Ordering::SeqCst)

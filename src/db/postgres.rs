@@ -1,13 +1,14 @@
 //! Opening PostgreSQL: plain on this machine, verified TLS everywhere else.
 
 use super::admit::Authority;
+use super::ahead::Ahead;
 use super::conn::Mode;
 use super::roles::Roles;
 use super::{DbError, Purpose, Standing};
 use crate::config::Secret;
 use diesel::result::QueryResult;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use rustls_platform_verifier::BuilderVerifierExt;
 use std::future::Future;
 use std::str::FromStr;
@@ -19,7 +20,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// A synchronous PostgreSQL connection. Use it on a blocking thread only.
-pub type PgConn = AsyncConnectionWrapper<AsyncPgConnection, DbIo>;
+pub type PgConn = AsyncConnectionWrapper<Ahead, DbIo>;
 
 /// How long opening a connection may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
@@ -100,7 +101,7 @@ impl Target {
                 Err(late) => Err(DbError::Unavailable(late.into())),
             }
         })?;
-        Ok((PgConn::from(conn), roles, gone))
+        Ok((PgConn::from(Ahead::new(conn)), roles, gone))
     }
 
     async fn client(&self, gone: Arc<AtomicBool>) -> Result<(AsyncPgConnection, Roles), DbError> {
@@ -175,8 +176,44 @@ pub(super) fn begin(conn: &mut PgConn, mode: Mode, role: &str) -> QueryResult<()
         Mode::OneState => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         Mode::Unserialized => "BEGIN ISOLATION LEVEL READ COMMITTED",
     };
-    let sql = format!("{begin}; {role}");
-    DbIo.block_on(AnsiTransactionManager::begin_transaction_sql(&mut **conn, &sql))
+    DbIo.block_on(conn.batch_execute(&format!("{begin}; {role}")))?;
+    conn.begun(role);
+    Ok(())
+}
+
+/// Begins a savepoint in a transaction of this depth, ahead of the next statement.
+pub(super) fn nest(conn: &mut PgConn, depth: u32) -> QueryResult<()> {
+    conn.step(&format!("SAVEPOINT nested_{depth}"));
+    Ok(())
+}
+
+/// Keeps or undoes what was done at this depth; for a savepoint, ahead of the next statement.
+pub(super) fn end(conn: &mut PgConn, depth: u32, kept: bool, writes: bool) -> QueryResult<()> {
+    match (depth.saturating_sub(1), kept) {
+        (0, true) => {
+            // A read has nothing left to do, as whomever.
+            if !writes {
+                conn.forget();
+            }
+            DbIo.block_on(conn.batch_execute("COMMIT"))?;
+            conn.forget();
+        }
+        (0, false) => {
+            conn.forget();
+            DbIo.block_on(conn.batch_execute("ROLLBACK"))?;
+        }
+        (outer, true) => conn.step(&format!("RELEASE SAVEPOINT nested_{outer}")),
+        (outer, false) => {
+            conn.step(&format!("ROLLBACK TO SAVEPOINT nested_{outer}"));
+            conn.doubt();
+        }
+    }
+    Ok(())
+}
+
+/// Sends what was to be sent ahead of the next statement.
+pub(super) fn catch_up(conn: &mut PgConn) -> QueryResult<()> {
+    DbIo.block_on(conn.catch_up())
 }
 
 /// What takes an authority on until the transaction, or the savepoint it happens in, ends.

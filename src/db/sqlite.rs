@@ -3,10 +3,11 @@
 use super::DbError;
 use super::conn::Mode;
 use super::guard::Guard;
-use diesel::connection::{AnsiTransactionManager, Instrumentation, SimpleConnection};
+use diesel::connection::{Instrumentation, SimpleConnection};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sqlite::SqliteConnection;
+use diesel::sqlite::{Sqlite, SqliteConnection};
 use std::path::Path;
 
 /// How long a statement waits for a lock that another process holds.
@@ -44,18 +45,77 @@ fn check_build(conn: &mut SqliteConnection) -> Result<(), DbError> {
     Err(DbError::Refused("SQLite was built without SQLITE_ENABLE_QPSG: build with the project's .cargo/config.toml".into()))
 }
 
-pub(super) fn begin(conn: &mut SqliteConnection, mode: Mode) -> QueryResult<()> {
-    let sql = match mode {
-        Mode::Read => "BEGIN",
-        // There is one writer at a time; another process is waited for, at most so long as `BUSY_MILLIS`.
-        Mode::Write | Mode::OneState | Mode::Unserialized => "BEGIN IMMEDIATE",
+/// Fixed statements that move a transaction on: each is prepared once per connection.
+macro_rules! fixed {
+    ($($name:ident: $text:literal),+ $(,)?) => {
+        $(
+            #[derive(QueryId)]
+            struct $name;
+
+            impl QueryFragment<Sqlite> for $name {
+                fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+                    out.push_sql($text);
+                    Ok(())
+                }
+            }
+        )+
     };
-    AnsiTransactionManager::begin_transaction_sql(conn, sql)
 }
 
-/// Begins reading at once: without a first read the state of the data would be that of a later moment.
-pub(super) fn begin_now(conn: &mut SqliteConnection) -> QueryResult<()> {
-    AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN; SELECT 1 FROM sqlite_master LIMIT 1")
+fixed! {
+    Begin: "BEGIN",
+    // There is one writer at a time; another process is waited for, at most so long as `BUSY_MILLIS`.
+    BeginWriting: "BEGIN IMMEDIATE",
+    Commit: "COMMIT",
+    Rollback: "ROLLBACK",
+    Look: "SELECT 1 FROM sqlite_master LIMIT 1",
+}
+
+/// A statement about the savepoint at a depth. It is kept by its text; transactions are nested a few times at most.
+struct Savepoint(&'static str, u32);
+
+impl QueryId for Savepoint {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Sqlite> for Savepoint {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql(self.0);
+        out.push_sql(&self.1.to_string());
+        Ok(())
+    }
+}
+
+fn run<S: QueryFragment<Sqlite> + QueryId>(conn: &mut SqliteConnection, statement: &S) -> QueryResult<()> {
+    conn.execute_returning_count(statement).map(drop)
+}
+
+pub(super) fn begin(conn: &mut SqliteConnection, mode: Mode) -> QueryResult<()> {
+    match mode {
+        Mode::Read => run(conn, &Begin),
+        Mode::Write | Mode::OneState | Mode::Unserialized => run(conn, &BeginWriting),
+    }
+}
+
+/// Fixes the state of the data that a read transaction sees: without a first read it would be that of a later moment.
+pub(super) fn look(conn: &mut SqliteConnection) -> QueryResult<()> {
+    run(conn, &Look)
+}
+
+/// Begins a savepoint in a transaction of this depth.
+pub(super) fn nest(conn: &mut SqliteConnection, depth: u32) -> QueryResult<()> {
+    run(conn, &Savepoint("SAVEPOINT nested_", depth))
+}
+
+/// Keeps or undoes what was done at this depth.
+pub(super) fn end(conn: &mut SqliteConnection, depth: u32, kept: bool) -> QueryResult<()> {
+    match (depth.saturating_sub(1), kept) {
+        (0, true) => run(conn, &Commit),
+        (0, false) => run(conn, &Rollback),
+        (outer, true) => run(conn, &Savepoint("RELEASE SAVEPOINT nested_", outer)),
+        (outer, false) => run(conn, &Savepoint("ROLLBACK TO SAVEPOINT nested_", outer)),
+    }
 }
 
 /// Creates the file readable by its owner only; SQLite gives its side files the same mode.

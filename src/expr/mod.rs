@@ -23,7 +23,7 @@ mod typed;
 pub use check::{MemberType, Schema, Scope, check, check_assigned, check_calculated, check_condition, is_function};
 pub use evaluate::{Data, Environment, EvalError, compare_values, evaluate, evaluate_strictly, holds};
 pub use lex::Span;
-pub use numbers::sum_values;
+pub use numbers::{declared_value, sum_values};
 pub use parse::{Fault, Syntax, parse};
 pub use predicate::{Predicate, is_constant};
 pub use settle::{Split, settle, split};

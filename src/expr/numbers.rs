@@ -16,7 +16,7 @@ pub fn sum_values(values: &[Value]) -> Value {
 }
 
 /// The value with the digits of `number`: rounded half to even, and uncomputable when it has too many before the point.
-pub(super) fn declared_value(number: Number, value: &Value) -> Value {
+pub fn declared_value(number: Number, value: &Value) -> Value {
     let Some(exact) = value.as_decimal() else { return value.clone() };
     let Some(mut fixed) = rounded(exact, i64::from(number.scale)).filter(|fixed| number.fits(*fixed)) else {
         return Value::Uncomputable;

@@ -46,13 +46,17 @@ impl ClientQuery {
     /// As text of an address, with the question mark; nothing when there are no pairs.
     pub fn text(&self) -> String {
         let mut out = String::new();
-        for (index, (key, value)) in self.pairs.iter().enumerate() {
-            out.push(if index == 0 { '?' } else { '&' });
-            encode(key, &mut out);
-            out.push('=');
-            encode(value, &mut out);
-        }
+        write_pairs(self.pairs(), &mut out);
         out
+    }
+}
+
+fn write_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>, out: &mut String) {
+    for (index, (key, value)) in pairs.into_iter().enumerate() {
+        out.push(if index == 0 { '?' } else { '&' });
+        encode(key, out);
+        out.push('=');
+        encode(value, out);
     }
 }
 
@@ -63,17 +67,26 @@ pub fn path(page: &QName) -> String {
 
 /// The address of a page with handles for its parameters.
 pub fn url<'a>(page: &QName, arguments: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let pairs = arguments.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    format!("{}{}", path(page), ClientQuery { pairs }.text())
+    let mut out = String::with_capacity(128);
+    ["/p/", page.module.as_str(), ".", page.name.as_str()].iter().for_each(|part| out.push_str(part));
+    write_pairs(arguments, &mut out);
+    out
 }
 
 /// Percent-encodes everything but letters, digits and `-_.~`.
 fn encode(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !plain(byte)) {
+        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        // A character of several bytes is encoded as a whole.
+        let length = from.chars().next().map_or(1, char::len_utf8);
+        let (odd, after) = from.split_at_checked(length).unwrap_or((from, ""));
+        for byte in odd.bytes() {
             let _ = write!(out, "%{byte:02X}");
         }
+        rest = after;
     }
+    out.push_str(rest);
 }

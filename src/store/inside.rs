@@ -8,19 +8,20 @@ use super::statements::{Footing, ROW, Source};
 use super::tables::Hop;
 use crate::access::{ObjectError, Query, Rights};
 use crate::db::set_id;
-use crate::db::sql::Sql;
+use crate::db::sql::{Param, Sql};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 
 /// The object, the association and the constraint of a query, over the row `t`.
 pub(super) fn condition(store: &Store<'_>, rights: &Rights, query: &Query) -> Result<Condition, ObjectError> {
     let mut all = Condition::Always;
-    if let Some(object) = query.object {
+    // The keys are filled in when the statement runs, so that its text is the same for every object.
+    if query.object.is_some() {
         let mut out = Sql::new();
-        out.raw("(").ident(ROW).raw(".").ident("id").raw(" = ").append(&key(object)).raw(")");
+        out.raw("(").ident(ROW).raw(".").ident("id").raw(" = ").param(Param::Object).raw(")");
         all = all.and(Condition::When(out));
     }
-    if let Some((entity, object, name)) = &query.along {
-        all = all.and(along(store, rights, query, entity, *object, name)?);
+    if let Some((entity, _, name)) = &query.along {
+        all = all.and(along(store, rights, query, entity, name)?);
     }
     if let Some(inside) = &query.inside {
         let set = (store.footing == Footing::Reader).then(|| set_id(&rights.key));
@@ -37,14 +38,12 @@ fn key(object: ObjectId) -> Sql {
 }
 
 /// The right to an association is the right to the member on the owning side, in the row that owns it.
-fn along(
-    store: &Store<'_>,
-    rights: &Rights,
-    query: &Query,
-    entity: &QName,
-    object: ObjectId,
-    name: &Name,
-) -> Result<Condition, ObjectError> {
+fn along(store: &Store<'_>, rights: &Rights, query: &Query, entity: &QName, name: &Name) -> Result<Condition, ObjectError> {
+    let start = || {
+        let mut key = Sql::new();
+        key.param(Param::Start);
+        key
+    };
     let refused = || not_there(rights, entity, name);
     let tables = &store.statements.tables;
     let (hop, target) = tables.hop(entity, name).ok_or_else(refused)?;
@@ -65,22 +64,22 @@ fn along(
     out.raw("(");
     match (hop, &readable.value) {
         (Hop::Back { column, .. }, Source::Sql(value)) => {
-            out.append(value).raw(" = ").append(&key(object));
+            out.append(value).raw(" = ").append(&start());
             if compiled.from != compiled.table.name {
                 // What the view masks can use no index; what it does not mask stands beside it.
-                out.raw(" AND ").ident(ROW).raw(".").ident(&column).raw(" = ").append(&key(object));
+                out.raw(" AND ").ident(ROW).raw(".").ident(&column).raw(" = ").append(&start());
             }
             out.raw(")");
             return Ok(Condition::When(out).and(shows));
         }
         (Hop::Column(_), Source::Sql(value)) => {
             out.ident(ROW).raw(".").ident("id").raw(" = (SELECT ").append(value);
-            out.append(&parent(&compiled.from, object, &shows)).raw("))");
+            out.append(&parent(&compiled.from, &start(), &shows)).raw("))");
             return Ok(Condition::When(out));
         }
         (Hop::Link(link), Source::Link(table)) => {
             out.ident(ROW).raw(".").ident("id").raw(" IN (SELECT l.").ident(link.to).raw(" FROM ").ident(table);
-            out.raw(" AS l WHERE l.").ident(link.from).raw(" = ").append(&key(object)).raw("))");
+            out.raw(" AS l WHERE l.").ident(link.from).raw(" = ").append(&start()).raw("))");
         }
         _ => return Err(refused()),
     }
@@ -88,15 +87,15 @@ fn along(
         return Ok(Condition::When(out).and(shows));
     }
     let mut visible = Sql::new();
-    visible.raw("EXISTS (SELECT 1").append(&parent(&compiled.from, object, &shows)).raw(")");
+    visible.raw("EXISTS (SELECT 1").append(&parent(&compiled.from, &start(), &shows)).raw(")");
     Ok(Condition::When(out).and(Condition::When(visible)))
 }
 
 /// ` FROM table AS t WHERE id = ? AND rule`
-fn parent(table: &Name, object: ObjectId, shows: &Condition) -> Sql {
+fn parent(table: &Name, key: &Sql, shows: &Condition) -> Sql {
     let mut out = Sql::new();
     out.raw(" FROM ").ident(table).raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ");
-    out.append(&key(object)).raw(" AND ").append(&shows.sql());
+    out.append(key).raw(" AND ").append(&shows.sql());
     out
 }
 
@@ -105,6 +104,6 @@ pub(super) fn rows_of(store: &Store<'_>, rights: &Rights, entity: &QName, object
     let compiled = store.statements.compiled_on(rights, entity, Footing::System).map_err(lowering)?;
     let Some(compiled) = compiled else { return Ok(Condition::Never) };
     let mut out = Sql::new();
-    out.raw("EXISTS (SELECT 1").append(&parent(&compiled.table.name, object, &compiled.visible)).raw(")");
+    out.raw("EXISTS (SELECT 1").append(&parent(&compiled.table.name, &key(object), &compiled.visible)).raw(")");
     Ok(Condition::When(out))
 }

@@ -95,6 +95,8 @@ pub struct Store<'c> {
     params: Params,
     recorder: &'c Recorder,
     events: Vec<Event>,
+    /// What was read to decide, for the next question of the same read transaction.
+    kept: release::Kept,
     broken: bool,
 }
 
@@ -103,7 +105,7 @@ impl<'c> Store<'c> {
     pub fn new(conn: &'c mut Conn, statements: &'c Statements, caller: Caller, recorder: &'c Recorder) -> Self {
         let params = Params::new(caller.user, caller.now, caller.now.date());
         let footing = if stands(Removable::DatabaseEngine) { Footing::Reader } else { Footing::System };
-        Self { conn, statements, caller, footing, params, recorder, events: Vec::new(), broken: false }
+        Self { conn, statements, caller, footing, params, recorder, events: Vec::new(), kept: Default::default(), broken: false }
     }
 
     /// Records the deeds. Call it last, and commit only when it succeeded: it refuses after a write
@@ -151,7 +153,23 @@ impl<'c> Store<'c> {
 
     /// Asks in the name of a set of rights: through its views, and with nothing more.
     fn asked(&mut self, rights: &Rights, sql: &Sql, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, ObjectError> {
-        let params = &self.params;
+        let params = self.params.clone();
+        self.asked_with(rights, sql, &params, kinds)
+    }
+
+    /// The same about the objects that a query names.
+    fn asked_about(&mut self, rights: &Rights, query: &Query, sql: &Sql, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, ObjectError> {
+        let params = self.params.about(query.object, query.along.as_ref().map(|(_, object, _)| *object));
+        self.asked_with(rights, sql, &params, kinds)
+    }
+
+    fn asked_with(
+        &mut self,
+        rights: &Rights,
+        sql: &Sql,
+        params: &Params,
+        kinds: &[Kind],
+    ) -> Result<Vec<Vec<Value>>, ObjectError> {
         if self.footing != Footing::Reader {
             return fetch(self.conn, sql, params, kinds).map_err(error::wire);
         }
@@ -189,11 +207,12 @@ fn released(store: &mut Store<'_>, rights: &Rights, query: &Query) -> Result<Row
     Ok(rows)
 }
 
-/// A figure that both hands give, if it is over few rows.
+/// A figure over rows that both give, if they are few; else what the reader's table gives.
 fn released_figure(store: &mut Store<'_>, rights: &Rights, query: &Query, sum: Option<&Name>) -> Result<Cell, ObjectError> {
-    let figure = read::figure(store, rights, query, sum)?;
-    release::figure(store, rights, query, sum, &figure)?;
-    Ok(figure)
+    match release::of_few(store, rights, query, sum)? {
+        Some(figure) => Ok(figure),
+        None => read::figure(store, rights, query, sum),
+    }
 }
 
 impl Objects for Store<'_> {

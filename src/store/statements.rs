@@ -2,6 +2,7 @@
 
 use super::lower::{Condition, Lower, LowerError, Lowered};
 use super::names;
+use super::read::Shapes;
 use super::release::Known;
 use super::tables::{Collision, Place, Table, Tables};
 use super::{Caller, SyncError, engine};
@@ -75,6 +76,8 @@ pub(super) struct Compiled {
     pub readable: BTreeMap<Name, Readable>,
     /// Whether rules count at all.
     pub heeded: bool,
+    /// Statements that were composed of these rules.
+    pub shapes: Shapes,
 }
 
 /// A member that may be read in some row.
@@ -210,8 +213,16 @@ impl Compiled {
         }
         let view = set.clone().filter(|_| footing == Footing::Reader);
         let from = view.as_ref().map_or_else(|| table.name.clone(), |set| names::reader(set, &table.name));
-        let mut made =
-            Self { table, from, rights: of.clone(), rules, visible: Condition::Never, readable: BTreeMap::new(), heeded: true };
+        let mut made = Self {
+            table,
+            from,
+            rights: of.clone(),
+            rules,
+            visible: Condition::Never,
+            readable: BTreeMap::new(),
+            heeded: true,
+            shapes: Shapes::default(),
+        };
         let reading = made.needed(&of.rules_where(|rule| !rule.read.is_empty()));
         made.visible = made.any(&reading);
         let table = made.table.clone();

@@ -5,12 +5,14 @@
 
 use super::assets::Assets;
 use super::reasons::Signs;
-use crate::page::{CellState, CellView, ColumnHead, RowNode};
+use crate::page::{CellState, CellView, ColumnHead, InputNode, RowNode};
 use std::io::Write;
 
 /// What stands where there is nothing to show, in one language.
 pub(super) struct Words {
     withheld: String,
+    /// The same with its word in sight.
+    withheld_wordy: String,
     empty: String,
     /// Up to the text, which says that the value cannot be computed.
     uncomputable: String,
@@ -21,12 +23,14 @@ impl Words {
     pub(super) fn new(assets: &Assets, say: impl Fn(&str) -> String) -> Self {
         let text = |text: &str| escaped(&say(text));
         let icon = escaped(&assets.url("icons.svg"));
-        let withheld = format!(
-            "<span class=\"withheld\" title=\"{}\"><svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\">\
-             <use href=\"{icon}#lock\"></use></svg><span class=\"vh\">{}</span></span>",
-            text("You may not see this value"),
-            text("Withheld")
-        );
+        let withheld = |class: &str| {
+            format!(
+                "<span class=\"withheld\" title=\"{}\"><svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\">\
+                 <use href=\"{icon}#lock\"></use></svg><span class=\"{class}\">{}</span></span>",
+                text("You may not see this value"),
+                text("Withheld")
+            )
+        };
         let empty =
             format!("<span class=\"nil\"><span aria-hidden=\"true\">–</span><span class=\"vh\">{}</span></span>", text("empty"));
         let uncomputable = format!(
@@ -34,7 +38,7 @@ impl Words {
              <use href=\"{icon}#alert\"></use></svg><span>",
             text("It needs more digits than a number has")
         );
-        Self { withheld, empty, uncomputable }
+        Self { withheld: withheld("vh"), withheld_wordy: withheld(""), empty, uncomputable }
     }
 
     /// The cells of the row with this number (from 1) of a grid.
@@ -70,6 +74,26 @@ impl Words {
             }
             out.push_str("</td>");
         }
+        out
+    }
+
+    /// A field that the reader cannot change.
+    pub(super) fn field(&self, field: &InputNode) -> String {
+        let mut out = String::with_capacity(256);
+        out.push_str("<dl class=\"field field-static\"><dt class=\"label\">");
+        escape_into(&field.label, &mut out);
+        out.push_str("</dt><dd class=\"static\">");
+        match field.cell.peek() {
+            cell if cell.state == CellState::Withheld => out.push_str(&self.withheld_wordy),
+            cell => self.cell(cell, true, &mut out),
+        }
+        out.push_str("</dd>");
+        if let Some(help) = field.help.as_deref().filter(|help| !help.is_empty()) {
+            out.push_str("<dd class=\"help\">");
+            escape_into(help, &mut out);
+            out.push_str("</dd>");
+        }
+        out.push_str("</dl>");
         out
     }
 
@@ -125,7 +149,7 @@ pub(super) fn escape(text: &str, out: &mut dyn Write) -> std::io::Result<()> {
     pieces(text, |piece| out.write_all(piece.as_bytes()))
 }
 
-fn escape_into(text: &str, out: &mut String) {
+pub(super) fn escape_into(text: &str, out: &mut String) {
     let Ok(()) = pieces(text, |piece| {
         out.push_str(piece);
         Ok::<_, std::convert::Infallible>(())
@@ -142,6 +166,7 @@ pub(super) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::FieldState;
     use std::sync::Arc;
 
     #[test]
@@ -171,6 +196,27 @@ mod tests {
         let mut context = tera::Context::new();
         context.insert("c", cell);
         tera.render("one.html", &context).unwrap()
+    }
+
+    /// A field as the template of its widget writes it.
+    fn field_by_template(assets: &Arc<Assets>, field: &InputNode) -> String {
+        let spoken = crate::web::spoken::Spoken::new(&crate::web::spoken::files(), assets, &Default::default()).unwrap();
+        spoken.tera.render("widgets/input.html", &tera::Context::from_serialize(field).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_field_to_read_is_what_the_template_of_its_widget_makes_of_it() {
+        let assets = Arc::new(Assets::load().unwrap());
+        let words = Words::new(&assets, str::to_owned);
+        for cell_state in [CellState::Plain, CellState::Empty, CellState::Withheld, CellState::Uncomputable] {
+            for (tone, help) in [(None, None), (Some("danger"), Some("<i>help</i>")), (None, Some(""))] {
+                let cell = CellView { state: cell_state, text: "<b>'x'</b>".into(), tone, align: "left", kind: "text" };
+                for state in [FieldState::Readonly, FieldState::Withheld] {
+                    let field = InputNode::for_test(state, "A & B", help, cell.clone());
+                    assert_eq!(words.field(&field), field_by_template(&assets, &field), "{field:?}");
+                }
+            }
+        }
     }
 
     #[test]

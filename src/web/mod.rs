@@ -9,6 +9,7 @@ mod admin;
 pub mod assets;
 mod cells;
 mod dev;
+mod frame;
 mod handlers;
 mod links;
 mod pages;

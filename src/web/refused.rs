@@ -133,8 +133,9 @@ impl Web {
         let actions: Vec<Value> = back.into_iter().chain([home]).collect();
         let reference = found.reference.then(|| self.app.reference(&request.ask.request_id));
         let (reference, counted) = reference.map_or((None, false), |reference| (Some(reference.id), reference.counted));
-        let values = json!({"status": found.status, "text": found.text, "reference": reference, "counted": counted, "actions": actions, "illustration": found.picture});
-        let mut reply = self.system(request, shell, found.status, "system/error.html", found.title, &values);
+        let values = json!({"status": found.status, "text": found.text, "counted": counted, "actions": actions, "illustration": found.picture});
+        let html = |frame: &_| self.renderer().refusal(found.title, frame, &values, reference.as_deref());
+        let mut reply = self.framed(request, shell, found.status, "system/error.html", html);
         reply.retry_after = found.retry_after;
         reply
     }

@@ -5,10 +5,12 @@
 //! template decides nothing: what stands in a [`View`] was decided before.
 
 use super::assets::Assets;
+use super::frame::Own;
 use super::spoken::{self, Spoken};
 use crate::access::explain::Step;
-use crate::page::{ButtonNode, ColumnNode, DataGridNode, Form, ItemNode, Legend, MenuEntry, Node, TabNode, View};
+use crate::page::{ButtonNode, ColumnNode, DataGridNode, FieldState, Form, ItemNode, Legend, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tera::{Context, Tera};
@@ -81,7 +83,7 @@ pub struct ShellUser {
 }
 
 /// A standing notice.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Banner {
     /// Tone.
     pub tone: String,
@@ -110,7 +112,7 @@ impl Renderer {
         Ok(Self { plain: Spoken::new(&files, assets, &none)?, languages })
     }
 
-    fn spoken(&self, language: &str) -> &Spoken {
+    pub(super) fn spoken(&self, language: &str) -> &Spoken {
         self.languages.get(language).unwrap_or(&self.plain)
     }
 
@@ -120,22 +122,38 @@ impl Renderer {
 
     /// A page of the app.
     pub fn page(&self, shell: &Shell, view: &View) -> Result<String, RenderError> {
-        #[derive(Serialize)]
-        struct Page<'a> {
-            title: &'a str,
-            forms: &'a [Form],
-        }
         let template = match view.layout {
             crate::model::Layout::App => "layout/app.html",
             crate::model::Layout::Plain => "layout/plain.html",
         };
+        let mut body = self.nodes(&shell.lang, &view.nodes)?;
+        self.forms(shell, &view.forms, &mut body)?;
+        let title = view.title.peek();
+        if view.legend.is_none()
+            && let Some(html) = self.framed(template, shell, &Value::Null, &[(Own::Title, title), (Own::Body, &body)])?
+        {
+            return Ok(html);
+        }
         let mut context = context(shell)?;
-        context.extend(self::context(&Page { title: view.title.peek(), forms: &view.forms })?);
-        context.insert("body", &self.nodes(&shell.lang, &view.nodes)?);
+        context.insert("title", title);
+        context.insert("body", &body);
         if let Some(legend) = &view.legend {
             context.insert("legend", &self.legend(&shell.lang, legend)?);
         }
         Ok(self.tera(&shell.lang).render(template, &context)?)
+    }
+
+    /// The forms of a page, which hold only their sealed state.
+    fn forms(&self, shell: &Shell, forms: &[Form], body: &mut String) -> Result<(), RenderError> {
+        if forms.is_empty() {
+            return Ok(());
+        }
+        let mut context = Context::new();
+        context.insert("forms", forms);
+        context.insert("csrf", &shell.csrf);
+        context.insert("back", &shell.back);
+        body.push_str(&self.tera(&shell.lang).render("parts/forms.html", &context)?);
+        Ok(())
     }
 
     /// A page of the system: one of `templates/system` or `templates/admin`, with its own values.
@@ -178,6 +196,10 @@ impl Renderer {
     pub fn node(&self, language: &str, node: &Node) -> Result<String, RenderError> {
         let inside = |children: &[Node]| self.nodes(language, children);
         let context = match node {
+            // A field to read is written without the template engine, as cells of grids are: a record has many.
+            Node::Input(node) | Node::Reference(node) if node.state != FieldState::Editable => {
+                return Ok(self.spoken(language).words.field(node));
+            }
             Node::Container(node) => with_children(node, inside(&node.children)?)?,
             Node::Snippet(children) => with_children(&BTreeMap::<&str, &str>::new(), inside(children)?)?,
             Node::DataView(node) => with_children(node, inside(&node.children)?)?,
@@ -247,13 +269,22 @@ struct Row<'a> {
 }
 
 fn with_rows(node: &DataGridNode, spoken: &Spoken) -> Result<Context, RenderError> {
-    let rows = node.rows.iter().enumerate().map(|(at, row)| Row {
-        opens: row.href.is_some(),
-        cells: spoken.words.row(&node.id, &node.columns, at + 1, row, &spoken.signs),
-        buttons: &row.buttons,
-    });
+    let cells = |at: usize, row| spoken.words.row(&node.id, &node.columns, at + 1, row, &spoken.signs);
     let mut context = context(node)?;
-    context.insert("rows", &rows.collect::<Vec<_>>());
+    if node.has_row_buttons {
+        let rows = node.rows.iter().enumerate();
+        let rows = rows.map(|(at, row)| Row { opens: row.href.is_some(), cells: cells(at, row), buttons: &row.buttons });
+        context.insert("rows", &rows.collect::<Vec<_>>());
+        return Ok(context);
+    }
+    // Nothing of the rows is left to the template.
+    let mut body = String::with_capacity(node.rows.len() * 1024);
+    for (at, row) in node.rows.iter().enumerate() {
+        body.push_str(if row.href.is_some() { "<tr role=\"row\" class=\"opens\">" } else { "<tr role=\"row\">" });
+        body.push_str(&cells(at, row));
+        body.push_str("</tr>");
+    }
+    context.insert("rows", &body);
     Ok(context)
 }
 
@@ -263,6 +294,6 @@ fn with_children(node: &impl Serialize, children: String) -> Result<Context, Ren
     Ok(context)
 }
 
-fn context(value: &impl Serialize) -> Result<Context, RenderError> {
+pub(super) fn context(value: &impl Serialize) -> Result<Context, RenderError> {
     Ok(Context::from_serialize(value)?)
 }

@@ -5,6 +5,7 @@
 
 use super::assets::Assets;
 use super::cells::{self, Words};
+use super::frame::Frames;
 use super::reasons::Signs;
 use super::render::RenderError;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub(super) struct Spoken {
     pub(super) tera: Tera,
     pub(super) words: Words,
     pub(super) signs: Signs,
+    pub(super) frames: Frames,
 }
 
 /// Paths and texts of all templates of pages.
@@ -51,10 +53,11 @@ impl Spoken {
         });
         let written = files.iter().map(|(path, text)| {
             let text = written_out(text, "{{ asset(path=\"", |path| assets.url(path));
-            (path.as_str(), written_out(&text, "{{ t(text=\"", say))
+            let text = written_out(&text, "{{ t(text=\"", say);
+            (path.as_str(), icons_out(&text, &assets.url("icons.svg")))
         });
         tera.add_raw_templates(written.collect::<Vec<_>>())?;
-        Ok(Self { tera, words: Words::new(assets, say), signs: Signs::new(say) })
+        Ok(Self { tera, words: Words::new(assets, say), signs: Signs::new(say), frames: Frames::default() })
     }
 }
 
@@ -80,9 +83,50 @@ fn written_out(template: &str, call: &str, make: impl Fn(&str) -> String) -> Str
     out
 }
 
+/// Puts each icon of a literal name in its place, as the component `icon` writes it: a call of a component costs as
+/// much as twenty texts.
+fn icons_out(template: &str, file: &str) -> String {
+    const CALL: &str = "{{ <icon name=\"";
+    let mut out = String::with_capacity(template.len() * 2);
+    let mut parts = template.split(CALL);
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        match part.split_once("\" /> }}") {
+            Some((name, rest)) if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') => {
+                let parts = ["<svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\"><use href=\"", file, "#", name];
+                parts.iter().for_each(|part| out.push_str(part));
+                out.push_str("\"></use></svg>");
+                out.push_str(rest);
+            }
+            _ => {
+                out.push_str(CALL);
+                out.push_str(part);
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::written_out;
+    use super::{Spoken, files, icons_out, written_out};
+    use crate::web::assets::Assets;
+    use std::sync::Arc;
+
+    #[test]
+    fn an_icon_is_written_as_its_component_writes_it() {
+        let assets = Arc::new(Assets::load().unwrap());
+        let spoken = Spoken::new(&files(), &assets, &Default::default()).unwrap();
+        let mut tera = spoken.tera;
+        // The name in a variable: not written out.
+        tera.add_raw_template("one.html", "{% set n = \"log-out\" %}{{ <icon name={n} /> }}").unwrap();
+        let component = tera.render("one.html", &tera::Context::new()).unwrap();
+        assert_eq!(icons_out("{{ <icon name=\"log-out\" /> }}", &assets.url("icons.svg")), component);
+        for other in ["{{ <icon name={n} /> }}", "{{ <icon name=\"x\" class=\"fold\" /> }}", "{{ <icon name=\"a\" ~ \"b\" /> }}"]
+        {
+            assert_eq!(icons_out(other, "f"), other);
+        }
+    }
 
     #[test]
     fn a_fixed_text_is_written_into_the_template_escaped_and_never_as_template() {

@@ -122,8 +122,19 @@ impl Web {
         title: &str,
         values: &impl Serialize,
     ) -> Reply {
-        let frame = self.shell(request, shell);
-        match self.renderer().system(template, title, &frame, values) {
+        self.framed(request, shell, status, template, |frame| self.renderer().system(template, title, frame, values))
+    }
+
+    /// A page of the system that `render` makes in its frame.
+    pub(super) fn framed(
+        &self,
+        request: &Request,
+        shell: &app::Shell,
+        status: u16,
+        template: &str,
+        render: impl FnOnce(&Shell) -> Result<String, RenderError>,
+    ) -> Reply {
+        match render(&self.shell(request, shell)) {
             Ok(html) => self.with_cookies(request, shell, Reply::html(status, html)),
             Err(error) => {
                 let text = format!("{template}: {error}");

@@ -9,6 +9,7 @@ mod closure;
 mod commands;
 mod compile_fail;
 mod compose;
+mod cost;
 mod crash;
 mod documents;
 mod failures;

@@ -55,7 +55,7 @@ impl Plan {
 /// The size at which everything is measured.
 const MAIN: u32 = 100_000;
 /// Name in the tables, subcommand.
-const SERVERS: [(&str, &str); 3] =
+pub const SERVERS: [(&str, &str); 3] =
     [("rusqlite", "baseline-rusqlite"), ("diesel", "baseline-diesel"), ("portcullis", "portcullis")];
 
 /// Runs all of it.
@@ -86,7 +86,7 @@ pub fn drive(options: &Options) -> anyhow::Result<()> {
 }
 
 /// A data folder for each server, made once and copied, so that all begin with the same file.
-fn folders(data: &Path, rows: u32) -> anyhow::Result<Vec<PathBuf>> {
+pub fn folders(data: &Path, rows: u32) -> anyhow::Result<Vec<PathBuf>> {
     let original = data.join(format!("{rows}"));
     if !original.join("complete").exists() {
         let _ = std::fs::remove_dir_all(&original);
@@ -111,15 +111,15 @@ fn folders(data: &Path, rows: u32) -> anyhow::Result<Vec<PathBuf>> {
     Ok(made)
 }
 
-/// Whoever uses Portcullis: signed in, with the keys at hand to write addresses of records.
-struct Desk {
+/// Somebody who uses Portcullis: signed in, with the keys to write addresses of records.
+pub struct Desk {
     address: SocketAddr,
     cookies: String,
     keys: Keys,
 }
 
 impl Desk {
-    fn open(server: &Server, data: &Path) -> anyhow::Result<Self> {
+    pub fn open(server: &Server, data: &Path) -> anyhow::Result<Self> {
         let cookies = sign_in(server, READER)?;
         Ok(Self { address: server.address, cookies, keys: Keys::load(data)? })
     }
@@ -171,12 +171,12 @@ fn sign_in(server: &Server, email: &str) -> anyhow::Result<String> {
 }
 
 /// What each server is asked, in the order of [`SERVERS`]; `None` where it has no such thing.
-struct Asked {
-    load: &'static str,
-    of: [Option<Load>; 3],
+pub struct Asked {
+    pub load: &'static str,
+    pub of: [Option<Load>; 3],
 }
 
-fn reads(servers: &[Server], desk: &Desk, rows: u32) -> Vec<Asked> {
+pub fn reads(servers: &[&Server], desk: &Desk, rows: u32) -> Vec<Asked> {
     let repeated = |requests: Vec<Vec<u8>>, status| Some(Load { requests, status, once: false });
     let both = |path: &str, status, own: Option<Load>, load| {
         let baseline = |at: usize| repeated(vec![get(servers[at].address, path, "")], status);
@@ -194,7 +194,7 @@ fn reads(servers: &[Server], desk: &Desk, rows: u32) -> Vec<Asked> {
         both("/list?department=1&total=true", 200, page("/p/staff.PeopleWithTotal"), "list with total, page"),
         Asked {
             load: "one record, page",
-            of: [repeated(records(&servers[0]), 200), repeated(records(&servers[1]), 200), repeated(own, 200)],
+            of: [repeated(records(servers[0]), 200), repeated(records(servers[1]), 200), repeated(own, 200)],
         },
         both("/record/999999999", 404, repeated(foreign, 404), "refused record"),
     ]
@@ -202,7 +202,7 @@ fn reads(servers: &[Server], desk: &Desk, rows: u32) -> Vec<Asked> {
 
 const TEXTS: [&str; 4] = ["Vera", "Larsen-007", "vera@bench.example", "Fitter"];
 
-fn writes(servers: &[Server], desk: &Desk, many: usize, round: usize) -> anyhow::Result<Vec<Asked>> {
+pub fn writes(servers: &[&Server], desk: &Desk, many: usize, round: usize) -> anyhow::Result<Vec<Asked>> {
     let once = |requests: Vec<Vec<u8>>| Some(Load { requests, status: 303, once: true });
     let mut client = Client::connect(desk.address)?;
     let title = format!("Clerk {round}");
@@ -229,7 +229,8 @@ fn writes(servers: &[Server], desk: &Desk, many: usize, round: usize) -> anyhow:
 fn compare(plan: &Plan, rows: u32, servers: &[Server], desk: &Desk) -> anyhow::Result<Vec<Line>> {
     let connections = if rows == MAIN { &plan.connections } else { &plan.elsewhere };
     let mut lines = Vec::new();
-    let reads = reads(servers, desk, rows);
+    let all: Vec<&Server> = servers.iter().collect();
+    let reads = reads(&all, desk, rows);
     for asked in &reads {
         for many in connections {
             let mut samples = [const { Vec::<Sample>::new() }; 3];
@@ -251,7 +252,7 @@ fn compare(plan: &Plan, rows: u32, servers: &[Server], desk: &Desk) -> anyhow::R
     for many in connections {
         let mut samples = [const { [const { Vec::<Sample>::new() }; 3] }; 2];
         for round in 0..plan.rounds {
-            for (asked, samples) in writes(servers, desk, plan.writes, round * 100 + many)?.iter().zip(&mut samples) {
+            for (asked, samples) in writes(&all, desk, plan.writes, round * 100 + many)?.iter().zip(&mut samples) {
                 for ((server, load), samples) in servers.iter().zip(&asked.of).zip(samples) {
                     let Some(load) = load else { continue };
                     samples.push(run(server, load, *many, Duration::from_secs(20))?);

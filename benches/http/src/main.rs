@@ -8,6 +8,7 @@ mod client;
 mod data;
 mod drive;
 mod measure;
+mod ratio;
 mod report;
 mod served;
 
@@ -26,8 +27,17 @@ struct Cli {
 enum Command {
     /// Compare everything and print the tables
     Drive(drive::Options),
+    /// Compare the instructions of each request with those of the hand-written one, and with what was reviewed
+    Ratio(ratio::Options),
     /// Make the database of the bench app with so many employees
     Prepare {
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long)]
+        rows: u32,
+    },
+    /// Fill a database that has its schema: without Portcullis, which opens SQLite under its guard only
+    Fill {
         #[arg(long)]
         data: PathBuf,
         #[arg(long)]
@@ -52,7 +62,9 @@ struct At {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Drive(options) => drive::drive(&options),
+        Command::Ratio(options) => ratio::check(&options),
         Command::Prepare { data, rows } => data::prepare(&data, rows),
+        Command::Fill { data, rows } => data::fill(&data, rows),
         Command::BaselineRusqlite(at) => baseline::serve(at.listen, baseline::Rusqlite::open(&at.data)?),
         Command::BaselineDiesel(at) => baseline::serve(at.listen, baseline::Diesel::open(&at.data)?),
         Command::Portcullis(at) => served::serve(at.listen, &at.data),

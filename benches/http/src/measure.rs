@@ -32,15 +32,14 @@ struct Announced {
 impl Server {
     /// Starts a subcommand of this program over a data folder.
     pub fn start(subcommand: &str, data: &Path) -> anyhow::Result<Self> {
+        Self::run(Command::new(std::env::current_exe()?), subcommand, data)
+    }
+
+    /// The same, with the program run by another one.
+    pub fn run(mut program: Command, subcommand: &str, data: &Path) -> anyhow::Result<Self> {
         let log = File::create(data.join(format!("{subcommand}.log")))?;
         let begun = Instant::now();
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg(subcommand)
-            .arg("--data")
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()?;
+        let mut child = program.arg(subcommand).arg("--data").arg(data).stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("stdout")?).read_line(&mut line)?;
         let Announced { address, passwords } =
@@ -50,6 +49,11 @@ impl Server {
             bail!("{subcommand} is not ready: {status}");
         }
         Ok(Self { child, address, passwords, cold_start: begun.elapsed() })
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// User and system time of the process so far, in microseconds: the kernel's exact count, not ticks.

@@ -19,6 +19,8 @@ impl Sql {
                 let after = next.and_then(text).unwrap_or_default().trim_start();
                 (is_generated(name) && defines(after)) || (name.eq_ignore_ascii_case("main") && after.starts_with('.'))
             }
+            // It was looked through before it was written; what was added to it since was not.
+            Piece::Text(_) => true,
             other => text(other).is_some_and(|text| speaks_of_generated(text) || unasked(text)),
         })
     }

@@ -82,7 +82,7 @@ impl DynBackend for Sqlite {
                 1 => Ok(Value::Boolean(true)),
                 _ => Err("not a boolean".into()),
             },
-            Kind::Date if text => Ok(Value::Date(NaiveDate::parse_from_str(raw.read_text(), "%Y-%m-%d")?)),
+            Kind::Date if text => Ok(Value::Date(crate::db::moment::parse_date(raw.read_text())?)),
             Kind::DateTime if text => Ok(Value::DateTime(crate::db::moment::parse(raw.read_text())?)),
             Kind::Object(_) if whole => Ok(Value::Object(ObjectId(raw.read_long()))),
             _ => Err(mismatch(kind)),

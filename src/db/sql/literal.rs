@@ -13,18 +13,22 @@ impl Sql {
     /// connection says when the object is used.
     pub fn ddl(&self, dialect: Dialect) -> String {
         let mut out = String::new();
-        for piece in self.pieces.iter() {
-            match piece {
-                Piece::Raw(text) => out.push_str(text),
-                Piece::RawBy { sqlite, pg } => out.push_str(if dialect == Dialect::Sqlite { sqlite } else { pg }),
-                Piece::Ident(name) => out.push_str(&identifier(name, dialect)),
-                Piece::Int(number) => out.push_str(&number.to_string()),
-                Piece::Bind(value) => out.push_str(&literal(value, dialect)),
-                Piece::Param(param) => out.push_str(context(*param, dialect)),
-                Piece::Quoted(body) => out.push_str(&body_text(body, dialect)),
-            }
-        }
+        self.pieces.iter().for_each(|piece| write(piece, dialect, &mut out));
         out
+    }
+}
+
+/// Writes one piece as text.
+pub(super) fn write(piece: &Piece, dialect: Dialect, out: &mut String) {
+    match piece {
+        Piece::Raw(text) => out.push_str(text),
+        Piece::Text(text) => out.push_str(text),
+        Piece::RawBy { sqlite, pg } => out.push_str(if dialect == Dialect::Sqlite { sqlite } else { pg }),
+        Piece::Ident(name) => out.push_str(&identifier(name, dialect)),
+        Piece::Int(number) => out.push_str(&number.to_string()),
+        Piece::Bind(value) => out.push_str(&literal(value, dialect)),
+        Piece::Param(param) => out.push_str(context(*param, dialect)),
+        Piece::Quoted(body) => out.push_str(&body_text(body, dialect)),
     }
 }
 
@@ -44,6 +48,8 @@ fn context(param: Param, dialect: Dialect) -> &'static str {
         (Dialect::Sqlite, Param::Today) => "portcullis_today()",
         (Dialect::Postgres, Param::User) => "(SELECT nullif(current_setting('portcullis.user', true), '')::bigint)",
         (Dialect::Postgres, Param::Now) => "(SELECT nullif(current_setting('portcullis.now', true), '')::timestamp)",
+        // A generated object is about no one question.
+        (_, Param::Object | Param::Start) => UNREADABLE,
         (Dialect::Postgres, Param::Today) => "(SELECT nullif(current_setting('portcullis.today', true), '')::date)",
     }
 }

@@ -29,6 +29,10 @@ pub enum Param {
     Now,
     /// The date the request came.
     Today,
+    /// The object that a question is about.
+    Object,
+    /// The object from which a question follows an association.
+    Start,
 }
 
 /// What the [`Param`]s stand for in one run.
@@ -37,20 +41,38 @@ pub struct Params {
     user: Bound,
     now: Bound,
     today: Bound,
+    object: Bound,
+    start: Bound,
 }
 
 impl Params {
     /// Binds the run's values.
     pub fn new(user: Option<ObjectId>, now: NaiveDateTime, today: NaiveDate) -> Self {
-        Self { user: Bound::BigInt(user.map(|id| id.0)), now: Bound::Moment(Some(now.into())), today: Bound::Date(Some(today)) }
+        Self {
+            user: key(user),
+            now: Bound::Moment(Some(now.into())),
+            today: Bound::Date(Some(today)),
+            object: key(None),
+            start: key(None),
+        }
+    }
+    /// The same run, for a question about these objects.
+    pub fn about(&self, object: Option<ObjectId>, start: Option<ObjectId>) -> Self {
+        Self { object: key(object), start: key(start), ..self.clone() }
     }
     fn value(&self, param: Param) -> &Bound {
         match param {
             Param::User => &self.user,
             Param::Now => &self.now,
             Param::Today => &self.today,
+            Param::Object => &self.object,
+            Param::Start => &self.start,
         }
     }
+}
+
+fn key(object: Option<ObjectId>) -> Bound {
+    Bound::BigInt(object.map(|id| id.0))
 }
 
 /// A statement or a part of one. Cheap to clone.
@@ -58,11 +80,15 @@ impl Params {
 pub struct Sql {
     pieces: Arc<Vec<Piece>>,
     uncacheable: bool,
+    /// Whether it was looked through for what SQLite does not ask its guard about, and has nothing of it.
+    honest: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Piece {
     Raw(&'static str),
+    /// The text of several pieces, as one database is given it.
+    Text(Arc<str>),
     RawBy {
         sqlite: &'static str,
         pg: &'static str,
@@ -111,6 +137,7 @@ impl Sql {
     /// Adds all of another statement.
     pub fn append(&mut self, other: &Self) -> &mut Self {
         self.uncacheable |= other.uncacheable;
+        self.honest = false;
         Arc::make_mut(&mut self.pieces).extend(other.pieces.iter().cloned());
         self
     }
@@ -128,7 +155,29 @@ impl Sql {
         statement::text(self, dialect)
     }
 
+    /// The same statement with as few pieces as it has values, for a database of this dialect only: for one that runs
+    /// often. One that deceives stays as it is, so that it is refused.
+    pub fn written(&self, dialect: Dialect) -> Self {
+        if dialect == Dialect::Sqlite && self.deceives() {
+            return self.clone();
+        }
+        let (mut pieces, mut text) = (Vec::new(), String::new());
+        for piece in self.pieces.iter() {
+            match piece {
+                Piece::Bind(_) | Piece::Param(_) => {
+                    pieces.extend((!text.is_empty()).then(|| Piece::Text(text.as_str().into())));
+                    text.clear();
+                    pieces.push(piece.clone());
+                }
+                other => literal::write(other, dialect, &mut text),
+            }
+        }
+        pieces.extend((!text.is_empty()).then(|| Piece::Text(text.into())));
+        Self { pieces: Arc::new(pieces), uncacheable: self.uncacheable, honest: true }
+    }
+
     fn push(&mut self, piece: Piece) -> &mut Self {
+        self.honest = false;
         Arc::make_mut(&mut self.pieces).push(piece);
         self
     }

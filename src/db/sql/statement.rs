@@ -80,7 +80,7 @@ struct Statement<'a> {
 
 impl<'a> Statement<'a> {
     fn of(sql: &'a Sql, params: &'a Params, scope: Option<&'a Scope>, dialect: Dialect) -> Result<Self, DbError> {
-        if scope.is_some() && dialect == Dialect::Sqlite && sql.deceives() {
+        if scope.is_some() && dialect == Dialect::Sqlite && !sql.honest && sql.deceives() {
             return Err(DbError::Forbidden("a statement gives a name that only the owner gives".into()));
         }
         Ok(Self { sql, params: Some(params), tag: scope.map_or("", |scope| scope.tag.as_str()) })
@@ -106,6 +106,7 @@ impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
         for piece in self.sql.pieces.iter() {
             match piece {
                 Piece::Raw(text) => out.push_sql(text),
+                Piece::Text(text) => out.push_sql(text),
                 Piece::RawBy { sqlite, pg } => out.push_sql(match DB::DIALECT {
                     Dialect::Sqlite => sqlite,
                     Dialect::Postgres => pg,

@@ -263,3 +263,29 @@ fn readers_never_make_a_write_run_again() {
         assert_eq!(db.contention().retries, 0);
     });
 }
+
+/// Readers begin on two connections at once, which must be of one state, while writers commit.
+#[test]
+fn readers_and_writers_of_sqlite_do_not_wait_for_each_other_for_ever() {
+    use super::standing::{ask, employee, fill, standing};
+    sqlite(|db| {
+        fill(db);
+        db.write(|conn| conn.batch("DELETE FROM hr_note; INSERT INTO hr_note VALUES (1, 1, '0', 1)")).unwrap();
+        let set = standing(employee(), 1);
+        at_once(6, |n| {
+            for round in 0..150 {
+                if n % 3 == 0 {
+                    let sql = Box::leak(format!("UPDATE hr_note SET text = '{n} {round}' WHERE id = 1").into_boxed_str());
+                    db.write(|conn| conn.batch(sql)).unwrap();
+                    continue;
+                }
+                let same = db.read(|conn| {
+                    let before = ask(conn, "SELECT name FROM hr_employee WHERE id < 3 ORDER BY id")?;
+                    let users = conn.within(&set, Purpose::Read, |conn| ask(conn, "SELECT m_name FROM {r} ORDER BY id"))?;
+                    Ok::<_, DbError>(before == users)
+                });
+                assert!(same.unwrap());
+            }
+        });
+    });
+}

@@ -148,6 +148,36 @@ fn the_role_is_right_in_and_around_savepoints_and_after_errors_of_the_engine() {
     });
 }
 
+/// A change of role is sent together with the statement behind it, which is at the server before the role is taken on.
+#[test]
+fn a_statement_behind_a_role_that_cannot_be_taken_on_does_not_run() {
+    filled(|db| {
+        let nobody = standing(crate::db::set_id("never made"), 1);
+        let add = |conn: &mut Conn| execute(conn, &sql("INSERT INTO hr_note VALUES (77, 1, 'unheard of', 1)"), &params());
+        let there = || db.read(|conn| ask(conn, "SELECT text FROM hr_note WHERE id = 77")).unwrap();
+        for _ in 0..3 {
+            // Prepared, so that nothing is asked between the role and the statement.
+            db.write(|conn| conn.savepoint(|conn| add(conn).and(Err::<(), _>(DbError::Refused("undo".into()))))).unwrap_err();
+            forbidden(db.write(|conn| conn.within(&nobody, Purpose::Write, add)), "a role that was never made");
+            let goes_on = db.write(|conn| {
+                forbidden(conn.savepoint(|conn| conn.within(&nobody, Purpose::Write, add)), "in a savepoint");
+                Ok::<_, DbError>(role(conn))
+            });
+            assert!(goes_on.unwrap().ends_with("system"), "undone, and back in its own role");
+            let ignored = db.write(|conn| {
+                forbidden(conn.within(&nobody, Purpose::Write, add), "ignored");
+                let after = add(conn);
+                assert!(after.is_err(), "the transaction takes nothing more");
+                after
+            });
+            assert!(ignored.is_err());
+            assert!(there().is_empty());
+        }
+        let nothing = db.write(|conn| conn.within(&nobody, Purpose::Read, |conn| conn.take_on()));
+        forbidden(nothing, "without a statement");
+    });
+}
+
 #[test]
 fn the_servers_own_work_changes_neither_the_schema_nor_the_trail_and_the_trail_is_only_added_to() {
     filled(|db| {

@@ -97,3 +97,32 @@ pub struct ButtonNode {
     /// Mark of the overlay of reasons.
     pub mark: Option<MarkRef>,
 }
+
+#[cfg(test)]
+impl InputNode {
+    /// A field that shows a cell.
+    pub(crate) fn for_test(state: FieldState, label: &str, help: Option<&str>, cell: CellView) -> Self {
+        Self {
+            id: "w1".into(),
+            name: "w1".into(),
+            form: "f1".into(),
+            label: label.into(),
+            help: help.map(str::to_owned),
+            placeholder: None,
+            required: false,
+            error: None,
+            control: "text",
+            state,
+            value: None,
+            cell: Told::fixed(cell),
+            max_length: None,
+            min: None,
+            max: None,
+            step: None,
+            rows: None,
+            options: None,
+            truncated: false,
+            conflict: false,
+        }
+    }
+}

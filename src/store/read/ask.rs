@@ -1,8 +1,8 @@
 //! Questions: rows, totals, figures.
 
 use super::cells::Found;
-use super::frame::{End, Frame};
-use super::{not_there, outside};
+use super::frame::{End, Frame, Joined};
+use super::{not_there, outside, shape};
 use crate::access::{Cell, LoadedObject, ObjectError, Query, Rights, Row, Rows, Total};
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, Number, ObjectId, Value};
@@ -11,6 +11,7 @@ use crate::store::error::fault;
 use crate::store::lower::{self, Condition};
 use crate::store::statements::Source;
 use crate::store::{Store, inside, links};
+use std::sync::Arc;
 
 /// The rows a reader gets, and the one that follows them.
 pub(in crate::store) fn view(
@@ -55,11 +56,9 @@ pub(in crate::store) fn figure(
     match sum {
         None => out.raw("SELECT count(*)"),
         Some(member) => {
-            let refused = || not_there(rights, &query.entity, member);
-            let End::Member(source, at) = frame.locate(&vec![member.clone()], false)? else { return Err(refused()) };
+            let (source, at, number) = addends(&mut frame, rights, query, member)?;
             let (_, readable) = frame.readable(source, at)?;
-            let (Kind::Number(number), Source::Sql(_)) = (&readable.kind, &readable.value) else { return Err(refused()) };
-            let most = Number { digits: Number::MOST_DIGITS, scale: number.scale };
+            let most = digits(number);
             (kind, within) = (Kind::Number(most), Some(most));
             out.raw("(SELECT ").append(&lower::sum(&frame.column(source, at)?, &readable.kind)).raw(" AS n")
         }
@@ -73,26 +72,48 @@ pub(in crate::store) fn figure(
         sum.raw("SELECT ").append(&lower::checked(&out, within));
         out = sum;
     }
-    let found = store.asked(rights, &out, &[kind])?;
+    let found = store.asked_about(rights, query, &out, &[kind])?;
     let value = found.into_iter().next().and_then(|row| row.into_iter().next());
     Ok(Cell::Shown(value.ok_or_else(|| fault("a figure has no row"))?))
 }
 
-/// A question for rows, ready to be asked.
-pub(in crate::store) struct Question<'a> {
-    frame: Frame<'a>,
+/// The digits of the sum of a member; refused as [`figure`] refuses it.
+pub(in crate::store) fn summed(store: &Store<'_>, rights: &Rights, query: &Query, member: &Name) -> Result<Number, ObjectError> {
+    let mut frame = Frame::new(store, rights, &query.entity)?;
+    addends(&mut frame, rights, query, member).map(|(_, _, number)| digits(number))
+}
+
+/// Where the numbers of a sum are.
+fn addends(frame: &mut Frame<'_>, rights: &Rights, query: &Query, member: &Name) -> Result<(usize, usize, Number), ObjectError> {
+    let refused = || not_there(rights, &query.entity, member);
+    let End::Member(source, at) = frame.locate(&vec![member.clone()], false)? else { return Err(refused()) };
+    let (_, readable) = frame.readable(source, at)?;
+    match (&readable.kind, &readable.value) {
+        (Kind::Number(number), Source::Sql(_)) => Ok((source, at, *number)),
+        _ => Err(refused()),
+    }
+}
+
+/// A sum has as many digits as there can be.
+fn digits(of: Number) -> Number {
+    Number { digits: Number::MOST_DIGITS, scale: of.scale }
+}
+
+/// The one statement of a question, and how its answer is read.
+pub(in crate::store) struct Composed {
+    sources: Arc<Vec<Joined>>,
     ends: Vec<End>,
     pub sql: Sql,
     kinds: Vec<Kind>,
 }
 
 /// Writes the one statement of a query.
-pub(in crate::store) fn compose<'a>(
-    store: &Store<'a>,
-    rights: &'a Rights,
+pub(in crate::store) fn compose(
+    store: &Store<'_>,
+    rights: &Rights,
     query: &Query,
     paths: &[Path],
-) -> Result<Question<'a>, ObjectError> {
+) -> Result<Composed, ObjectError> {
     let mut frame = Frame::new(store, rights, &query.entity)?;
     let ends = paths.iter().map(|path| frame.locate(path, true)).collect::<Result<Vec<_>, _>>()?;
     let outside = outside::conditions(&mut frame, query)?;
@@ -109,17 +130,28 @@ pub(in crate::store) fn compose<'a>(
     if query.offset > 0 {
         sql.raw(" OFFSET ").int(i64::from(query.offset));
     }
-    Ok(Question { frame, ends, sql, kinds })
+    Ok(Composed { sources: frame.sources, ends, sql, kinds })
+}
+
+/// Writes the statement that counts what a query matches.
+pub(super) fn compose_total(store: &Store<'_>, rights: &Rights, query: &Query, cap: u32) -> Result<Composed, ObjectError> {
+    let mut frame = Frame::new(store, rights, &query.entity)?;
+    let outside = outside::conditions(&mut frame, query)?;
+    let mut sql = Sql::new();
+    sql.raw("SELECT count(*) FROM (SELECT 1 FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
+    sql.raw(" WHERE ").append(&outside.sql()).raw(" LIMIT ").int(i64::from(cap).saturating_add(1)).raw(") AS c");
+    Ok(Composed { sources: frame.sources, ends: Vec::new(), sql, kinds: vec![Kind::INTEGER] })
 }
 
 fn rows(store: &mut Store<'_>, rights: &Rights, query: &Query, paths: &[Path]) -> Result<(Rows, Option<ObjectId>), ObjectError> {
-    let question = compose(store, rights, query, paths)?;
-    let mut found = store.asked(rights, &question.sql, &question.kinds)?;
+    let question = shape::rows(store, rights, query, paths)?;
+    let mut found = store.asked_about(rights, query, &question.sql, &question.kinds)?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let next = found.get(limit).and_then(|row| row.first()).and_then(Value::as_object);
     let more = found.len() > limit;
     found.truncate(limit);
-    let rows = read(store, rights, &question.frame, &question.ends, found)?;
+    let frame = Frame::over(store, rights, question.sources.clone());
+    let rows = read(store, rights, &frame, &question.ends, found)?;
     Ok((Rows { rows, more, total: None }, next))
 }
 
@@ -190,12 +222,8 @@ fn fill(
 }
 
 fn total(store: &mut Store<'_>, rights: &Rights, query: &Query, cap: u32) -> Result<Total, ObjectError> {
-    let mut frame = Frame::new(store, rights, &query.entity)?;
-    let outside = outside::conditions(&mut frame, query)?;
-    let mut out = Sql::new();
-    out.raw("SELECT count(*) FROM (SELECT 1 FROM ").append(&frame.from(&inside::condition(store, rights, query)?)?);
-    out.raw(" WHERE ").append(&outside.sql()).raw(" LIMIT ").int(i64::from(cap).saturating_add(1)).raw(") AS c");
-    let found = store.asked(rights, &out, &[Kind::INTEGER])?;
+    let question = shape::total(store, rights, query, cap)?;
+    let found = store.asked_about(rights, query, &question.sql, &question.kinds)?;
     let Some(Value::Integer(count)) = found.first().and_then(|row| row.first()) else {
         return Err(fault("a total has no row"));
     };

@@ -1,12 +1,10 @@
 //! From columns to cells.
 
-use super::frame::{End, Frame, Via};
+use super::frame::{End, Frame, Had, Joined, Shown, ValueAt, Via};
 use crate::access::{Cell, ObjectError};
 use crate::domain::{ObjectId, Value};
 use crate::expr::Typed;
 use crate::store::error::fault;
-use crate::store::lower::Condition;
-use crate::store::statements::Source;
 use std::sync::Arc;
 
 /// A cell, or where it is still to be had.
@@ -33,19 +31,23 @@ impl Frame<'_> {
             }
             End::Beyond(_, None) => return Ok(Found::Cell(Cell::Withheld)),
         };
-        let joined = self.sources.get(*source).ok_or_else(|| fault("a source is missing"))?;
-        let (_, readable) = self.readable(*source, *member)?;
-        if !self.is_shown(*source, *member, row)? {
+        let (joined, had) = self.had(*source, *member)?;
+        if !is_shown(had, row)? {
             return Ok(Found::Cell(Cell::Withheld));
         }
-        Ok(match &readable.value {
-            Source::Sql(_) => Found::Cell(Cell::Shown(value(row, joined.value_at.get(*member).copied().flatten())?)),
-            Source::Link(_) => Found::Linked,
-            Source::Memory(expression) => {
-                let object = if *source == 0 { Some(id) } else { value(row, Some(joined.key_at))?.as_object() };
+        Ok(match &had.value {
+            ValueAt::Column(at) => Found::Cell(Cell::Shown(value(row, *at)?)),
+            ValueAt::Link => Found::Linked,
+            ValueAt::Memory(expression) => {
+                let object = if *source == 0 { Some(id) } else { value(row, joined.key_at)?.as_object() };
                 Found::Memory(expression.clone(), object.ok_or_else(|| fault("a key is missing"))?)
             }
         })
+    }
+
+    fn had(&self, source: usize, member: usize) -> Result<(&Joined, &Had), ObjectError> {
+        let joined = self.sources.get(source).ok_or_else(|| fault("a source is missing"))?;
+        Ok((joined, joined.had.get(member).ok_or_else(|| fault("a member is missing"))?))
     }
 
     /// Where the way to a source ends early: at an empty reference, or at an object that is not for this reader.
@@ -62,32 +64,29 @@ impl Frame<'_> {
                 return Ok(Some(stop));
             }
         }
-        let there = !value(row, Some(joined.key_at))?.is_empty();
+        let there = !value(row, joined.key_at)?.is_empty();
         Ok((!there).then_some(Cell::Withheld))
     }
 
     /// What a reference shows when it leads nowhere: that it is empty, or nothing at all.
     fn reference(&self, source: usize, member: usize, row: &[Value]) -> Result<Option<Cell>, ObjectError> {
-        if !self.is_shown(source, member, row)? {
+        let (_, had) = self.had(source, member)?;
+        if !is_shown(had, row)? {
             return Ok(Some(Cell::Withheld));
         }
-        let at = self.sources.get(source).and_then(|s| s.value_at.get(member).copied().flatten());
+        let ValueAt::Column(at) = had.value else { return Err(fault("a column is missing")) };
         Ok(value(row, at)?.is_empty().then_some(Cell::Shown(Value::Empty)))
-    }
-
-    fn is_shown(&self, source: usize, member: usize, row: &[Value]) -> Result<bool, ObjectError> {
-        let (_, readable) = self.readable(source, member)?;
-        Ok(match &readable.shown {
-            Condition::Always => true,
-            Condition::Never => false,
-            Condition::When(_) => {
-                let at = self.sources.get(source).and_then(|s| s.flag_at.get(member).copied().flatten());
-                value(row, at)?.holds()
-            }
-        })
     }
 }
 
-fn value(row: &[Value], at: Option<usize>) -> Result<Value, ObjectError> {
-    at.and_then(|at| row.get(at)).cloned().ok_or_else(|| fault("a column is missing"))
+fn is_shown(had: &Had, row: &[Value]) -> Result<bool, ObjectError> {
+    match had.shown {
+        Shown::Always => Ok(true),
+        Shown::Never => Ok(false),
+        Shown::Flag(at) => Ok(value(row, at)?.holds()),
+    }
+}
+
+fn value(row: &[Value], at: usize) -> Result<Value, ObjectError> {
+    row.get(at).cloned().ok_or_else(|| fault("a column is missing"))
 }

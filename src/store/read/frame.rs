@@ -4,6 +4,7 @@ use super::not_there;
 use crate::access::{ObjectError, Rights};
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, QName, Value};
+use crate::expr::Typed;
 use crate::model::Path;
 use crate::store::Store;
 use crate::store::error::{fault, lowering};
@@ -18,20 +19,44 @@ pub(super) struct Frame<'a> {
     pub statements: &'a Statements,
     pub footing: Footing,
     pub rights: &'a Rights,
-    pub sources: Vec<Joined>,
+    pub sources: Arc<Vec<Joined>>,
 }
 
 /// One reader's table with the members that are needed of it.
+#[derive(Clone)]
 pub(super) struct Joined {
     pub compiled: Arc<Compiled>,
     alias: Name,
     members: IndexSet<Name>,
     /// The source and member that lead here.
     pub from: Option<(usize, Name, Via)>,
-    /// The column of its key in the answer, of each member, and of each member's flag.
+    /// The column of its key in the answer, and how each member is had from it.
     pub key_at: usize,
-    pub value_at: Vec<Option<usize>>,
-    pub flag_at: Vec<Option<usize>>,
+    pub had: Vec<Had>,
+}
+
+/// How a member is had from a row of the answer.
+#[derive(Clone)]
+pub(super) struct Had {
+    pub shown: Shown,
+    pub value: ValueAt,
+}
+
+/// Whether it is shown.
+#[derive(Clone, Copy)]
+pub(super) enum Shown {
+    Always,
+    Never,
+    /// As this column says.
+    Flag(usize),
+}
+
+/// Where its value is.
+#[derive(Clone)]
+pub(super) enum ValueAt {
+    Column(usize),
+    Link,
+    Memory(Arc<Typed>),
 }
 
 /// How a source is joined.
@@ -54,17 +79,26 @@ pub(super) enum End {
 
 impl<'a> Frame<'a> {
     pub(super) fn new(store: &Store<'a>, rights: &'a Rights, entity: &QName) -> Result<Self, ObjectError> {
-        let (statements, footing) = (store.statements, store.footing);
-        let compiled = statements.compiled_on(rights, entity, footing).map_err(lowering)?;
-        let compiled = compiled.ok_or_else(|| not_there(rights, entity, "*"))?;
-        Ok(Self { statements, footing, rights, sources: vec![Joined::new(compiled, "o".into(), None)] })
+        let root = Joined::new(Self::root(store, rights, entity)?, "o".into(), None);
+        Ok(Self::over(store, rights, Arc::new(vec![root])))
+    }
+
+    /// The same question over sources that were put together before.
+    pub(super) fn over(store: &Store<'a>, rights: &'a Rights, sources: Arc<Vec<Joined>>) -> Self {
+        Self { statements: store.statements, footing: store.footing, rights, sources }
+    }
+
+    /// The rules about the entity asked for.
+    pub(super) fn root(store: &Store<'_>, rights: &Rights, entity: &QName) -> Result<Arc<Compiled>, ObjectError> {
+        let compiled = store.statements.compiled_on(rights, entity, store.footing).map_err(lowering)?;
+        compiled.ok_or_else(|| not_there(rights, entity, "*"))
     }
 
     fn source(&self, at: usize) -> Result<&Joined, ObjectError> {
         self.sources.get(at).ok_or_else(|| fault("a source is missing"))
     }
     fn source_mut(&mut self, at: usize) -> Result<&mut Joined, ObjectError> {
-        self.sources.get_mut(at).ok_or_else(|| fault("a source is missing"))
+        Arc::make_mut(&mut self.sources).get_mut(at).ok_or_else(|| fault("a source is missing"))
     }
 
     /// Follows a path, joining what it needs. What the reader may not see at all is refused, unless
@@ -122,7 +156,7 @@ impl<'a> Frame<'a> {
             Via::Back(association) if joined.compiled.readable.contains_key(association) => drop(joined.member(association)),
             Via::Back(_) => return Ok(None),
         }
-        self.sources.push(joined);
+        Arc::make_mut(&mut self.sources).push(joined);
         Ok(Some(self.sources.len() - 1))
     }
 
@@ -163,28 +197,34 @@ impl<'a> Frame<'a> {
     /// The columns of the answer after key and version, with their kinds.
     pub(super) fn columns(&mut self, kinds: &mut Vec<Kind>) -> Result<Sql, ObjectError> {
         let mut out = Sql::new();
-        for (at, source) in self.sources.iter_mut().enumerate() {
+        for (at, source) in Arc::make_mut(&mut self.sources).iter_mut().enumerate() {
             if at > 0 {
                 out.raw(", ").ident(&source.alias).raw(".").ident("id");
                 source.key_at = kinds.len();
                 kinds.push(Kind::Object(source.compiled.table.entity.name.clone()));
             }
-            source.value_at.clear();
-            source.flag_at.clear();
+            source.had.clear();
             for (n, name) in source.members.iter().enumerate() {
                 let readable = source.compiled.readable.get(name).ok_or_else(|| fault("a member is missing"))?;
-                let value = matches!(readable.value, Source::Sql(_));
-                source.value_at.push(value.then_some(kinds.len()));
-                if value {
-                    out.raw(", ").ident(&source.alias).raw(".").ident(format!("m{n}"));
-                    kinds.push(readable.kind.clone());
-                }
-                let flag = matches!(readable.shown, Condition::When(_));
-                source.flag_at.push(flag.then_some(kinds.len()));
-                if flag {
-                    out.raw(", ").ident(&source.alias).raw(".").ident(format!("g{n}"));
-                    kinds.push(Kind::Boolean);
-                }
+                let value = match &readable.value {
+                    Source::Sql(_) => {
+                        out.raw(", ").ident(&source.alias).raw(".").ident(format!("m{n}"));
+                        kinds.push(readable.kind.clone());
+                        ValueAt::Column(kinds.len() - 1)
+                    }
+                    Source::Link(_) => ValueAt::Link,
+                    Source::Memory(expression) => ValueAt::Memory(expression.clone()),
+                };
+                let shown = match &readable.shown {
+                    Condition::Always => Shown::Always,
+                    Condition::Never => Shown::Never,
+                    Condition::When(_) => {
+                        out.raw(", ").ident(&source.alias).raw(".").ident(format!("g{n}"));
+                        kinds.push(Kind::Boolean);
+                        Shown::Flag(kinds.len() - 1)
+                    }
+                };
+                source.had.push(Had { shown, value });
             }
         }
         Ok(out)
@@ -219,7 +259,7 @@ impl<'a> Frame<'a> {
 
 impl Joined {
     fn new(compiled: Arc<Compiled>, alias: Name, from: Option<(usize, Name, Via)>) -> Self {
-        Self { compiled, alias, members: IndexSet::new(), from, key_at: 0, value_at: Vec::new(), flag_at: Vec::new() }
+        Self { compiled, alias, members: IndexSet::new(), from, key_at: 0, had: Vec::new() }
     }
 
     fn member(&mut self, name: &Name) -> usize {

@@ -7,10 +7,12 @@ mod ask;
 mod cells;
 mod frame;
 mod outside;
+mod shape;
 
 #[cfg(test)]
 pub(super) use ask::compose;
-pub(super) use ask::{figure, load, view};
+pub(super) use ask::{figure, load, summed, view};
+pub(super) use shape::Shapes;
 
 use crate::access::{Denied, Layer, ObjectError, Reason, Rights};
 use crate::domain::QName;

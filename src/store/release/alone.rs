@@ -91,7 +91,7 @@ fn ask(store: &mut Store<'_>, rights: &Rights, question: Option<(&Sql, &[Kind])>
     let ask = |conn: &mut crate::db::Conn| {
         conn.within(&standing, Purpose::Read, |conn| match question {
             Some((sql, kinds)) => fetch(conn, sql, &params, kinds),
-            None => Ok::<_, DbError>(Vec::new()),
+            None => conn.take_on().map(|()| Vec::new()),
         })
     };
     // PostgreSQL goes on after an error only from a savepoint; SQLite lends users a connection outside of one.

@@ -1,16 +1,13 @@
-//! Totals, counts and sums, held against the rows themselves.
+//! Totals, counts and sums, from the rows themselves where they are few.
 
-use super::question::alike;
 use super::{differ, error};
 use crate::access::{Cell, ObjectError, Query, Rights, Rows};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Name, Value};
-use crate::expr::{compare_values, sum_values};
+use crate::expr::{declared_value, sum_values};
 use crate::store::{Store, read};
-use std::cmp::Ordering;
 
-/// A figure over at most so many rows is computed again from the rows; one over more stands on the
-/// layers below.
+/// A figure over at most so many rows is computed from the rows; one over more stands on the layers below.
 const FEW: u32 = 100;
 
 /// A total is never less than what is seen, and exact when the page is all there is.
@@ -31,34 +28,33 @@ pub(super) fn total(query: &Query, answer: &Rows) -> Result<(), ObjectError> {
     }
 }
 
-/// Decides a figure again from the rows one by one, if they are few.
-pub(in crate::store) fn figure(
+/// A figure over few rows, from the rows themselves, each of them decided: then there is nothing left that a figure of
+/// the database could tell. `None` where there are more, or where this layer is taken away.
+pub(in crate::store) fn of_few(
     store: &mut Store<'_>,
     rights: &Rights,
     query: &Query,
     sum: Option<&Name>,
-    told: &Cell,
-) -> Result<(), ObjectError> {
-    let many = |value: &Value| compare_values(value, &Value::Integer(i64::from(FEW))) == Some(Ordering::Greater);
-    if !stands(Removable::Release) || (sum.is_none() && told.value().is_some_and(many)) {
-        return Ok(());
+) -> Result<Option<Cell>, ObjectError> {
+    if !stands(Removable::Release) {
+        return Ok(None);
     }
+    let number = sum.map(|member| read::summed(store, rights, query, member)).transpose()?;
     let paths = sum.map(|member| vec![member.clone()]).into_iter().collect();
     let each = Query { paths, sort: Vec::new(), limit: FEW, offset: 0, total: None, ..query.clone() };
     let (answer, next) = read::view(store, rights, &each)?;
+    // Of many rows the first ones are decided where their values count.
+    if answer.more && sum.is_none() {
+        return Ok(None);
+    }
     super::rows(store, rights, &each, &answer, next)?;
     if answer.more {
-        return Ok(());
+        return Ok(None);
     }
-    let again = match sum {
+    Ok(Some(Cell::Shown(match number {
         None => Value::Integer(i64::try_from(answer.rows.len()).unwrap_or(i64::MAX)),
-        Some(_) => added(&answer),
-    };
-    if told.value().is_some_and(|told| alike(&again, told)) {
-        return Ok(());
-    }
-    let about = sum.map_or_else(|| query.entity.to_string(), |member| format!("{}.{member}", query.entity));
-    Err(error(differ(format!("a figure over {about}"), "this figure", "another, from the rows one by one")))
+        Some(number) => declared_value(number, &added(&answer)),
+    })))
 }
 
 fn added(answer: &Rows) -> Value {

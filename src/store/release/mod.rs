@@ -15,6 +15,7 @@ mod decide;
 mod figures;
 mod held;
 mod inputs;
+mod kept;
 mod plan;
 mod question;
 mod raw;
@@ -22,8 +23,9 @@ mod reader;
 mod values;
 
 pub use agreement::Compared;
-pub(super) use figures::figure;
+pub(super) use figures::of_few;
 pub(super) use inputs::Known;
+pub(super) use kept::Kept;
 
 use super::Store;
 use super::error::fault;
@@ -72,14 +74,22 @@ pub(super) fn rows(
     if answer.rows.is_empty() {
         return Ok(());
     }
-    let (mut reader, at) = reader(store, rights, &query.entity)?;
+    let kept = std::mem::take(&mut store.kept);
+    let (mut reader, at) = knowing(store, kept, rights, &query.entity)?;
     let question = Question { query, at, plan: reader.values.plan(at)?.clone() };
     expect(&mut reader, &question, answer, next);
     let differences = settled(store, &mut reader, |reader, found| {
         decide::rows(reader, &question, answer, found)?;
         decide::order(reader, &question, answer, next, found)
     })?;
-    differences.into_iter().next().map_or(Ok(()), |first| Err(error(first)))
+    if let Some(first) = differences.into_iter().next() {
+        return Err(error(first));
+    }
+    // In a write what was read before may be otherwise now.
+    if !store.conn.writes() {
+        store.kept = Kept::of(reader, &rights.key);
+    }
+    Ok(())
 }
 
 /// What will be needed of the rows for certain.
@@ -97,6 +107,9 @@ fn expect(reader: &mut Reader<'_>, question: &Question<'_>, answer: &Rows, next:
     {
         reader.prepare(question.at, &[back.association], true);
     }
+    if let Some(inside) = &query.inside {
+        reader.prepare_condition(&inside.condition);
+    }
     if !everywhere(question) {
         reader.prepare_caller();
         reader.values.want(question.at, answer.rows.iter().map(|row| row.id).chain(next));
@@ -112,9 +125,15 @@ fn everywhere(question: &Question<'_>) -> bool {
 
 /// A reader who knows nothing yet, and the place of the entity.
 fn reader<'a>(store: &Store<'a>, rights: &'a Rights, entity: &QName) -> Result<(Reader<'a>, At), ObjectError> {
+    knowing(store, Kept::default(), rights, entity)
+}
+
+/// A reader who knows what the transaction read before to decide for the same caller and the same rights.
+fn knowing<'a>(store: &Store<'a>, kept: Kept, rights: &'a Rights, entity: &QName) -> Result<(Reader<'a>, At), ObjectError> {
     let statements = store.statements;
     let inputs = statements.known.of(&statements.tables, rights, entity);
     let mut reader = Reader::new(Values::new(&statements.tables, rights, inputs), rights, store.caller);
+    kept.give(&mut reader, rights);
     let at = reader.values.place(entity).ok_or_else(|| fault("this entity is not stored"))?;
     Ok((reader, at))
 }

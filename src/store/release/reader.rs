@@ -7,7 +7,7 @@ use super::plan::{Condition, Granting, Plan};
 use super::values::{At, Values};
 use crate::access::{ObjectError, Rights};
 use crate::domain::{Name, ObjectId, QName, Value};
-use crate::expr::{Data, Environment, EvalError, Typed, evaluate};
+use crate::expr::{Data, Environment, EvalError, Node, Typed, evaluate};
 use crate::model::Model;
 use crate::store::Caller;
 use crate::store::tables::Hop;
@@ -35,7 +35,7 @@ pub(super) enum Reach {
 }
 
 /// What the parts of a condition that are the same for every row come to; `None` where one of them cannot be computed.
-type Fixed = Option<Arc<BTreeMap<Name, Value>>>;
+pub(super) type Fixed = Option<Arc<BTreeMap<Name, Value>>>;
 
 /// Decides for one reader.
 pub(super) struct Reader<'a> {
@@ -44,7 +44,7 @@ pub(super) struct Reader<'a> {
     caller: Caller,
     none: BTreeMap<Name, Value>,
     /// Rules as they are for this caller.
-    fixed: Vec<(At, usize, Fixed)>,
+    pub(super) fixed: Vec<(At, usize, Fixed)>,
 }
 
 impl<'a> Reader<'a> {
@@ -210,6 +210,17 @@ impl<'a> Reader<'a> {
         if let Some(user) = self.caller.user {
             self.values.want_anchors(&Model::user_entity(), user);
         }
+    }
+
+    /// The members that a condition compares will be needed, whichever rows they turn out to be of.
+    pub(super) fn prepare_condition(&mut self, condition: &Typed) {
+        condition.visit(&mut |part| {
+            if let Node::Member { entity, name, .. } = &part.node
+                && let Some(at) = self.values.place(entity)
+            {
+                self.values.want_member(at, name);
+            }
+        });
     }
 
     /// What will be needed along these paths, so that it is read with the rest.

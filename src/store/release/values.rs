@@ -23,7 +23,7 @@ pub(super) struct Values<'a> {
     tables: &'a Tables,
     rights: &'a Rights,
     inputs: Arc<Inputs>,
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     /// Something was needed that is not there yet.
     pub missing: bool,
 }

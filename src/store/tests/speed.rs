@@ -1,11 +1,11 @@
 //! What a list costs: statements, and rows that are looked at.
 
 use super::fixture::{APP, App, MODULE, hr, now, path};
-use crate::access::{Authority, Query};
+use crate::access::{Authority, Objects, Query};
 use crate::db::sql::{Sql, fetch};
 use crate::db::testing;
-use crate::db::{Conn, DbError, Purpose};
-use crate::domain::{Kind, ObjectId, Value};
+use crate::db::{Conn, DbError, Dialect, Purpose};
+use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::model::{Files, load};
 use crate::store::statements::Footing;
 use crate::store::{Caller, Store, read};
@@ -33,6 +33,10 @@ entities:
       - {roles: [User], read: [name, age, born, active, department], where: \"this.department == user.employee.department\"}
       - {roles: [User], read: [name, salary], where: \"this.account == user\"}
       - {roles: [Manager], read: [name, salary, department], where: \"within(this.department, user.employee.headOf)\"}
+  Note:
+    attributes: {text: {type: string, required: true}}
+    access:
+      - {roles: [Administrator], create: true, read: [text], write: [text], where: \"this.text != 'forbidden'\"}
 ";
 
 fn crowd(db: &crate::db::Db, people: u32) -> (App<'_>, ObjectId) {
@@ -91,6 +95,89 @@ fn an_index_serves_every_rule_so_no_table_is_read_through() {
     });
 }
 
+/// The text of a statement is put together once for the rules it is about, and what differs from question to question
+/// is bound.
+#[test]
+fn a_question_of_the_same_shape_is_composed_once_and_answered_for_its_own_values() {
+    testing::each(|db| {
+        let (app, user) = crowd(db, 3_000);
+        let who = app.person("Employee", Some(user));
+        let shapes = || {
+            let rights = who.grants.rights();
+            let compiled = app.statements.compiled_on(rights, &hr("Employee"), Footing::Reader).unwrap().unwrap();
+            compiled.shapes.count()
+        };
+        let rows = app.view(&who, &list()).unwrap().rows;
+        let (before, prepared) = (shapes(), db.prepared());
+        assert_eq!(before, 1);
+        assert_eq!(app.view(&who, &list()).unwrap().rows, rows);
+        for row in &rows {
+            let one = Query { object: Some(row.id), ..list() };
+            assert_eq!(app.view(&who, &one).unwrap().rows.first(), Some(row));
+        }
+        let foreign = Query { object: Some(ObjectId(2)), ..list() };
+        assert!(app.view(&who, &foreign).unwrap().rows.is_empty(), "of another department");
+        assert_eq!(shapes(), 2, "one for the list, and one for a single object");
+        assert!(db.prepared() <= prepared + 16, "one on each connection");
+        // Associations of several objects, pages, and other sums of rows.
+        for department in [1, 2] {
+            let along = Some((hr("Department"), ObjectId(department), Name::new("employees")));
+            let found = app.view(&who, &Query { along, ..list() }).unwrap().rows;
+            assert_eq!(found.is_empty(), department == 1, "the reader works in the second department");
+        }
+        assert_eq!(shapes(), 3);
+        for limit in 1..500 {
+            app.view(&who, &Query { limit, ..list() }).unwrap();
+        }
+        assert!(shapes() <= 200, "bounded");
+        let before = shapes();
+        app.view(&who, &Query { offset: 7, ..list() }).unwrap();
+        assert_eq!(shapes(), before, "places that a client chooses are not kept");
+    });
+}
+
+#[test]
+fn the_lists_of_a_page_read_what_is_the_callers_once() {
+    testing::each(|db| {
+        let (app, user) = crowd(db, 3_000);
+        let who = app.person("Employee", Some(user));
+        let asked = |times: usize| {
+            let permit = who.grants.view(&hr("Employee")).unwrap();
+            let read = || app.read(&who, |store| (0..times).for_each(|_| drop(store.view(&permit, &list()).unwrap())));
+            (0..8).for_each(|_| read());
+            let before = db.statements();
+            read();
+            db.statements() - before
+        };
+        let (one, two, three) = (asked(1), asked(2), asked(3));
+        // The rows are the same, so nothing is left to be read again; PostgreSQL goes back to the reader's role once.
+        let role = u64::from(db.dialect() == Dialect::Postgres);
+        assert_eq!((two - one, three - two), (1 + role, 1), "{one}, {two}, {three}");
+    });
+}
+
+/// How often PostgreSQL is waited for.
+#[test]
+fn control_statements_travel_with_the_next_question() {
+    testing::postgres(|db| {
+        let (app, user) = crowd(db, 300);
+        let who = app.person("Employee", Some(user));
+        let trips = |act: &dyn Fn()| {
+            (0..8).for_each(|_| act());
+            let before = db.round_trips();
+            act();
+            db.round_trips() - before
+        };
+        let list = trips(&|| drop(app.view(&who, &list()).unwrap()));
+        assert_eq!(list, 4, "begun with a role, rows, what decides about them, the end");
+        let nothing = trips(&|| app.read(&who, |_| ()));
+        assert_eq!(nothing, 2, "begun and ended");
+        let admin = app.person("Administrator", None);
+        let create = trips(&|| app.create(&admin, "Note", [("text", Value::text("x"))]).map(drop).unwrap());
+        assert_eq!(create, 5, "begun, the row in a savepoint and a role, tested, recorded in another role, kept");
+    });
+}
+
 #[test]
 fn a_list_costs_as_many_statements_however_many_rows_there_are() {
     testing::each(|db| {
@@ -105,7 +192,9 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 // Each connection of the pool is set up once, and prepares once.
                 (0..16).for_each(|_| drop(app.view(&who, &query).unwrap()));
                 let statements = || db.statements();
-                // Beginning and ending the transaction are statements too, and taking on a set's rights.
+                // Beginning and ending the transaction are statements too. PostgreSQL is told of a role when a statement
+                // is next: of the reader's, and then of the system's, which decides again.
+                let roles = if db.dialect() == Dialect::Postgres { 2 } else { 0 };
                 let before = statements();
                 let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() });
                 let nothing = |conn: &mut Conn| {
@@ -115,7 +204,7 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 let around = statements() - before;
                 let prepared = db.prepared();
                 app.view(&who, &query).unwrap();
-                assert_eq!(statements() - before - 2 * around, wanted, "{role}");
+                assert_eq!(statements() - before - 2 * around, wanted + roles, "{role}");
                 assert_eq!(db.prepared(), prepared, "the statement was prepared before");
                 if std::env::var("PORTCULLIS_MEASURE").is_ok() {
                     let one = Query { object: Some(rows.rows[0].id), limit: 1, total: None, ..query.clone() };

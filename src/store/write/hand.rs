@@ -115,9 +115,9 @@ impl Store<'_> {
     fn tried<T>(&mut self, work: impl FnOnce(&mut Store<'_>) -> Result<T, WriteError>) -> Result<T, WriteError> {
         let Self { statements, caller, footing, params, recorder, .. } = self;
         let done = self.conn.savepoint(|conn| {
-            let (params, events) = (params.clone(), Vec::new());
+            let (params, events, kept) = (params.clone(), Vec::new(), Default::default());
             let (caller, footing) = (*caller, *footing);
-            work(&mut Store { conn, statements, caller, footing, params, recorder, events, broken: false }).map_err(Tried)
+            work(&mut Store { conn, statements, caller, footing, params, recorder, events, kept, broken: false }).map_err(Tried)
         });
         done.map_err(|Tried(error)| error)
     }
