@@ -15,6 +15,7 @@ use portcullis::crypto::Keys;
 use portcullis::db::{Db, DbError, Wire};
 use portcullis::domain::{Kind, Name, ObjectId, QName, Value};
 use portcullis::expr::{self, Data, Environment, EvalError, MemberType, Schema, Scope};
+use portcullis::gate::Client;
 use portcullis::identity::Device;
 use portcullis::log::Logs;
 use portcullis::page::ClientQuery;
@@ -148,6 +149,8 @@ impl Desk {
             theme: "auto".into(),
             flash: None,
             came_from: None,
+            packs: false,
+            client: Client::network(IpAddr::from([127, 0, 0, 1])),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{App, Live, Refusal};
 use crate::access::{Authority, Grants, Part};
 use crate::config::Level;
-use crate::crypto::constant_time_eq;
+use crate::crypto::FormSecret;
 use crate::db::Conn;
 use crate::domain::{Name, ObjectId};
 use crate::identity::{Actor, Caller, Session, SessionId, VisitorId};
@@ -40,8 +40,8 @@ pub struct Asker {
     pub caller: Caller,
     /// The grants of the caller's roles, as they are now.
     pub grants: Arc<Grants>,
-    /// The token that every form must carry.
-    pub csrf: String,
+    /// What every form must carry.
+    pub csrf: FormSecret,
     /// What sealed things are bound to: the session, or the visitor.
     pub binding: String,
     /// The visitor cookie to set, if it is new.
@@ -115,9 +115,9 @@ impl Asker {
     }
 
     /// Refuses a form that this caller's own page did not make (ASVS 3.5.1).
-    // SECURITY: compared in constant time; `a_form_without_the_sessions_token_is_refused`.
+    // SECURITY: compared in constant time; `a_form_without_the_sessions_token_does_nothing`.
     pub fn check_csrf(&self, token: &str) -> Result<(), Refusal> {
-        if constant_time_eq(token.as_bytes(), self.csrf.as_bytes()) && self.new_visitor.is_none() {
+        if self.csrf.is_in(token) && self.new_visitor.is_none() {
             return Ok(());
         }
         Err(Refusal::Forged("the form's token is not this session's"))

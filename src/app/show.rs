@@ -3,6 +3,7 @@
 use super::visit::{Refilled, Visit};
 use super::{App, Ask, Asker, Live, Refusal};
 use crate::access::{ObjectError, Part};
+use crate::crypto::FormSecret;
 use crate::db::Conn;
 use crate::domain::QName;
 use crate::model::{Level, Severity};
@@ -29,8 +30,8 @@ pub struct Who {
 pub struct Shell {
     /// The person; `None` for a visitor.
     pub user: Option<Who>,
-    /// The token of every form.
-    pub csrf: String,
+    /// What every form carries.
+    pub csrf: FormSecret,
     /// The menu.
     pub menu: Vec<MenuEntry>,
     /// The parts of the administration that are open to the person.

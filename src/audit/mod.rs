@@ -27,7 +27,7 @@ pub use denials::follow_denials;
 pub use event::{Detail, Event, EventKind, Who};
 pub use record::record;
 pub use seal::{Sealed, Unsealed, seal};
-pub use search::{Filter, Found, Page, Record, search};
+pub use search::{Filter, Found, Page, Place, Record, Start, search};
 pub use verify::{At, Fault, NodeReport, Report, verify};
 
 use crate::db::DbError;

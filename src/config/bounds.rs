@@ -9,7 +9,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 /// Every limit that is so high that it limits nothing, or so low that nobody can work.
 pub(super) fn gaps(settings: &Settings) -> Vec<Gap> {
     let Settings { limits, throttle, session, argon2, drain, .. } = settings;
-    let all: [(&'static str, u64, u64, u64); 18] = [
+    let all: [(&'static str, u64, u64, u64); 21] = [
         ("limits.body", limits.body.into(), 1_024, 64 * MIB),
         ("limits.fields", limits.fields.into(), 10, 10_000),
         ("limits.field", limits.field.into(), 256, 16 * MIB),
@@ -19,6 +19,9 @@ pub(super) fn gaps(settings: &Settings) -> Vec<Gap> {
         ("limits.connections_per_address", limits.connections_per_address.into(), 8, 10_000),
         ("limits.streams", limits.streams.into(), 1, 1_000),
         ("limits.streams_per_client", limits.streams_per_client.into(), 1, 100),
+        ("limits.working", limits.working.into(), 2, 1_000),
+        ("limits.requests", limits.requests.into(), 16, 10_000),
+        ("limits.requests_per_client", limits.requests_per_client.into(), 4, 5_000),
         ("throttle.account_failures", throttle.account_failures.into(), 1, 100),
         ("throttle.address_failures", throttle.address_failures.into(), 5, 10_000),
         ("throttle.window", throttle.window.as_secs(), MINUTE, DAY),

@@ -46,6 +46,9 @@ impl Settings {
         line("limits.connections_per_address", &self.limits.connections_per_address.to_string());
         line("limits.streams", &self.limits.streams.to_string());
         line("limits.streams_per_client", &self.limits.streams_per_client.to_string());
+        line("limits.working", &self.limits.working.to_string());
+        line("limits.requests", &self.limits.requests.to_string());
+        line("limits.requests_per_client", &self.limits.requests_per_client.to_string());
         line("throttle.account_failures", &self.throttle.account_failures.to_string());
         line("throttle.address_failures", &self.throttle.address_failures.to_string());
         line("throttle.window", &span(self.throttle.window));

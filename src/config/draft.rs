@@ -94,6 +94,9 @@ draft!(LimitsDraft {
     connections_per_address: NonZeroU32 = Number,
     streams: NonZeroU32 = Number,
     streams_per_client: NonZeroU32 = Number,
+    working: NonZeroU32 = Number,
+    requests: NonZeroU32 = Number,
+    requests_per_client: NonZeroU32 = Number,
 } {});
 draft!(ThrottleDraft { account_failures: NonZeroU32 = Number, address_failures: NonZeroU32 = Number, window: Span = Text } {});
 draft!(LogDraft { format: LogFormat = Text, level: Level = Text, nodes: BTreeMap<String, Level> = Map } {});

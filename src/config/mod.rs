@@ -119,6 +119,12 @@ pub struct Limits {
     pub streams: u32,
     /// The same for one client: a network, and an account.
     pub streams_per_client: u32,
+    /// Requests that are worked on at once.
+    pub working: u32,
+    /// Requests that are worked on or wait for it.
+    pub requests: u32,
+    /// The same for one client: an account, or the network of who is not signed in.
+    pub requests_per_client: u32,
 }
 
 /// How many failed proofs are borne.

@@ -61,6 +61,7 @@ fn settle(draft: Draft, file_with_secret: Option<PathBuf>, faults: &mut Vec<Stri
     let database = from_file_or(draft.database, draft.database_file, "database_file", faults);
     let owner = from_file_or(draft.database_owner, draft.database_owner_file, "database_owner_file", faults);
     let target = from_file_or(draft.mail.target, draft.mail.target_file, "mail.target_file", faults);
+    let pool = number(draft.pool, 8);
     let settings = Settings {
         database: checked(database_target(database, &data), faults, || DbTarget::Sqlite(data.clone())),
         database_owner: checked(owner_target(owner), faults, || None),
@@ -75,7 +76,7 @@ fn settle(draft: Draft, file_with_secret: Option<PathBuf>, faults: &mut Vec<Stri
         ),
         secret_file: draft.secret_file.unwrap_or_else(|| data.join("secret.key")),
         app: draft.app.unwrap_or_else(|| "apps/people".into()),
-        pool: number(draft.pool, 8),
+        pool,
         trusted_proxies: draft.trusted_proxies.unwrap_or_default(),
         session: Session {
             cookie_secure: draft.session.cookie_secure.unwrap_or_default(),
@@ -98,6 +99,9 @@ fn settle(draft: Draft, file_with_secret: Option<PathBuf>, faults: &mut Vec<Stri
             connections_per_address: number(draft.limits.connections_per_address, 200),
             streams: number(draft.limits.streams, 40),
             streams_per_client: number(draft.limits.streams_per_client, 8),
+            working: number(draft.limits.working, pool.max(TURNS_OF_A_CORE.saturating_mul(cores()))),
+            requests: number(draft.limits.requests, 512),
+            requests_per_client: number(draft.limits.requests_per_client, 256),
         },
         throttle: Throttle {
             account_failures: number(draft.throttle.account_failures, 5),
@@ -208,6 +212,13 @@ fn mail_target(text: Option<String>, data: &Path) -> Result<MailTarget, String> 
             _ => Err("mail.target: write `outbox`, `outbox:DIR`, `smtp://…` or `smtps://user:password@host`".into()),
         },
     }
+}
+
+/// Requests that may be worked on at once for each core: while some wait for the database, others compute.
+const TURNS_OF_A_CORE: u32 = 2;
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
 /// The public name; on a loopback address also the other names of this machine.

@@ -219,7 +219,7 @@ fn a_limit_that_limits_nothing_or_lets_nobody_work_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let good = safe(dir.path());
     type Change = fn(&mut Settings);
-    let wrong: [(&str, Change); 14] = [
+    let wrong: [(&str, Change); 17] = [
         ("limits.body", |s| s.limits.body = u32::MAX),
         ("limits.fields", |s| s.limits.fields = 1),
         ("limits.field", |s| s.limits.field = 1),
@@ -228,6 +228,9 @@ fn a_limit_that_limits_nothing_or_lets_nobody_work_is_named() {
         ("limits.connections", |s| s.limits.connections = 1),
         ("limits.connections_per_address", |s| s.limits.connections_per_address = 1_000_000),
         ("limits.streams_per_client", |s| s.limits.streams_per_client = 1_000),
+        ("limits.working", |s| s.limits.working = 1),
+        ("limits.requests", |s| s.limits.requests = 1_000_000),
+        ("limits.requests_per_client", |s| s.limits.requests_per_client = 1),
         ("throttle.account_failures", |s| s.throttle.account_failures = 1_000_000),
         ("throttle.address_failures", |s| s.throttle.address_failures = u32::MAX),
         ("throttle.window", |s| s.throttle.window = Duration::from_secs(1)),

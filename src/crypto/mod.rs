@@ -7,9 +7,11 @@
 
 mod handle;
 mod keys;
+mod mask;
 mod seal;
 
 pub use keys::{KeyError, Keys, SECRET_FILE};
+pub use mask::FormSecret;
 pub use seal::Forged;
 
 use aws_lc_rs::{constant_time, digest, rand};

@@ -41,17 +41,17 @@ const SPAN: Duration = Duration::from_secs(5);
 const LEAST: usize = 64 * 1024;
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Reads a form. Accepts only `application/x-www-form-urlencoded`. `account` is who the sender probably is.
+/// Reads a form. Accepts only `application/x-www-form-urlencoded`. `sender` is who sends it, as far as is known.
 // SECURITY: many large forms that never end take no more memory than their budget, and a client no more than its
 // share; who is too slow is cut off (`tests/it/pressure.rs`).
-pub async fn form(gate: &Gate, request: &HttpRequest, payload: Payload, account: Option<i64>) -> Result<Form, BodyError> {
+pub async fn form(gate: &Gate, request: &HttpRequest, payload: Payload, sender: Client) -> Result<Form, BodyError> {
     let length = declared(request)?;
     if length == 0 {
         return Ok(Form { fields: Vec::new(), place: None });
     }
     let whole = usize::try_from(length).ok().filter(|whole| *whole <= gate.most_body).ok_or(BodyError::TooLarge)?;
     let network = request.extensions().get::<Facts>().map(|facts| Client::network(facts.address));
-    let clients: Vec<Client> = network.into_iter().chain(account.map(Client::Account)).collect();
+    let clients: Vec<Client> = network.into_iter().chain([sender].into_iter().filter(|_| network != Some(sender))).collect();
     let place = gate.bodies.take(&clients, length).map_err(|full| match full {
         Full::All => BodyError::Busy,
         Full::Client => BodyError::Greedy,

@@ -11,6 +11,7 @@ mod facts;
 mod framing;
 mod headers;
 mod places;
+mod queue;
 mod session;
 
 pub use authority::Authority;
@@ -21,12 +22,14 @@ pub use facts::{Facts, Listening, client_address};
 pub use framing::Framing;
 pub use headers::dress;
 pub use places::{Client, Full, Place, Places};
+pub use queue::{Queue, Turn};
 pub use session::{COOKIE_TOKEN, Tokens, cookie_key};
 
 use crate::config::{Origin, Settings};
 use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// The gate's rules, from the settings.
 #[derive(Clone, Debug)]
@@ -51,6 +54,39 @@ pub struct Gate {
     pub bodies: Places,
     /// Streams that stay open, in all and for each client.
     pub streams: Places,
+    /// Turns of requests.
+    pub turns: Turns,
+}
+
+/// The queues of requests. What takes long or must always work has seats of its own.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    /// Most requests.
+    pub work: Queue,
+    /// Those that compare or make a password's hash, which takes a core for a while.
+    pub passwords: Queue,
+    /// Signing out, and whether the server is ready.
+    pub vital: Queue,
+}
+
+/// Requests that compare passwords: two more than there are hashes at once may be on their way to or from one.
+const BESIDE_HASHES: usize = 2;
+/// What must always work: so many at once, and so many that wait.
+const VITAL: (usize, u32) = (4, 128);
+/// Nobody waits longer for a turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Turns {
+    fn configured(settings: &Settings) -> Self {
+        let (limits, size) = (&settings.limits, |count: u32| usize::try_from(count).unwrap_or(usize::MAX));
+        let places = || Places::new(limits.requests, limits.requests_per_client);
+        let hashing = size(settings.argon2.concurrent).saturating_add(BESIDE_HASHES);
+        Self {
+            work: Queue::new(size(limits.working), places(), PATIENCE),
+            passwords: Queue::new(hashing, places(), PATIENCE),
+            vital: Queue::new(VITAL.0, Places::new(VITAL.1, VITAL.1), PATIENCE),
+        }
+    }
 }
 
 /// Why a request does not get in.
@@ -89,6 +125,7 @@ impl Gate {
             connections: Places::new(settings.limits.connections, settings.limits.connections_per_address),
             bodies: Places::new(settings.limits.bodies, settings.limits.bodies_per_client),
             streams: Places::new(settings.limits.streams, settings.limits.streams_per_client),
+            turns: Turns::configured(settings),
         }
     }
 

@@ -9,13 +9,11 @@ use super::caller::User;
 use super::sign_in::{PasswordVerified, SignInError};
 use super::{Actor, Identity, trail};
 use crate::audit::EventKind;
-use crate::crypto::{hash_token, random_token};
+use crate::crypto::{FormSecret, hash_token, random_token};
 use crate::db::schema::{account as accounts, account_role, session};
 use crate::db::sql::{Params, Sql, fetch};
 use crate::db::{Conn, Db, DbError, Dialect, Moment, on};
 use crate::domain::{Kind, Name, Value};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,8 +81,8 @@ pub struct Session {
     pub user: User,
     /// Small texts that outlive a request: messages to show once.
     pub data: BTreeMap<String, String>,
-    /// The token that every form of this session carries.
-    pub csrf: String,
+    /// What every form of this session carries.
+    pub csrf: FormSecret,
     /// When it was last noted as used.
     pub last_seen: NaiveDateTime,
 }
@@ -216,7 +214,7 @@ impl Identity {
     fn session_of(&self, token: &str, id: SessionId, rows: Vec<ProofRow>) -> Option<Session> {
         let roles: BTreeSet<Name> = rows.iter().filter_map(|row| row.5.as_deref().map(Name::from)).collect();
         let (account, name, email, data, last_seen, _) = rows.into_iter().next()?;
-        let csrf = URL_SAFE_NO_PAD.encode(self.keys.mac("session csrf", token.as_bytes()));
+        let csrf = FormSecret::new(self.keys.mac("session csrf", token.as_bytes()));
         let data = serde_json::from_str(&data).unwrap_or_default();
         Some(Session { user: User::proved(AccountId(account), name, email, roles, id), data, csrf, last_seen: last_seen.0 })
     }

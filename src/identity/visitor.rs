@@ -1,7 +1,7 @@
 //! Visitors: a random identity in a signed cookie, and nothing in the database.
 
 use super::Identity;
-use crate::crypto::{constant_time_eq, random_bytes};
+use crate::crypto::{FormSecret, constant_time_eq, random_bytes};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -40,15 +40,16 @@ impl Identity {
         constant_time_eq(&mac, &self.keys.mac("visitor cookie", &id.0)).then_some(id)
     }
 
-    /// The CSRF token of a visitor.
-    pub fn visitor_csrf(&self, visitor: VisitorId) -> String {
-        URL_SAFE_NO_PAD.encode(self.keys.mac("visitor csrf", &visitor.0))
+    /// What the forms of a visitor carry.
+    pub fn visitor_csrf(&self, visitor: VisitorId) -> FormSecret {
+        FormSecret::new(self.keys.mac("visitor csrf", &visitor.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::identity;
+    use super::{Engine, URL_SAFE_NO_PAD};
 
     #[test]
     fn a_visitor_is_known_by_its_cookie_and_no_two_are_the_same() {
@@ -57,8 +58,10 @@ mod tests {
         let (bob, _) = identity.welcome_visitor();
         assert_eq!(identity.prove_visitor(&cookie), Some(ada));
         assert_ne!(ada, bob);
-        assert_ne!(identity.visitor_csrf(ada), identity.visitor_csrf(bob));
-        assert!(!cookie.contains(&identity.visitor_csrf(ada)), "the cookie does not tell the CSRF token");
+        let token = identity.visitor_csrf(ada).masked();
+        assert!(identity.visitor_csrf(ada).is_in(&token) && !identity.visitor_csrf(bob).is_in(&token));
+        let plain = URL_SAFE_NO_PAD.encode(identity.keys.mac("visitor csrf", ada.as_bytes()));
+        assert!(!cookie.contains(&plain), "the cookie does not tell what the forms carry");
     }
 
     #[test]

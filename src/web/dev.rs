@@ -25,7 +25,8 @@ impl Web {
         let values = json!({
             "to": mail.to, "from": mail.from, "subject": mail.subject, "at": super::account::moment(mail.at), "parts": parts(&mail.text),
         });
-        self.system(request, &shell, 200, "system/outbox_mail.html", &mail.subject, &values)
+        // Mails hold links.
+        self.system(request, &shell, 200, "system/outbox_mail.html", &mail.subject, &values).not_compressed()
     }
 
     /// `GET /dev/findings`

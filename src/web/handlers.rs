@@ -1,28 +1,34 @@
 //! Addresses → functions of [`Web`]: here, and for `/admin` in `admin`, HTTP is spoken.
 
+use super::hop::{Lane, hop, hop_by, in_turn, respond};
 use super::links::purpose;
-use super::reply::{Body, Reply, SessionAct};
+use super::packed;
+use super::reply::Reply;
 use super::request::{Request, local};
 use super::state::Web;
 use crate::app::{Ask, Duty};
-use crate::gate::{self, BadCookies, COOKIE_TOKEN, Credit, Facts, Form, Stopped};
+use crate::gate::{self, BadCookies, COOKIE_TOKEN, Client, Credit, Facts, Form, Stopped};
 use actix_session::Session;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// All addresses. `admin` adds those of the administration.
 pub fn routes(config: &mut ServiceConfig) {
     let get =
         |act: fn(&Web, &Request) -> Reply| web::get().to(move |request, state, session| simple(request, state, session, act));
     let post = |act: fn(&Web, &Request) -> Reply| {
-        web::post().to(move |request, state, session, body| with_form(request, state, session, body, act))
+        web::post().to(move |request, state, session, body| with_form(request, state, session, body, Lane::Work, act))
+    };
+    let hashing = |act: fn(&Web, &Request) -> Reply| {
+        web::post().to(move |request, state, session, body| with_form(request, state, session, body, Lane::Passwords, act))
+    };
+    let vital = |act: fn(&Web, &Request) -> Reply| {
+        web::post().to(move |request, state, session, body| with_form(request, state, session, body, Lane::Vital, act))
     };
     config
         .route("/", get(Web::home))
@@ -30,14 +36,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/health/ready", web::get().to(ready))
         .route("/static/{path:.*}", web::get().to(asset))
         .service(web::resource("/p/{name}").route(web::get().to(show)).route(web::post().to(send)))
-        .service(web::resource("/sign-in").route(get(Web::sign_in_page)).route(post(Web::sign_in)))
+        .service(web::resource("/sign-in").route(get(Web::sign_in_page)).route(hashing(Web::sign_in)))
         .route("/sign-in/demo", post(Web::sign_in_demo))
-        .route("/sign-out", post(Web::sign_out))
+        .route("/sign-out", vital(Web::sign_out))
         .service(web::resource("/forgot").route(get(Web::forgot_page)).route(post(Web::forgot)))
         .route("/link/{purpose}/{token}", web::get().to(link))
         .route("/link/{purpose}", web::post().to(use_link))
         .route("/account", get(Web::account_page))
-        .route("/account/password", post(Web::change_password))
+        .route("/account/password", hashing(Web::change_password))
         .route("/account/sessions/end", post(Web::end_own_session))
         .route("/theme", post(Web::theme))
         .route("/xray", post(Web::switch_xray))
@@ -93,10 +99,12 @@ pub(super) fn read(request: &HttpRequest, state: &Web, session: &Session) -> Req
     let text = |name: header::HeaderName| {
         request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
+    let token = session.get::<String>(COOKIE_TOKEN).ok().flatten();
+    let account = state.app.account_hint(token.as_deref());
     let target = request.uri().path_and_query().map_or("/".to_owned(), |whole| whole.as_str().to_owned());
     Request {
         ask: Ask {
-            session: session.get::<String>(COOKIE_TOKEN).ok().flatten(),
+            session: token,
             visitor: cookie("portcullis_visitor"),
             address: facts.address,
             agent: text(header::USER_AGENT).chars().filter(|c| !c.is_control()).take(200).collect(),
@@ -114,6 +122,8 @@ pub(super) fn read(request: &HttpRequest, state: &Web, session: &Session) -> Req
             .unwrap_or_else(|| "auto".into()),
         flash: cookie("portcullis_flash"),
         came_from: came_from(request, state),
+        packs: packed::may_be_packed(request),
+        client: account.map_or_else(|| Client::network(facts.address), |account| Client::Account(account.0)),
     }
 }
 
@@ -136,63 +146,6 @@ fn came_from(request: &HttpRequest, state: &Web) -> Option<String> {
     local(rest).filter(|path| path.starts_with("/p/") && !here).map(str::to_owned)
 }
 
-/// One hop to the blocking pool. When too many wait already, the answer is an early 503.
-pub(super) async fn hop(
-    state: Data<Web>,
-    session: Option<Session>,
-    act: impl FnOnce(&Web) -> Reply + Send + 'static,
-) -> HttpResponse {
-    let Ok(place) = state.places.clone().try_acquire_owned() else {
-        let mut reply = Reply::text(503, "The server is busy. Nothing was changed. Please try again in a moment.");
-        reply.retry_after = Some(2);
-        return respond(&state, None, reply);
-    };
-    let inner: Arc<Web> = state.clone().into_inner();
-    let done = web::block(move || {
-        let reply = act(&inner);
-        drop(place);
-        reply
-    })
-    .await;
-    let reply = done.unwrap_or_else(|_| Reply::text(500, "Something went wrong. Nothing was changed."));
-    respond(&state, session.as_ref(), reply)
-}
-
-/// A reply as HTTP.
-pub(super) fn respond(state: &Web, session: Option<&Session>, reply: Reply) -> HttpResponse {
-    if let Some(session) = session {
-        match reply.session {
-            SessionAct::Keep => {}
-            SessionAct::Begin(token) => {
-                session.clear();
-                session.renew();
-                if session.insert(COOKIE_TOKEN, token).is_err() {
-                    return HttpResponse::InternalServerError().finish();
-                }
-            }
-            SessionAct::End => session.purge(),
-        }
-    }
-    let mut response = HttpResponse::build(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    for (name, value, lives) in reply.cookies {
-        let name = gate::cookie_name(state.gate.secure_cookie, name);
-        let mut cookie =
-            Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax).secure(state.gate.secure_cookie);
-        if let Some(seconds) = lives {
-            cookie = cookie.max_age(Duration::seconds(seconds));
-        }
-        response.cookie(cookie.finish());
-    }
-    if let Some(seconds) = reply.retry_after {
-        response.insert_header((header::RETRY_AFTER, seconds.to_string()));
-    }
-    match reply.body {
-        Body::Html(html) => response.content_type("text/html; charset=utf-8").body(html),
-        Body::Text(text) => response.content_type("text/plain; charset=utf-8").body(text),
-        Body::Redirect(to) => response.insert_header((header::LOCATION, to)).finish(),
-    }
-}
-
 pub(super) async fn simple(
     request: HttpRequest,
     state: Data<Web>,
@@ -200,7 +153,7 @@ pub(super) async fn simple(
     act: fn(&Web, &Request) -> Reply,
 ) -> HttpResponse {
     let read = read(&request, &state, &session);
-    hop(state, Some(session), move |web| act(web, &read)).await
+    hop(state, session, read, act).await
 }
 
 /// Reads the form, then hops.
@@ -209,20 +162,20 @@ pub(super) async fn formed(
     state: Data<Web>,
     session: Session,
     body: Payload,
+    lane: Lane,
     act: impl FnOnce(&Web, &Request) -> Reply + Send + 'static,
 ) -> HttpResponse {
     let mut read = read(&request, &state, &session);
-    let account = state.app.account_hint(read.ask.session.as_deref()).map(|account| account.0);
-    let place = match gate::form(&state.gate, &request, body, account).await {
+    let place = match gate::form(&state.gate, &request, body, read.client).await {
         Ok(Form { fields, place }) => {
             read.form = fields;
             place
         }
         Err(error) => return respond(&state, None, state.unreadable(&error)),
     };
-    hop(state, Some(session), move |web| {
-        let reply = act(web, &read);
-        drop((read, place));
+    hop_by(lane, state, session, read, move |web, read| {
+        let reply = act(web, read);
+        drop(place);
         reply
     })
     .await
@@ -233,32 +186,33 @@ pub(super) async fn with_form(
     state: Data<Web>,
     session: Session,
     body: Payload,
+    lane: Lane,
     act: fn(&Web, &Request) -> Reply,
 ) -> HttpResponse {
-    formed(request, state, session, body, act).await
+    formed(request, state, session, body, lane, act).await
 }
 
 async fn show(request: HttpRequest, state: Data<Web>, session: Session, name: Path<String>) -> HttpResponse {
     let read = read(&request, &state, &session);
-    hop(state, Some(session), move |web| web.show_page(&read, &name)).await
+    hop(state, session, read, move |web, read| web.show_page(read, &name)).await
 }
 
 async fn send(request: HttpRequest, state: Data<Web>, session: Session, name: Path<String>, body: Payload) -> HttpResponse {
-    formed(request, state, session, body, move |web, read| web.send_page(read, &name)).await
+    formed(request, state, session, body, Lane::Work, move |web, read| web.send_page(read, &name)).await
 }
 
 async fn link(request: HttpRequest, state: Data<Web>, session: Session, parts: Path<(String, String)>) -> HttpResponse {
     let read = read(&request, &state, &session);
     let (word, token) = parts.into_inner();
-    hop(state, Some(session), move |web| match purpose(&word) {
-        Some(purpose) => web.link_page(&read, purpose, &token),
-        None => web.nowhere(&read),
+    hop(state, session, read, move |web, read| match purpose(&word) {
+        Some(purpose) => web.link_page(read, purpose, &token),
+        None => web.nowhere(read),
     })
     .await
 }
 
 async fn use_link(request: HttpRequest, state: Data<Web>, session: Session, word: Path<String>, body: Payload) -> HttpResponse {
-    formed(request, state, session, body, move |web, read| match purpose(&word) {
+    formed(request, state, session, body, Lane::Passwords, move |web, read| match purpose(&word) {
         Some(purpose) => web.use_link(read, purpose),
         None => web.nowhere(read),
     })
@@ -267,24 +221,24 @@ async fn use_link(request: HttpRequest, state: Data<Web>, session: Session, word
 
 async fn outbox_mail(request: HttpRequest, state: Data<Web>, session: Session, id: Path<String>) -> HttpResponse {
     let read = read(&request, &state, &session);
-    hop(state, Some(session), move |web| web.outbox_mail(&read, &id)).await
+    hop(state, session, read, move |web, read| web.outbox_mail(read, &id)).await
 }
 
-async fn ready(state: Data<Web>) -> HttpResponse {
-    hop(state, None, |web| match (web.app.duty(), web.app.db.ping()) {
+async fn ready(request: HttpRequest, state: Data<Web>) -> HttpResponse {
+    let address = request.extensions().get::<Facts>().map_or(IpAddr::from([0, 0, 0, 0]), |facts| facts.address);
+    let looked = in_turn(Lane::Vital, &state, Client::network(address), |web| match (web.app.duty(), web.app.db.ping()) {
         (Duty::Serving, Ok(())) => Reply::text(200, "ready"),
         (Duty::Leaving, _) => Reply::text(503, "this node is leaving"),
         (Duty::Relieved(..), _) => Reply::text(503, "this node stepped down"),
         (Duty::Serving, Err(_)) => Reply::text(503, "the database cannot be reached"),
-    })
-    .await
+    });
+    respond(&state, None, looked.await.unwrap_or_else(|reply| reply))
 }
 
 async fn asset(request: HttpRequest, state: Data<Web>, path: Path<String>) -> HttpResponse {
     let version =
         gate::decode(request.query_string()).unwrap_or_default().into_iter().find(|(key, _)| key == "v").map(|(_, value)| value);
-    let accepts = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Some(answer) = state.assets.answer(&path, version.as_deref(), accepts.contains("gzip")) else {
+    let Some(answer) = state.assets.answer(&path, version.as_deref(), packed::takes_gzip(&request)) else {
         return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("There is no such file.");
     };
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());

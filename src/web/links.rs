@@ -45,7 +45,8 @@ impl Web {
         let values = json!({
             "purpose": purpose.as_str(), "email": email, "name": name, "token": token, "error": null, "errors": errors, "action": action,
         });
-        self.system(request, shell, status, "system/choose_password.html", title, &values)
+        // The link's token stands in it.
+        self.system(request, shell, status, "system/choose_password.html", title, &values).not_compressed()
     }
 
     /// `POST /link/<purpose>`

@@ -4,7 +4,7 @@ use super::reply::Reply;
 use super::request::Request;
 use super::state::Web;
 use crate::app::{Refusal, Shell};
-use crate::gate::{BodyError, Stopped};
+use crate::gate::{BodyError, Full, Stopped};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -184,6 +184,15 @@ impl Web {
                 Reply { retry_after: Some(5), ..Reply::text(429, text) }
             }
         }
+    }
+
+    /// There is no turn for a request, in words. Nothing was looked at yet.
+    pub fn crowded(&self, full: Full) -> Reply {
+        let text = match full {
+            Full::All => "The server is busy. Nothing was changed. Please try again in a moment.",
+            Full::Client => "Too many requests of yours are under way. Nothing was changed. Please try again in a moment.",
+        };
+        Reply { retry_after: Some(2), ..Reply::text(503, text) }
     }
 
     /// An address that leads nowhere.

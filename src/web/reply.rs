@@ -21,6 +21,20 @@ pub enum Body {
     Text(String),
     /// Another address, to be fetched with GET.
     Redirect(String),
+    /// A page or plain text, compressed with gzip.
+    Packed {
+        /// `Content-Type`.
+        kind: &'static str,
+        /// What is sent.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Body {
+    /// `Content-Type` of a page.
+    pub const HTML: &'static str = "text/html; charset=utf-8";
+    /// `Content-Type` of plain text.
+    pub const TEXT: &'static str = "text/plain; charset=utf-8";
 }
 
 /// An answer.
@@ -36,12 +50,21 @@ pub struct Reply {
     pub cookies: Vec<(&'static str, String, Option<i64>)>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
+    /// It holds a secret that stays the same from answer to answer, so its length must not tell how well it compresses.
+    pub uncompressed: bool,
 }
 
 impl Reply {
     /// A page.
     pub fn html(status: u16, html: String) -> Self {
-        Self { status, body: Body::Html(html), session: SessionAct::Keep, cookies: Vec::new(), retry_after: None }
+        Self {
+            status,
+            body: Body::Html(html),
+            session: SessionAct::Keep,
+            cookies: Vec::new(),
+            retry_after: None,
+            uncompressed: false,
+        }
     }
     /// Plain text.
     pub fn text(status: u16, text: impl Into<String>) -> Self {
@@ -55,6 +78,12 @@ impl Reply {
     #[must_use]
     pub fn cookie(mut self, name: &'static str, value: impl Into<String>, lives: Option<i64>) -> Self {
         self.cookies.push((name, value.into(), lives));
+        self
+    }
+    /// Keeps it as it is on its way: see [`Reply::uncompressed`].
+    #[must_use]
+    pub fn not_compressed(mut self) -> Self {
+        self.uncompressed = true;
         self
     }
     /// Sets what the session cookie does.

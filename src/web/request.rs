@@ -1,6 +1,7 @@
 //! A request as the functions of `Web` see it.
 
 use crate::app::Ask;
+use crate::gate::Client;
 
 /// A request: who asks (unproved), and what the edge read from it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,10 @@ pub struct Request {
     pub flash: Option<String>,
     /// Path and query of the page this one was opened from, when it is one of ours.
     pub came_from: Option<String>,
+    /// Whether the answer may be compressed.
+    pub packs: bool,
+    /// Who its turn is counted for.
+    pub client: Client,
 }
 
 impl Request {

@@ -12,7 +12,6 @@ use crate::model::Tone;
 use serde::Serialize;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Everything that answers need.
 pub struct Web {
@@ -22,15 +21,11 @@ pub struct Web {
     pub gate: Gate,
     /// Static files.
     pub assets: Arc<Assets>,
-    /// Places in the blocking pool's queue; whoever finds none is told at once.
-    pub places: Arc<Semaphore>,
     /// How often a reader of the live log is proved anew.
     pub pulse: Duration,
     renderer: RwLock<Arc<Renderer>>,
 }
 
-/// Requests that may wait or work at once.
-const MOST_WAITING: usize = 512;
 const FLASH: &str = "portcullis_flash";
 const VISITOR: &str = "portcullis_visitor";
 /// A visitor's cookie lives as long as a registration may take.
@@ -40,14 +35,7 @@ impl Web {
     /// Puts the parts together.
     pub fn new(app: Arc<App>, gate: Gate, assets: Arc<Assets>) -> Result<Self, RenderError> {
         let renderer = Renderer::new(&assets, &app.live().model.texts)?;
-        Ok(Self {
-            app,
-            gate,
-            assets,
-            places: Arc::new(Semaphore::new(MOST_WAITING)),
-            pulse: admin::PULSE,
-            renderer: RwLock::new(Arc::new(renderer)),
-        })
+        Ok(Self { app, gate, assets, pulse: admin::PULSE, renderer: RwLock::new(Arc::new(renderer)) })
     }
 
     /// Takes the texts of the model that runs now.
@@ -77,7 +65,7 @@ impl Web {
             }),
             menu: shell.menu.clone(),
             admin: !shell.parts.is_empty(),
-            csrf: shell.csrf.clone(),
+            csrf: shell.csrf.masked(),
             banner: self.banner(shell),
             messages: flash.unwrap_or_default(),
             theme: request.theme.clone(),

@@ -183,7 +183,7 @@ fn looking_for_what_is_not_ones_own_is_recorded_and_looks_like_nothing_at_all() 
     let nadia = people.sign_in("nadia");
     let denials = || {
         let filter = audit::Filter { event: Some("denied".into()), ..Default::default() };
-        let found = people.web().app.db.read(|conn| audit::search(conn, &filter, audit::Page { offset: 0, limit: 50 })).unwrap();
+        let found = people.web().app.db.read(|conn| audit::search(conn, &filter, &audit::Page::latest(50))).unwrap();
         found.records.len()
     };
     let foreign = (1..20)

@@ -35,7 +35,7 @@ fn refusals(server: &Server) -> Vec<Record> {
     let app = &server.web().app;
     app.record_waiting();
     let filter = Filter { event: Some("denied".into()), ..Filter::default() };
-    app.db.read(|conn| audit::search(conn, &filter, audit::Page { offset: 0, limit: 500 })).unwrap().records
+    app.db.read(|conn| audit::search(conn, &filter, &audit::Page::latest(500))).unwrap().records
 }
 
 fn count(record: &Record) -> u64 {

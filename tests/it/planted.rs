@@ -44,7 +44,7 @@ fn plant(server: &Server, role: &str, right: &str, wrong: &str) {
 fn incidents(server: &Server) -> Vec<Record> {
     let app = &server.web().app;
     let filter = Filter { event: Some("incident".into()), ..Filter::default() };
-    app.db.read(|conn| audit::search(conn, &filter, audit::Page { offset: 0, limit: 50 })).unwrap().records
+    app.db.read(|conn| audit::search(conn, &filter, &audit::Page::latest(50))).unwrap().records
 }
 
 /// The request ended closed, and one incident names the thing and both layers.

@@ -102,8 +102,8 @@ fn filled(server: &Server) {
 
 fn incidents(server: &Server) -> Vec<Record> {
     let filter = Filter { event: Some("incident".into()), ..Filter::default() };
-    let page = audit::Page { offset: 0, limit: 500 };
-    server.web().app.db.read(|conn| audit::search(conn, &filter, page)).unwrap().records
+    let page = audit::Page::latest(500);
+    server.web().app.db.read(|conn| audit::search(conn, &filter, &page)).unwrap().records
 }
 
 /// Runs statements as the owner of the schema, in the words of the set.

@@ -118,7 +118,7 @@ fn till(kind: Kind) -> Option<(TempDir, Server)> {
 fn incidents(server: &Server) -> Vec<Record> {
     let filter = Filter { event: Some("incident".into()), ..Filter::default() };
     let app = &server.web().app;
-    app.db.read(|conn| audit::search(conn, &filter, audit::Page { offset: 0, limit: 50 })).unwrap().records
+    app.db.read(|conn| audit::search(conn, &filter, &audit::Page::latest(50))).unwrap().records
 }
 
 /// What is stored, as the boss sees it.

@@ -52,7 +52,7 @@ impl Administrator<'_> {
     /// The refusals under a reference, with their reasons.
     pub fn reasons(&self, conn: &mut Conn, reference: &str) -> Result<Vec<Reasoned>, Refusal> {
         let filter = audit::Filter { request: Some(reference.to_owned()), ..audit::Filter::default() };
-        let found = audit::search(conn, &filter, audit::Page { offset: 0, limit: MOST })?;
+        let found = audit::search(conn, &filter, &audit::Page::latest(MOST))?;
         let kinds = [EventKind::Denied.id(), EventKind::OfferRefused.id(), EventKind::Incident.id()];
         let refusals = found.records.into_iter().filter(|record| kinds.contains(&record.event.as_str()));
         refusals.map(|record| self.reasoned(conn, record)).collect()

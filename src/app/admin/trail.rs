@@ -3,16 +3,15 @@
 use super::Administrator;
 use crate::access::{Grants, Part};
 use crate::app::{App, Ask, Refusal, Shell};
-use crate::audit::{self, Detail, Filter, Record, Report};
+use crate::audit::{self, Detail, Filter, Found, Place, Record, Report, Start};
 use crate::config::Level;
 use crate::db::Conn;
 use crate::domain::QName;
+use chrono::NaiveDateTime;
 use std::time::Duration;
 
 /// Records on one page.
 const A_PAGE: u32 = 50;
-/// The last page that can be asked for: further back a filter leads quicker.
-const LAST_PAGE: u32 = 2_000;
 
 /// A changed value as this reader may know it.
 pub struct ToldDetail {
@@ -34,22 +33,21 @@ pub struct ToldRecord {
 pub struct TrailPage {
     /// The records, latest first.
     pub records: Vec<ToldRecord>,
-    /// The number of this page, from 1.
-    pub page: u32,
-    /// Records before this page.
-    pub offset: u32,
-    /// Whether there are more.
-    pub more: bool,
+    /// Where to go on with earlier ones, if there may be some.
+    pub earlier: Option<Place>,
+    /// Where to go on with later ones, if there may be some.
+    pub later: Option<Place>,
+    /// So far was looked, when that is why the page is not full.
+    pub looked_to: Option<NaiveDateTime>,
 }
 
 impl Administrator<'_> {
-    /// The records that fit, a page of them (from 1).
-    pub fn trail(&self, conn: &mut Conn, filter: &Filter, page: u32) -> Result<TrailPage, Refusal> {
-        let page = page.clamp(1, LAST_PAGE);
-        let offset = (page - 1) * A_PAGE;
-        let found = audit::search(conn, filter, audit::Page { offset, limit: A_PAGE })?;
-        let records = found.records.into_iter().map(|record| told(&self.asker.grants, record)).collect();
-        Ok(TrailPage { records, page, offset, more: found.more && page < LAST_PAGE })
+    /// The records that fit, a page of them from there.
+    pub fn trail(&self, conn: &mut Conn, filter: &Filter, from: &Start) -> Result<TrailPage, Refusal> {
+        let page = audit::Page { from: from.clone(), limit: A_PAGE };
+        let Found { records, earlier, later, looked_to } = audit::search(conn, filter, &page)?;
+        let records = records.into_iter().map(|record| told(&self.asker.grants, record)).collect();
+        Ok(TrailPage { records, earlier, later, looked_to })
     }
 }
 
@@ -81,7 +79,7 @@ impl App {
             if !report.is_whole() {
                 self.note(Level::Critical, "portcullis.audit", report.to_string().trim_end(), ask);
             }
-            Ok((report, administrator.trail(conn, &Filter::default(), 1)?))
+            Ok((report, administrator.trail(conn, &Filter::default(), &Start::Latest)?))
         })
     }
 

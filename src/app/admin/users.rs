@@ -121,7 +121,7 @@ impl Administrator<'_> {
             assignable: !own && assignable.contains(name),
         });
         let filter = audit::Filter { object: Some(format!("system.User#{id}")), ..audit::Filter::default() };
-        let events = audit::search(conn, &filter, audit::Page { offset: 0, limit: EVENTS })?.records;
+        let events = audit::search(conn, &filter, &audit::Page::latest(EVENTS))?.records;
         let sessions = self.app.identity.sessions_of(conn, id)?;
         let within_reach = !own && self.reaches(&held);
         let doubts = doubts_of(conn, &account)?;

@@ -90,10 +90,11 @@ fn ask(raid: &Raid<'_>, attacker: &Attacker, request: &Request) -> Heard {
     Heard { plain: stable(&answer), answer, statements: work() - before }
 }
 
-/// The body without nonces, seals and references.
+/// The body without nonces, tokens, seals and references.
 pub(super) fn stable(answer: &Answer) -> String {
     let body = super::unreferenced(answer);
-    let text = ["nonce=\"", "name=\"_state\" value=\""].iter().fold(body, |text, mark| without(&text, mark));
+    let text =
+        ["nonce=\"", "name=\"_csrf\" value=\"", "name=\"_state\" value=\""].iter().fold(body, |text, mark| without(&text, mark));
     without_seals(&text)
 }
 
@@ -176,7 +177,7 @@ mod tests {
             status: 200,
             headers: vec![("x-request-id".into(), id.into())],
             body: format!(
-                "<script nonce=\"{nonce}\"></script><input name=\"_state\" value=\"{state}\"><input name=\"_state\" value=\"{state}2\">ref {id}"
+                "<script nonce=\"{nonce}\"></script><input name=\"_csrf\" value=\"{nonce}{id}\"><input name=\"_state\" value=\"{state}\"><input name=\"_state\" value=\"{state}2\">ref {id}"
             ),
             ..Answer::default()
         };

@@ -161,7 +161,7 @@ fn notes(page: &Html) -> Vec<(String, String)> {
 fn events(raid: &Raid<'_>, answer: &Answer) -> Result<Vec<String>, AttackError> {
     let Some(id) = answer.header("x-request-id") else { return Ok(Vec::new()) };
     let filter = Filter { request: Some(id.to_owned()), ..Filter::default() };
-    let found = raid.instance.app().db.read(|conn| audit::search(conn, &filter, audit::Page { offset: 0, limit: 20 }));
+    let found = raid.instance.app().db.read(|conn| audit::search(conn, &filter, &audit::Page::latest(20)));
     Ok(found?.records.into_iter().map(|record| record.event).collect())
 }
 

@@ -8,7 +8,7 @@ fn deny(db: &Db, keys: &Keys, clock: &Clock, account: Option<i64>, name: &str) -
     let event = Event::new(EventKind::Denied, "denied").by(account.map(ObjectId), name).in_request(mark.clone());
     db.write(|conn| record(conn, keys, "n", clock, &event)).unwrap();
     let filter = Filter { request: Some(mark), ..Filter::default() };
-    db.read(|conn| search(conn, &filter, Page { offset: 0, limit: 1 })).unwrap().records[0].severity
+    db.read(|conn| search(conn, &filter, &Page::latest(1))).unwrap().records[0].severity
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn records_of_before_there_were_lanes_are_whole_as_they_stand_and_are_sealed_wit
         assert_eq!(seal(db, keys, Unsealed::All).unwrap(), Sealed { records: 7, faults: Vec::new() });
         let found = report(db, keys);
         assert!(found.is_whole() && (found.nodes[0].intact, found.nodes[0].unsealed) == (7, 0), "{found}");
-        let all = db.read(|conn| search(conn, &Filter::default(), Page { offset: 0, limit: 50 })).unwrap().records;
+        let all = db.read(|conn| search(conn, &Filter::default(), &Page::latest(50))).unwrap().records;
         assert_eq!(all.iter().filter(|record| record.lane.is_empty()).count(), 5);
     });
 }

@@ -125,8 +125,8 @@ fn the_search_finds_by_each_filter_and_nothing_else() {
         let other = Event::new(EventKind::SignInFailed, "100% _odd_ Sentence").by(None, "10.0.0.1").in_request("r-2");
         db.write(|conn| record(conn, &keys, "n", &clock, &other)).unwrap();
         let count = |filter: Filter| {
-            let found = db.read(|conn| search(conn, &filter, Page { offset: 0, limit: 10 })).unwrap();
-            (found.records.len(), found.more)
+            let found = db.read(|conn| search(conn, &filter, &Page::latest(10))).unwrap();
+            (found.records.len(), found.earlier.is_some())
         };
         let text = |text: &str| Filter { text: Some(text.into()), ..Filter::default() };
         let later = start + chrono::TimeDelta::seconds(1);
@@ -143,8 +143,10 @@ fn the_search_finds_by_each_filter_and_nothing_else() {
         for nothing in ["1_0", "%%", "'; --", "!", "\0", "1.00"] {
             assert_eq!(count(text(nothing)).0, 0, "{nothing:?}");
         }
-        let page = db.read(|conn| search(conn, &Filter::default(), Page { offset: 1, limit: 1 })).unwrap();
-        assert!(page.more && page.records.len() == 1 && page.records[0].summary == "event 1");
+        let first = db.read(|conn| search(conn, &Filter::default(), &Page::latest(1))).unwrap();
+        let second = Page { from: Start::Before(first.earlier.unwrap()), limit: 1 };
+        let page = db.read(|conn| search(conn, &Filter::default(), &second)).unwrap();
+        assert!(page.earlier.is_some() && page.records.len() == 1 && page.records[0].summary == "event 1");
         assert_eq!(page.records[0].details, event(1).details);
         assert_eq!(page.records[0].caller, event(1).caller);
     });
@@ -159,7 +161,7 @@ fn hostile_and_huge_content_is_recorded_tamed() {
             wild = wild.detail(format!("m{n}"), Some("\0".into()), Some("x".repeat(10)));
         }
         db.write(|conn| record(conn, &keys, "n", &clock(), &wild)).unwrap();
-        let found = db.read(|conn| search(conn, &Filter::default(), Page { offset: 0, limit: 1 })).unwrap();
+        let found = db.read(|conn| search(conn, &Filter::default(), &Page::latest(1))).unwrap();
         let record = &found.records[0];
         assert!(!record.summary.chars().any(char::is_control) && record.summary.chars().count() == 4_001);
         assert_eq!(record.details.len(), 201);

@@ -1,5 +1,6 @@
 //! Argon2id hashes, made and verified under a permit.
 
+use super::behind::behind_others;
 use super::permits::Permit;
 use super::{HashPermits, Password};
 use crate::crypto::{constant_time_eq, random_bytes};
@@ -146,8 +147,8 @@ impl Hasher {
         let memory = permit.memory(stored.params.block_count(), self.params.block_count());
         let argon2 = Argon2::new(stored.algorithm, stored.version, stored.params.clone());
         let mut made = Zeroizing::new(vec![0; stored.output.len()]);
-        let done = argon2.hash_password_into_with_memory(text.as_bytes(), &stored.salt, &mut made, memory);
-        done.map_err(|_| HashError::Broken)?;
+        let mut work = || argon2.hash_password_into_with_memory(text.as_bytes(), &stored.salt, &mut made, &mut *memory);
+        behind_others(&mut work).map_err(|_| HashError::Broken)?;
         Ok(constant_time_eq(&made, &stored.output))
     }
 
@@ -199,7 +200,8 @@ fn hash_with(params: &Params, password: &[u8], memory: &mut [argon2::Block]) -> 
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
     let salt = random_bytes::<16>();
     let mut made = Zeroizing::new([0; Params::DEFAULT_OUTPUT_LEN]);
-    argon2.hash_password_into_with_memory(password, &salt, made.as_mut(), memory).map_err(|_| HashError::Broken)?;
+    let mut work = || argon2.hash_password_into_with_memory(password, &salt, made.as_mut(), &mut *memory);
+    behind_others(&mut work).map_err(|_| HashError::Broken)?;
     let phc = Phc {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),

@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: composition rules (6.2.5), forced rotation (6.2.10), hints (6.4.2).
 
+mod behind;
 mod choice;
 mod hash;
 mod permits;

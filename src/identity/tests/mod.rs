@@ -77,5 +77,5 @@ fn load(identity: &Identity, db: &Db, token: &SessionToken) -> Option<Session> {
 /// The recorded events of one kind.
 fn recorded(db: &Db, event: &str) -> Vec<Record> {
     let filter = Filter { event: Some(event.into()), ..Filter::default() };
-    db.read(|conn| crate::audit::search(conn, &filter, Page { offset: 0, limit: 500 })).unwrap().records
+    db.read(|conn| crate::audit::search(conn, &filter, &Page::latest(500))).unwrap().records
 }

@@ -3,26 +3,30 @@
 use super::super::reply::Reply;
 use super::super::request::Request;
 use super::super::state::Web;
-use super::{Paging, Place, address, page_number, path, second, typed};
+use super::{Place as Spot, address, path, second, typed};
 use crate::access::Part;
 use crate::access::explain::Explanation;
 use crate::app::Shell;
 use crate::app::admin::{Reasoned, ToldDetail, ToldRecord, TrailPage};
-use crate::audit::{EventKind, Filter, Report, Severity};
+use crate::audit::{EventKind, Filter, Place, Report, Severity, Start};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::{Value, json};
 
-const PLACE: Place = Place { part: Part::Audit, template: "admin/audit.html" };
-const WHY: Place = Place { part: Part::Audit, template: "admin/why.html" };
+const PLACE: Spot = Spot { part: Part::Audit, template: "admin/audit.html" };
+const WHY: Spot = Spot { part: Part::Audit, template: "admin/why.html" };
 /// The filters of the page, by their names in its address.
-const FILTERS: [&str; 7] = ["q", "who", "event", "severity", "from", "to", "request"];
+const FILTERS: [&str; 8] = ["q", "who", "event", "severity", "from", "to", "request", "object"];
+
+/// Where a page of the record begins, by its name in the address.
+const BEFORE: &str = "before";
+const AFTER: &str = "after";
 
 impl Web {
     /// `GET /admin/audit`
     pub(super) fn audit_page(&self, request: &Request) -> Reply {
         let filter = filter(request);
-        let page = page_number(request);
-        let (shell, found) = self.app.look(&request.ask, Part::Audit, |admin, conn| admin.trail(conn, &filter, page));
+        let from = from(request);
+        let (shell, found) = self.app.look(&request.ask, Part::Audit, |admin, conn| admin.trail(conn, &filter, &from));
         match found {
             Ok(found) => self.trail(request, &shell, &found, None),
             Err(refusal) => self.refused(request, &shell, &refusal),
@@ -84,24 +88,30 @@ impl Web {
 
     fn trail(&self, request: &Request, shell: &Shell, found: &TrailPage, verified: Option<&Report>) -> Reply {
         let typed: Vec<(&str, Option<String>)> = FILTERS.iter().map(|name| (*name, typed(request, name))).collect();
-        let parameters = typed.iter().map(|(name, value)| (*name, value.as_deref().unwrap_or_default())).collect();
-        let paging = Paging {
-            path: path(Part::Audit),
-            parameters,
-            page: found.page.into(),
-            offset: found.offset.into(),
-            shown: found.records.len(),
-            total: None,
-            more: found.more,
+        let to = |name: &'static str, place: &Option<Place>| {
+            let place = place.as_ref().map(Place::text)?;
+            let set = typed.iter().map(|(name, value)| (*name, value.as_deref().unwrap_or_default()));
+            Some(address(path(Part::Audit), &set.chain([(name, place.as_str())]).collect::<Vec<_>>()))
         };
+        let paging = json!({
+            "shown": found.records.len(), "later": to(AFTER, &found.later), "earlier": to(BEFORE, &found.earlier),
+            "looked_to": found.looked_to.map(second),
+        });
         let filters: serde_json::Map<String, Value> = typed.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
         let events: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.id()).collect();
         let values = json!({
-            "filters": filters, "events": events, "severities": Severity::ALL.map(Severity::id), "paging": paging.json(),
+            "filters": filters, "events": events, "severities": Severity::ALL.map(Severity::id), "paging": paging,
             "records": found.records.iter().map(record).collect::<Vec<_>>(), "verified": verified.map(verdict),
         });
         self.part(request, shell, 200, &PLACE, values)
     }
+}
+
+/// Where the page begins; a place that is none is the latest.
+fn from(request: &Request) -> Start {
+    let place = |name| Place::parse(request.parameter(name));
+    let before = place(BEFORE).map(Start::Before);
+    before.or_else(|| place(AFTER).map(Start::After)).unwrap_or(Start::Latest)
 }
 
 fn filter(request: &Request) -> Filter {
@@ -116,7 +126,7 @@ fn filter(request: &Request) -> Filter {
         // The last day belongs to it.
         to: day("to").and_then(|day| day.succ_opt()).map(midnight),
         request: typed(request, "request"),
-        object: None,
+        object: typed(request, "object"),
         text: typed(request, "q"),
     }
 }
@@ -130,11 +140,12 @@ fn record(told: &ToldRecord) -> Value {
     let one = &told.record;
     let refused = [EventKind::Denied.id(), EventKind::OfferRefused.id(), EventKind::Incident.id()].contains(&one.event.as_str());
     let why = one.request_id.as_deref().filter(|_| refused).map(|id| address("/admin/audit/why", &[("reference", id)]));
+    let same = one.object.as_deref().map(|object| address(path(Part::Audit), &[("object", object)]));
     // What a refusal notes is for its explanation.
     let noted = if refused && one.event != EventKind::Incident.id() { &[] } else { told.details.as_slice() };
     json!({
         "seq": one.n, "lane": one.lane, "node": one.node, "at": second(one.at), "severity": one.severity.id(), "event": one.event,
-        "who": one.caller.as_ref().map(|who| &who.name), "summary": one.summary, "object": one.object, "request_id": one.request_id,
+        "who": one.caller.as_ref().map(|who| &who.name), "summary": one.summary, "object": one.object, "same": same, "request_id": one.request_id,
         "why": why, "details": noted.iter().map(detail).collect::<Vec<_>>(),
         "withheld": noted.iter().any(|detail| detail.values.is_none()),
     })

@@ -1,6 +1,7 @@
 //! Addresses of the administration.
 
-use super::super::handlers::{formed, simple, with_form};
+use super::super::handlers::{formed, read, simple, with_form};
+use super::super::hop::{Lane, hop};
 use super::super::reply::Reply;
 use super::super::request::Request;
 use super::super::state::Web;
@@ -37,19 +38,19 @@ fn get(act: fn(&Web, &Request) -> Reply) -> Route {
 }
 
 fn post(act: fn(&Web, &Request) -> Reply) -> Route {
-    web::post().to(move |request, state, session, body| with_form(request, state, session, body, act))
+    web::post().to(move |request, state, session, body| with_form(request, state, session, body, Lane::Work, act))
 }
 
 /// A form about one account.
 fn deed(act: fn(&Web, &Request, AccountId) -> Reply) -> Route {
     web::post().to(move |request: HttpRequest, state: Data<Web>, session: Session, body: Payload, id: Path<String>| {
-        formed(request, state, session, body, move |web, read| act(web, read, account(&id)))
+        formed(request, state, session, body, Lane::Work, move |web, read| act(web, read, account(&id)))
     })
 }
 
 async fn user(request: HttpRequest, state: Data<Web>, session: Session, id: Path<String>) -> HttpResponse {
-    let read = super::super::handlers::read(&request, &state, &session);
-    super::super::handlers::hop(state, Some(session), move |web| web.user_page(&read, account(&id))).await
+    let read = read(&request, &state, &session);
+    hop(state, session, read, move |web, read| web.user_page(read, account(&id))).await
 }
 
 /// The account of an address; what is no key is the key of nobody.

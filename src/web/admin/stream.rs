@@ -1,6 +1,7 @@
 //! The log, live: server-sent events for as long as the reader may read them.
 
-use super::super::handlers::{read, respond};
+use super::super::handlers::read;
+use super::super::hop::respond;
 use super::super::reply::Reply;
 use super::super::state::Web;
 use super::log;

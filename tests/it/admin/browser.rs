@@ -125,8 +125,8 @@ impl House {
     pub fn events(&self, kind: &str) -> Vec<String> {
         self.web().app.record_waiting();
         let filter = audit::Filter { event: Some(kind.to_owned()), ..audit::Filter::default() };
-        let page = audit::Page { offset: 0, limit: 500 };
-        let found = self.web().app.db.read(|conn| audit::search(conn, &filter, page));
+        let page = audit::Page::latest(500);
+        let found = self.web().app.db.read(|conn| audit::search(conn, &filter, &page));
         let found: Result<audit::Found, DbError> = found;
         let told = |record: audit::Record| {
             assert!(record.request_id.is_some(), "{kind} names its request");

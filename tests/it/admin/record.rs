@@ -58,6 +58,50 @@ fn the_trail_is_filtered_and_verified() {
     assert_eq!(audra.get("/admin/audit/verify").location.as_deref(), Some("/admin/audit"));
 }
 
+/// Where a link of a page leads.
+fn link(body: &str, rel: &str) -> Option<String> {
+    let (_, rest) = body.split_once(&format!("rel=\"{rel}\" href=\""))?;
+    rest.split('"').next().map(|href| href.replace("&amp;", "&"))
+}
+
+#[test]
+fn the_record_goes_on_from_a_place_and_a_place_that_is_none_is_the_latest() {
+    let house = House::new();
+    for n in 0..120 {
+        let event = Event::new(EventKind::Configuration, format!("noted {n:03}")).on("lending.Book#7");
+        house.web().app.record(&event).unwrap();
+    }
+    let mut audra = house.signed_in("audra");
+    let noted = |body: &str| {
+        let all = regex::Regex::new("noted ([0-9]{3})").unwrap();
+        all.captures_iter(body).map(|found| found[1].parse::<usize>().unwrap()).collect::<Vec<_>>()
+    };
+    let first = audra.get("/admin/audit?object=lending.Book%237").body;
+    let (mut pages, mut next) = (vec![noted(&first)], link(&first, "next"));
+    assert!(link(&first, "prev").is_none(), "nothing is later than the latest");
+    let mut last = first.clone();
+    while let Some(href) = next {
+        // What is added meanwhile moves nothing.
+        house.web().app.record(&Event::new(EventKind::Configuration, "added").on("lending.Book#7")).unwrap();
+        last = audra.get(&href).body;
+        pages.push(noted(&last));
+        next = link(&last, "next");
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50, 20]);
+    assert_eq!(pages.concat(), (0..120).rev().collect::<Vec<_>>());
+    assert_eq!(noted(&audra.get(&link(&last, "prev").unwrap()).body), pages[1], "and back");
+    let huge = "x".repeat(5_000);
+    for none in
+        ["", "1", "~~~", "x~1~a~b", "99999999999999~1~a~b", "1~1~'%3B%20DROP~b", "-1~-1~%00~%00", "1~1~%F0%9F%A6%8A~", &huge]
+    {
+        for name in ["before", "after"] {
+            assert_eq!(audra.get(&format!("/admin/audit?{name}={none}")).status, 200, "{name}={none:.40}");
+        }
+    }
+    let nonsense = audra.get("/admin/audit?object=lending.Book%237&before=nonsense").body;
+    assert_eq!(noted(&nonsense).first(), Some(&119));
+}
+
 #[test]
 fn the_matrix_shows_what_the_running_app_enforces() {
     let house = House::new();

@@ -9,7 +9,10 @@ use std::time::Duration;
 pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
+    /// The body, unpacked.
     pub body: String,
+    /// How long it was on its way.
+    pub length: usize,
 }
 
 impl Answer {
@@ -50,8 +53,16 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
         .collect();
-    let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
-    Some(Answer { status, headers, body })
+    let sent = &bytes[end + 4..];
+    let packed = headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("content-encoding") && value == "gzip");
+    let body = if packed { unpacked(sent)? } else { String::from_utf8_lossy(sent).into_owned() };
+    Some(Answer { status, headers, body, length: sent.len() })
+}
+
+fn unpacked(bytes: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Encodes pairs as a form.
