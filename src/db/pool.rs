@@ -280,7 +280,12 @@ impl Db {
                 }
                 f(&mut conn)
             }
-            None => f(&mut line::take(&pools.write)?.conn),
+            None => {
+                let conn = &mut line::take(&pools.write)?.conn;
+                // What stands on it may speak of what the owner is about to change.
+                conn.clear_shelf()?;
+                f(conn)
+            }
         }
     }
 

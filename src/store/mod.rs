@@ -102,7 +102,7 @@ impl<'c> Store<'c> {
     /// The objects as this caller meets them, in the transaction that the connection is in.
     pub fn new(conn: &'c mut Conn, statements: &'c Statements, caller: Caller, recorder: &'c Recorder) -> Self {
         let params = Params::new(caller.user, caller.now, caller.now.date());
-        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader } else { Footing::System };
+        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader(conn.dialect()) } else { Footing::System };
         Self { conn, statements, caller, footing, params, recorder, events: Vec::new(), broken: false }
     }
 
@@ -152,7 +152,7 @@ impl<'c> Store<'c> {
     /// Asks in the name of a set of rights: through its views, and with nothing more.
     fn asked(&mut self, rights: &Rights, sql: &Sql, kinds: &[Kind]) -> Result<Vec<Vec<Value>>, ObjectError> {
         let params = &self.params;
-        if self.footing != Footing::Reader {
+        if !self.footing.is_reader() {
             return fetch(self.conn, sql, params, kinds).map_err(error::wire);
         }
         let standing = self.statements.standing(rights, self.caller);

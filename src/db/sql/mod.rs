@@ -123,6 +123,22 @@ impl Sql {
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
+    /// The names in it, without their quotes.
+    pub fn idents(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| if let Piece::Ident(name) = piece { Some(name.as_str()) } else { None })
+    }
+    /// The names and words in it, as SQLite is given them.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        let words = |text: &'static str| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        self.pieces.iter().flat_map(move |piece| {
+            let (name, text) = match piece {
+                Piece::Ident(name) => (Some(name.as_str()), ""),
+                Piece::Raw(text) | Piece::RawBy { sqlite: text, .. } => (None, *text),
+                _ => (None, ""),
+            };
+            name.into_iter().chain(words(text))
+        })
+    }
     /// The text a database of this dialect is given, for golden tests and plans.
     pub fn text(&self, dialect: Dialect) -> String {
         statement::text(self, dialect)

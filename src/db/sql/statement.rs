@@ -47,6 +47,9 @@ pub fn fetch_flat(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind], r
 pub fn execute(conn: &mut Conn, sql: &Sql, params: &Params) -> Result<usize, DbError> {
     let scope = conn.tag();
     let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
+    if let Some(scope) = &scope {
+        conn.provide(scope, sql)?;
+    }
     conn.asking(|conn| on!(conn, |c| c.execute_returning_count(&statement))).map_err(DbError::from)
 }
 
@@ -140,6 +143,9 @@ fn each(
 ) -> Result<(), DbError> {
     let scope = conn.tag();
     let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
+    if let Some(scope) = &scope {
+        conn.provide(scope, sql)?;
+    }
     conn.asking(|conn| on!(conn, |c| load(c, statement, kinds, &mut take))).map_err(DbError::from)
 }
 

@@ -120,7 +120,7 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 if std::env::var("PORTCULLIS_MEASURE").is_ok() {
                     let one = Query { object: Some(rows.rows[0].id), limit: 1, total: None, ..query.clone() };
                     for (what, query) in [("list", &query), ("record", &one)] {
-                        for footing in [Footing::System, Footing::Reader] {
+                        for footing in [Footing::System, Footing::Reader(app.db.dialect())] {
                             let clock = crate::clock::Clock::system();
                             let start = clock.instant();
                             app.read(&who, |store| {

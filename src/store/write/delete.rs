@@ -84,9 +84,9 @@ impl Removal<'_, '_> {
         let touched = match asked {
             Some(asked) => {
                 sql.raw(" AND ").append(&asked.still.sql());
-                self.store.deed(Hand::Set(asked.rights), |conn, params| execute(conn, &sql, params))
+                self.store.deed(Hand::Set(asked.rights), name, |conn, params| execute(conn, &sql, params))
             }
-            None => self.store.deed(Hand::System, |conn, params| execute(conn, &sql, params)),
+            None => self.store.deed(Hand::System, name, |conn, params| execute(conn, &sql, params)),
         };
         let touched = touched.map_err(|error| match error {
             DbError::ForeignKey(_) => WriteError::InUse(name.clone()),

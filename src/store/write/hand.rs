@@ -3,6 +3,7 @@
 use crate::access::{ObjectError, Rights, WriteError};
 use crate::db::sql::Params;
 use crate::db::{Conn, DbError, Purpose};
+use crate::domain::QName;
 use crate::domain::knockout::{Removable, stands};
 use crate::store::Store;
 use crate::store::error::write;
@@ -26,16 +27,18 @@ impl From<DbError> for Tried {
 }
 
 impl Store<'_> {
-    /// Writes by a hand.
+    /// Writes objects of an entity, or their links, by a hand.
     pub(super) fn deed<T>(
         &mut self,
         hand: Hand<'_>,
+        entity: &QName,
         write: impl FnOnce(&mut Conn, &Params) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
         let params = &self.params;
         match hand {
             Hand::Set(rights) if stands(Removable::DatabaseEngine) => {
-                let standing = self.statements.standing(rights, self.caller);
+                let standing = self.statements.standing_to_write(rights, entity, self.caller, self.conn.dialect());
+                let standing = standing.map_err(|error| DbError::Other(error.into()))?;
                 self.conn.within(&standing, Purpose::Write, |conn| write(conn, params))
             }
             _ => write(self.conn, params),
