@@ -41,11 +41,7 @@ impl Scope {
     pub(super) fn new(standing: &Standing, purpose: Purpose) -> Self {
         let set = &standing.set;
         let letter = if purpose == Purpose::Read { 'r' } else { 'w' };
-        Self {
-            tag: format!("/*{set} {letter}*/ "),
-            standing: standing.clone(),
-            purpose,
-        }
+        Self { tag: format!("/*{set} {letter}*/ "), standing: standing.clone(), purpose }
     }
 
     /// Whether a view, or a walk in one, was given to the set.

@@ -288,7 +288,11 @@ impl Conn {
     }
 
     /// Runs `f` with another authority, and goes back to the present one.
-    pub(super) fn acting<T, E: From<DbError>>(&mut self, authority: Authority, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    pub(super) fn acting<T, E: From<DbError>>(
+        &mut self,
+        authority: Authority,
+        f: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         let before = std::mem::replace(&mut self.authority, authority);
         let done = match self.assume() {
             Ok(()) => f(self),

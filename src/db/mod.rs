@@ -50,4 +50,4 @@ pub use postgres::PgConn;
 pub use retry::Contention;
 pub use roles::Roles;
 pub use scratch::Scratch;
-pub use standing::{Purpose, Standing, TableWrites, set_id, short_digest};
+pub use standing::{Purpose, Standing, TableWrites, set_id};

@@ -267,3 +267,73 @@ fn dropped_object(name: &str, kind: ObjectKind) -> String {
     let what = if kind == ObjectKind::View { "VIEW" } else { "TRIGGER" };
     format!("DROP {what} temp.`{}`", name.replace('`', "``"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::admit::{Question, admits};
+    use crate::db::{Object, Reach, Standing, TableWrites, Watched, set_id};
+    use libsqlite3_sys as ffi;
+
+    fn piece(name: &str, size: usize, needs: &[&Arc<Piece>]) -> Arc<Piece> {
+        let object = Object { name: name.to_owned(), kind: ObjectKind::View, text: "x".repeat(size) };
+        Arc::new(Piece { id: set_id(name), objects: vec![object], needs: needs.iter().map(|piece| (*piece).clone()).collect() })
+    }
+
+    /// Lets a statement ask for pieces; says what is dropped and made for it.
+    fn ask(shelf: &mut Shelf, wanted: &[&Arc<Piece>]) -> (Vec<String>, Vec<String>) {
+        let wanted: Vec<Arc<Piece>> = wanted.iter().map(|piece| (*piece).clone()).collect();
+        let todo = shelf.plan(&wanted);
+        let names = |all: &[Arc<Piece>]| all.iter().map(|piece| piece.objects[0].name.clone()).collect();
+        let told = (names(&todo.drops), names(&todo.makes));
+        shelf.done(todo);
+        told
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first_and_never_before_what_stands_on_it() {
+        let part = MOST_TEXT / 4;
+        let witness = piece("w", part, &[]);
+        let [a, b, c] = ["a", "b", "c"].map(|name| piece(name, part, &[&witness]));
+        let d = piece("d", part, &[]);
+        let mut shelf = Shelf::default();
+        assert_eq!(ask(&mut shelf, &[&a]), (vec![], vec!["w".into(), "a".into()]));
+        assert_eq!(ask(&mut shelf, &[&b, &c]), (vec![], vec!["b".into(), "c".into()]));
+        assert_eq!(ask(&mut shelf, &[&a]), (vec![], vec![]), "all of it is there");
+        // Full: `b` and `c` were used before `a`, and with `a` what it stands on.
+        assert_eq!(ask(&mut shelf, &[&d]).1, ["d"]);
+        assert!(shelf.has(&a.id) && shelf.has(&witness.id) && shelf.has(&d.id) && !shelf.has(&b.id) && !shelf.has(&c.id));
+        assert!(shelf.size <= MOST_TEXT);
+        assert_eq!(ask(&mut shelf, &[&c]).1, ["c"]);
+        // What one statement needs stands, however much it is.
+        let huge = piece("huge", MOST_TEXT * 2, &[]);
+        let (drops, makes) = ask(&mut shelf, &[&huge]);
+        assert_eq!(makes, ["huge"]);
+        let at = |name: &str| drops.iter().position(|drop| drop == name).unwrap();
+        assert!(at("a") < at("w") && at("c") < at("w"), "{drops:?}");
+        assert_eq!(shelf.made.len(), 1);
+    }
+
+    /// SQLite asks only this about a write; what the store lists, and what looks at it, is in the reach.
+    #[test]
+    fn a_write_is_refused_where_its_triggers_do_not_stand() {
+        let (trigger, reach) = (piece("g", 10, &[]), Reach::default());
+        let writes = TableWrites { insert: true, delete: true, update: ["name".to_owned()].into(), ..TableWrites::default() };
+        reach.allow("t", Watched { writes, pieces: vec![trigger.clone()], follow: Vec::new() });
+        let now = chrono::NaiveDateTime::default();
+        let standing = Standing { set: set_id("set"), user: None, now, reach: Arc::new(reach) };
+        let writer = Authority::Set(Arc::new(Scope::new(&standing, Purpose::Write)));
+        let reader = Authority::Set(Arc::new(Scope::new(&standing, Purpose::Read)));
+        let mut shelf = Shelf::default();
+        for stands in [false, true] {
+            for (action, second) in [(ffi::SQLITE_INSERT, ""), (ffi::SQLITE_DELETE, ""), (ffi::SQLITE_UPDATE, "name")] {
+                let question = |first| Question { action, first, second, schema: Some("main"), inside: None };
+                assert_eq!(admits(&writer, &question("t"), &shelf), stands, "{action}");
+                assert!(!admits(&reader, &question("t"), &shelf) && !admits(&writer, &question("other"), &shelf));
+                let temporary = Question { schema: Some("temp"), ..question("t") };
+                assert!(!admits(&writer, &temporary, &shelf), "a temporary table is nobody's");
+            }
+            ask(&mut shelf, &[&trigger]);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// A set of rights, in whose name it is used, and when.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    /// Names the generated objects of a set of rights: 16 lower-case hex digits ([`set_id`]).
+    /// Stands for a set of rights in names: 16 lower-case hex digits ([`set_id`]).
     pub set: Arc<str>,
     /// What the generated rules read as the caller.
     pub user: Option<ObjectId>,
@@ -55,10 +55,5 @@ pub enum Purpose {
 
 /// What stands for a set of rights with this key in names.
 pub fn set_id(key: &str) -> Arc<str> {
-    short_digest(key)
-}
-
-/// What stands for a text in names: 16 lower-case hex digits.
-pub fn short_digest(text: &str) -> Arc<str> {
-    sha256(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    sha256(key.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }

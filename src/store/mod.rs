@@ -106,6 +106,13 @@ impl<'c> Store<'c> {
         Self { conn, statements, caller, footing, params, recorder, events: Vec::new(), broken: false }
     }
 
+    /// The same, for a check that asks everything once and seldom: none of its statements is kept prepared.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.params = self.params.passing();
+        self
+    }
+
     /// Records the deeds. Call it last, and commit only when it succeeded: it refuses after a write
     /// that failed half-way.
     pub fn finish(self) -> Result<(), ObjectError> {

@@ -24,7 +24,7 @@ pub struct Statements {
     compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
     /// What the database is told of on the connection that needs it (SQLite).
     pub(super) pieces: Pieces,
-    /// The keys of rights whose families are known to be prepared.
+    /// The keys of rights whose families are known to be prepared (PostgreSQL).
     prepared: RwLock<HashSet<Arc<str>>>,
     /// What the rules of each set of rights compare.
     pub(super) known: Known,
@@ -34,7 +34,7 @@ pub struct Statements {
 type Key = (Arc<str>, QName, Footing, bool);
 
 /// Sets of rights are made of role sets and elevated flows, so their number is bounded; this is far beyond it.
-const MOST: usize = 10_000;
+const MOST: usize = 4_000;
 /// The alias of the row that a compiled condition is about.
 pub(super) const ROW: &str = "t";
 
@@ -125,11 +125,15 @@ impl Statements {
     /// Whether the database was told of these grants, and of every elevation that work for them can reach.
     pub fn is_prepared(&self, conn: &mut Conn, grants: &Grants, now: NaiveDateTime) -> Result<bool, SyncError> {
         let key = &grants.rights().key;
-        if !stands(Removable::DatabaseEngine) || self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key) {
+        let known = || match conn.dialect() {
+            Dialect::Sqlite => self.pieces.knows(key),
+            Dialect::Postgres => self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key),
+        };
+        if !stands(Removable::DatabaseEngine) || known() {
             return Ok(true);
         }
         let made = engine::is_made(conn, self, grants, &Params::new(None, now, now.date()))?;
-        if made {
+        if made && conn.dialect() == Dialect::Postgres {
             self.know_prepared(grants);
         }
         Ok(made)
@@ -138,6 +142,11 @@ impl Statements {
     /// Makes these grants usable where nothing has to be stored for that (SQLite).
     pub(super) fn announce(&self, grants: &Grants) -> Result<(), SyncError> {
         self.pieces.announce(&self.tables, grants).map_err(|error| SyncError::Rules(error.to_string()))
+    }
+
+    /// The names of everything that has been composed so far (SQLite), for whoever counts or looks.
+    pub fn generated_names(&self) -> Vec<String> {
+        self.pieces.names()
     }
 
     /// These rights, in the name of somebody.

@@ -37,12 +37,19 @@ pub struct Params {
     user: Bound,
     now: Bound,
     today: Bound,
+    /// Whether what is asked in this run is asked too seldom to be kept prepared.
+    passing: bool,
 }
 
 impl Params {
     /// Binds the run's values.
     pub fn new(user: Option<ObjectId>, now: NaiveDateTime, today: NaiveDate) -> Self {
-        Self { user: Bound::BigInt(user.map(|id| id.0)), now: Bound::Moment(Some(now.into())), today: Bound::Date(Some(today)) }
+        let (now, today) = (Bound::Moment(Some(now.into())), Bound::Date(Some(today)));
+        Self { user: Bound::BigInt(user.map(|id| id.0)), now, today, passing: false }
+    }
+    /// For a run whose statements are not kept prepared: each that is kept holds memory for as long as its connection.
+    pub fn passing(self) -> Self {
+        Self { passing: true, ..self }
     }
     fn value(&self, param: Param) -> &Bound {
         match param {

@@ -102,7 +102,7 @@ impl Query for Statement<'_> {
 
 impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if self.sql.uncacheable {
+        if self.sql.uncacheable || self.params.is_some_and(|params| params.passing) {
             out.unsafe_to_cache_prepared();
         }
         out.push_sql(self.tag);

@@ -88,7 +88,9 @@ fn a_statement_prepared_anew_after_a_schema_change_is_judged_by_the_authority_th
             assert_eq!(run(conn)?, ["Ada"]);
             conn.batch(&sql("DROP VIEW temp.{r}").ddl(conn.dialect()))?;
             forbidden_or_unknown(run(conn), "a table of the file under the name of the view");
-            conn.batch(&sql("DROP TABLE {r}; CREATE VIEW {r} AS SELECT id, name AS m_name FROM hr_employee").ddl(conn.dialect()))?;
+            conn.batch(
+                &sql("DROP TABLE {r}; CREATE VIEW {r} AS SELECT id, name AS m_name FROM hr_employee").ddl(conn.dialect()),
+            )?;
             forbidden_or_unknown(run(conn), "a view of the file under its name");
             conn.batch(&sql("CREATE TEMP VIEW {r} AS SELECT * FROM hr_employee, setting").ddl(conn.dialect()))?;
             forbidden_or_unknown(run(conn), "the same prepared text over another view");

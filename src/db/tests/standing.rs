@@ -2,9 +2,7 @@
 
 use super::noon;
 use crate::db::sql::{Params, Sql, execute, fetch};
-use crate::db::{
-    Conn, Db, DbError, Dialect, Object, ObjectKind, Piece, Purpose, Reach, Standing, TableWrites, Watched, set_id,
-};
+use crate::db::{Conn, Db, DbError, Dialect, Object, ObjectKind, Piece, Purpose, Reach, Standing, TableWrites, Watched, set_id};
 use crate::domain::{Kind, ObjectId, Value};
 use std::sync::Arc;
 

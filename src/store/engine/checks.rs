@@ -228,7 +228,9 @@ pub(super) fn of_links(checks: &Checks<'_>, member: &Name, target: &QName) -> Ve
             Condition::Always => continue,
             Condition::Never => refuses.raw("TRUE"),
             Condition::When(rule) => {
-                refuses.raw("NOT EXISTS (SELECT 1 FROM ").append(&names::temporary(&checks.set.names.witness(&checks.table().name)));
+                refuses
+                    .raw("NOT EXISTS (SELECT 1 FROM ")
+                    .append(&names::temporary(&checks.set.names.witness(&checks.table().name)));
                 refuses.raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ");
                 refuses.append(&column(row, crate::store::tables::OWNER)).raw(" AND ").append(rule).raw(")")
             }

@@ -97,8 +97,7 @@ impl Pieces {
                     made
                 }
             };
-            let announced =
-                Announced { questions, reach: Arc::default(), portions: RwLock::default(), listed: Mutex::default() };
+            let announced = Announced { questions, reach: Arc::default(), portions: RwLock::default(), listed: Mutex::default() };
             self.sets.keep(wanted.rights.key.clone(), Arc::new(announced));
         }
         Ok(())
@@ -121,13 +120,7 @@ impl Pieces {
         Ok(portion)
     }
 
-    fn composed(
-        &self,
-        statements: &Statements,
-        rights: &Rights,
-        entity: &QName,
-        questions: &Inputs,
-    ) -> Lowered<Arc<Portion>> {
+    fn composed(&self, statements: &Statements, rights: &Rights, entity: &QName, questions: &Inputs) -> Lowered<Arc<Portion>> {
         let Some(of) = rights.entities.get(entity) else { return Ok(Arc::new(Portion::nothing())) };
         let key: Arc<str> = self.key(statements.model(), rights, of, questions).into();
         if let Some(known) = self.portions.get(&key) {
@@ -185,7 +178,8 @@ impl Pieces {
         let tables = &statements.tables;
         let Told { tables: told, implied } = writes(tables, rights, entity);
         let changing = |writes: &TableWrites| writes.insert || writes.delete || !writes.update.is_empty();
-        let follow: Vec<String> = told.iter().filter(|(_, writes)| changing(writes)).map(|(table, _)| table.to_string()).collect();
+        let follow: Vec<String> =
+            told.iter().filter(|(_, writes)| changing(writes)).map(|(table, _)| table.to_string()).collect();
         let own = tables.get(entity).map(|table| table.name.clone());
         let refused: BTreeSet<Name> = implied.refuse().into_keys().collect();
         // The entity's own table comes last: before it all is there that may change with it.
@@ -232,6 +226,12 @@ impl Pieces {
         let made = Arc::new(watches(self, statements, rights, of, &portion, &targets)?);
         self.watches.keep(key.into(), made.clone());
         Ok(made)
+    }
+
+    /// The names of all objects that have been composed.
+    pub(in crate::store) fn names(&self) -> Vec<String> {
+        let all = self.texts.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.values().flat_map(|piece| piece.objects.iter().map(|object| object.name.clone())).collect()
     }
 
     /// A piece of this text.

@@ -186,7 +186,8 @@ fn identified(
     let draft = draft(&id)?;
     let named = |view: &Name| draft.iter().any(|(_, _, sql)| sql.idents().any(|ident| ident == view.as_str()));
     let needs = stands_on.iter().filter(|(view, _)| named(view)).map(|(_, piece)| piece.clone()).collect();
-    let object = |(name, kind, sql): &(Name, ObjectKind, Sql)| Object { name: name.to_string(), kind: *kind, text: sql.ddl(Sqlite) };
+    let object =
+        |(name, kind, sql): &(Name, ObjectKind, Sql)| Object { name: name.to_string(), kind: *kind, text: sql.ddl(Sqlite) };
     let piece = Arc::new(Piece { id, objects: draft.iter().map(object).collect(), needs });
     pieces.keep(digest, &piece);
     Ok(piece)

@@ -122,7 +122,11 @@ pub(super) fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable:
     link_columns(&mut sql, link);
     let owner = compiled.visible.clone().and(readable.shown.clone());
     if !secured && !matches!(owner, Condition::Always) {
-        sql.raw(" WHERE EXISTS (SELECT 1 FROM ").append(&names::stored(&compiled.table.name)).raw(" AS ").ident(ROW).raw(" WHERE ");
+        sql.raw(" WHERE EXISTS (SELECT 1 FROM ")
+            .append(&names::stored(&compiled.table.name))
+            .raw(" AS ")
+            .ident(ROW)
+            .raw(" WHERE ");
         sql.ident(ROW).raw(".").ident("id").raw(" = ").ident("l").raw(".").ident(OWNER);
         sql.raw(" AND ").append(&owner.sql()).raw(")");
     }

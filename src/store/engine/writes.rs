@@ -7,8 +7,8 @@
 use super::Set;
 use super::checks::{Check, When};
 use crate::access::{EntityRights, Rights};
-use crate::db::sql::Sql;
 use crate::db::TableWrites;
+use crate::db::sql::Sql;
 use crate::domain::{Name, QName};
 use crate::model::OnDelete;
 use crate::store::tables::{OWNER, Place, TARGET, Table, Tables};
@@ -189,6 +189,7 @@ impl Reach<'_> {
         for (member, place) in &table.members {
             if let Place::Link(link) = place {
                 self.goes(&link.table, self.member(entity, member));
+                self.table(&link.table).keys.extend([OWNER.to_owned(), TARGET.to_owned()]);
             }
         }
         for (owner, association) in tables.pointing_at(entity) {

@@ -194,7 +194,10 @@ fn on_sqlite_what_stands_on_the_connection_of_users_is_held_against_what_was_com
             let (found, differences) = check(&deed);
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].ends_with(told), "{deed}: {found:?}");
-            assert!(differences.iter().any(|one| one.about == found[0] && one.first.1 == "not as it was made"), "{differences:?}");
+            assert!(
+                differences.iter().any(|one| one.about == found[0] && one.first.1 == "not as it was made"),
+                "{differences:?}"
+            );
             db.bump_generation();
         }
         assert!(found(&app, &who).is_empty(), "a new connection has what was composed");

@@ -151,7 +151,9 @@ pub(super) fn write_links(
             let mut sql = Sql::new();
             sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(OWNER).raw(" = ").append(&bound(object));
             sql.raw(" AND ").raw(TARGET).raw(" = ").append(&bound(*gone));
-            let touched = store.deed(hand, &table.entity.name, |conn, params| execute(conn, &sql, params)).map_err(|error| granted(about, error))?;
+            let touched = store
+                .deed(hand, &table.entity.name, |conn, params| execute(conn, &sql, params))
+                .map_err(|error| granted(about, error))?;
             if touched != 1 {
                 return Err(disagreement(about(), "no such link for these rights".into()).into());
             }
