@@ -180,7 +180,7 @@ impl App {
 
     /// Tells the database of these rights.
     pub(super) fn prepare(&self, live: &Live, grants: &Grants) -> Result<(), Refusal> {
-        store::prepare(&self.db, &live.statements, grants, self.clock.now()).map_err(|error| {
+        store::prepare(&self.db, &live.statements, grants).map_err(|error| {
             let key = &grants.rights().key;
             let text = format!(
                 "the rights {key} cannot be used before the database is told of them ({error}); run `portcullis migrate --apply`"

@@ -10,7 +10,7 @@ use crate::db::DbError;
 use crate::domain::QName;
 use crate::flow::{self, Budget, Effects, FlowContext};
 use crate::model::ScheduledEvent;
-use crate::store::{Caller, Recorder, Store};
+use crate::store::{self, Caller, Recorder, Store};
 use crate::workspace::Workspace;
 use chrono::NaiveDateTime;
 use std::cell::RefCell;
@@ -91,10 +91,28 @@ impl App {
 
     /// Forgets ended sessions, expired links, old counters, and forms that are too old to be sent.
     pub fn upkeep(&self) -> Result<usize, Refusal> {
+        self.drop_unused();
         // Each statement removes what is over by itself, whatever else goes on.
         Ok(self.db.write_unserialized(|conn| {
             Ok::<_, DbError>(self.identity.purge(conn)? + self.forget_letters(conn)? + self.forget_forms(conn)?)
         })?)
+    }
+}
+
+impl App {
+    /// Drops what was generated for rights that nobody has held for a while, where this server may.
+    fn drop_unused(&self) {
+        let live = self.live();
+        // A node that runs a model which is no longer in force knows nothing of what the others use.
+        if self.may_work().is_err() || !matches!(store::can_prepare(&self.db), Ok(true)) {
+            return;
+        }
+        let (level, text) = match store::drop_unused(&self.db, &live.statements, self.clock.now()) {
+            Ok(0) => return,
+            Ok(dropped) => (Level::Info, format!("dropped what was generated for rights that nobody holds: {dropped}")),
+            Err(error) => (Level::Warning, format!("what was generated for rights that nobody holds stays for now: {error}")),
+        };
+        self.logs.write("portcullis.database", level, &text, None);
     }
 }
 

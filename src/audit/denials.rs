@@ -33,7 +33,7 @@ pub(super) fn insistence(conn: &mut Conn, event: &Event, now: NaiveDateTime) -> 
 /// Learns what other processes refused lately, so that denials add up across nodes and restarts.
 pub fn follow_denials(db: &Db, now: NaiveDateTime) -> Result<(), DbError> {
     let ours: Vec<String> = db.opened_lanes().into_iter().map(|(_, lane)| lane).collect();
-    let found = db.read(|conn| of_others(conn, ours, now))?;
+    let found = db.read(|conn| of_others(conn, ours.clone(), now))?;
     db.repeated_elsewhere(found);
     Ok(())
 }

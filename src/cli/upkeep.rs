@@ -73,6 +73,7 @@ impl Migrate {
         if self.apply {
             let accepted: BTreeSet<String> = self.accept_loss.into_iter().collect();
             store::apply(&db, &statements, &accepted, now).map_err(complain)?;
+            store::prepare_all(&db, &statements, now).map_err(complain)?;
             say::line(format_args!("Applied."));
         }
         Ok(ExitCode::SUCCESS)

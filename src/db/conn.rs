@@ -9,6 +9,7 @@ use super::lane::{Ended, Lanes, Leases};
 use super::line::{Counts, Lender, Lent};
 use super::postgres::{self, PgConn};
 use super::roles::Roles;
+use super::stock::{self, Stock};
 use super::{DbError, Purpose, Standing, retry, sqlite};
 use crate::domain::knockout::{Removable, stands};
 use diesel::connection::{Connection, SimpleConnection, TransactionManager};
@@ -48,6 +49,8 @@ pub struct Conn {
     leases: Leases,
     /// Whether the present transaction's end is not known.
     lost: bool,
+    /// What was generated in PostgreSQL's schema, as far as it is known here.
+    pub(super) stock: Arc<Stock>,
 }
 
 /// What typed statements run on, and what holds them to their authority.
@@ -105,7 +108,13 @@ impl Conn {
             lanes: Arc::default(),
             leases: Leases::default(),
             lost: false,
+            stock: Arc::default(),
         }
+    }
+
+    /// With what is known of generated objects.
+    pub(super) fn stocked(self, stock: Arc<Stock>) -> Self {
+        Self { stock, ..self }
     }
 
     /// With the lanes of the database that it leads to.
@@ -175,6 +184,7 @@ impl Conn {
         if self.mode == Mode::Read && purpose == Purpose::Write {
             return Err(DbError::Refused("a read transaction does not write, whatever the rights".into()).into());
         }
+        self.require_role(standing, purpose)?;
         let authority = Authority::Set(Arc::new(Scope::new(standing, purpose)));
         match self.user_line()? {
             Some(line) => line.acting(authority, f),
@@ -498,7 +508,11 @@ impl Conn {
 /// Runs the work of a write transaction. After a conflict nothing of it is kept, even if the work did not mind.
 fn decided<T, E: From<DbError>>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
     let value = f(conn)?;
-    if retry::has_conflict() { Err(DbError::Contended { runs: 1 }.into()) } else { Ok(value) }
+    match (retry::has_conflict(), stock::has_missed()) {
+        (true, _) => Err(DbError::Contended { runs: 1 }.into()),
+        (false, true) => Err(DbError::Unprepared.into()),
+        (false, false) => Ok(value),
+    }
 }
 
 /// Whoever loses the database while it keeps a transaction cannot know what became of it.

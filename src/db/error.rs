@@ -25,6 +25,9 @@ pub enum DbError {
         /// How often it was tried.
         runs: u32,
     },
+    /// It was not told of the rights that were to be used, and cannot be told now. Answer 503.
+    #[error("the database was not told of these rights")]
+    Unprepared,
     /// A row with the same values exists.
     #[error("a row with the same {} exists", .columns.join(", "))]
     Unique {
@@ -56,7 +59,15 @@ pub enum DbError {
 impl DbError {
     /// Whether the same request may succeed later without anybody changing anything here.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unsettled(_) | Self::Full(_) | Self::Busy(_) | Self::Contended { .. })
+        matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::Unsettled(_)
+                | Self::Full(_)
+                | Self::Busy(_)
+                | Self::Contended { .. }
+                | Self::Unprepared
+        )
     }
 }
 

@@ -4,6 +4,7 @@ use super::admit::Authority;
 use super::conn::{Conn, Mode, Wire};
 use super::lane::Lanes;
 use super::retry::Counters;
+use super::stock::Stock;
 use super::turns::Turns;
 use super::{DbError, postgres, sqlite};
 use crate::log::with_causes;
@@ -28,6 +29,8 @@ pub(super) struct Counts {
     pub commits: RwLock<()>,
     /// How many commits there were; it changes only while that is held.
     pub committed: AtomicU64,
+    /// What was generated in PostgreSQL's schema, as far as it is known here.
+    pub stock: Arc<Stock>,
     /// Where the trail's lanes end.
     pub lanes: Arc<Lanes>,
 }
@@ -72,6 +75,7 @@ impl Maker {
                 wire.set_instrumentation(counter);
                 wire.counting(self.counts.trips.clone());
                 let conn = Conn::new(Wire::Pg(wire, roles)).in_lanes(self.counts.lanes.clone());
+                let conn = conn.stocked(self.counts.stock.clone());
                 Line { conn, gone, generation }
             }
         })

@@ -1,4 +1,4 @@
-//! What is generated from rules, and what a set of rights reaches of it (SQLite).
+//! What is generated from rules, and what a set of rights reaches of it.
 //!
 //! A *piece* is what rights on one entity come to: a view that is read, a view that rules look through, or the triggers
 //! that look at writes. It is named after a digest of its text, so sets whose rights come to the same share it.
@@ -40,11 +40,23 @@ pub struct Object {
 pub enum ObjectKind {
     /// A view.
     View,
-    /// A trigger.
+    /// A trigger (SQLite).
     Trigger,
+    /// What looks at writes (PostgreSQL).
+    Function,
+    /// What the role that writes through the piece may touch of the table of this name (PostgreSQL).
+    Grant,
 }
 
 impl Piece {
+    /// The views of it.
+    pub(super) fn views(&self) -> impl Iterator<Item = &str> {
+        self.objects.iter().filter(|object| object.kind == ObjectKind::View).map(|object| object.name.as_str())
+    }
+    /// Whether it looks at writes on PostgreSQL, where a role of its own writes through it.
+    pub(super) fn looks(&self) -> bool {
+        self.objects.iter().any(|object| object.kind == ObjectKind::Function)
+    }
     /// How much text there is of it.
     pub(super) fn size(&self) -> usize {
         self.objects.iter().map(|object| object.text.len()).sum()

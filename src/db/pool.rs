@@ -5,9 +5,16 @@ use super::conn::{Conn, Mode};
 use super::lane::Lanes;
 use super::line::{self, Counts, Lender, Line, Maker, Queue, Source};
 use super::retry::{self, Contention, Runs};
-use super::{DbError, DbTarget, Dialect, migrate, postgres, roles};
+use super::sql::Params;
+use super::stock::{self, Need, Rounds};
+use super::{DbError, DbTarget, Dialect, migrate, notes, postgres, roles, supply};
+use crate::clock::Clock;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How long a request waits for others that prepare.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The database: cheap to clone, shared by everybody who may use it.
 #[derive(Clone)]
@@ -70,10 +77,65 @@ impl Db {
     }
 
     /// Runs `f` in one transaction that sees one state of the data and cannot change it.
-    pub fn read<T, E: From<DbError>>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
-        let pools = self.pools()?;
-        let mut line = line::take(&pools.read)?;
-        line.conn.transaction(Mode::Read, Authority::System, pools.users, f)
+    ///
+    /// Where `f` needs something that was not generated yet, that is made, and **`f` is run again as a whole**.
+    pub fn read<T, E: From<DbError>>(&self, mut f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
+        let mut rounds = Rounds::default();
+        loop {
+            let (done, missed) = stock::watched(|| {
+                let pools = self.pools()?;
+                let mut line = line::take(&pools.read)?;
+                line.conn.transaction(Mode::Read, Authority::System, pools.users, &mut f)
+            });
+            if missed.is_empty() {
+                return done;
+            }
+            if !rounds.go_on(&missed) {
+                return done.and_then(|_| Err(DbError::Unprepared.into()));
+            }
+            self.tell(&missed)?;
+        }
+    }
+
+    /// Makes what is missing of this in PostgreSQL's schema, as its owner.
+    pub fn tell(&self, needs: &[Need]) -> Result<(), DbError> {
+        let stock = &self.0.counts.stock;
+        let failed = || stock.failed.load(Ordering::SeqCst);
+        let before = failed();
+        let _one = stock.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let needs: Vec<Need> = needs.iter().filter(|need| !stock.has(need)).cloned().collect();
+        if needs.is_empty() || self.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        if before != failed() {
+            // Who waited for one that failed does not wait for the same once more, one after the other.
+            return Err(DbError::Unprepared);
+        }
+        let done = self.supply(&needs);
+        if done.is_err() {
+            stock.failed.fetch_add(1, Ordering::SeqCst);
+        }
+        done
+    }
+
+    fn supply(&self, needs: &[Need]) -> Result<(), DbError> {
+        let now = Clock::system().now();
+        let params = Params::new(None, now, now.date());
+        let untold = self.read(|conn| notes::missing(conn, needs, &params))?;
+        if !untold.is_empty() {
+            self.owner(|conn| {
+                supply::preparing(conn, PATIENCE)?;
+                supply::make(conn, &untold, &params)
+            })?;
+        }
+        needs.iter().for_each(|need| self.0.counts.stock.note(need));
+        Ok(())
+    }
+
+    /// This was made here by hand.
+    #[cfg(test)]
+    pub(super) fn know(&self, need: &Need) {
+        self.0.counts.stock.note(need);
     }
 
     /// Runs `f` in one transaction as if nobody else wrote meanwhile; all of it happens or nothing.
@@ -102,7 +164,7 @@ impl Db {
     fn again<T, E: From<DbError>>(&self, mode: Mode, mut f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
         let counters = &self.0.counts.contention;
         counters.writes.fetch_add(1, Ordering::Relaxed);
-        let mut runs = Runs::begin();
+        let (mut runs, mut rounds) = (Runs::begin(), Rounds::default());
         loop {
             // SQLite's writers take turns at their one connection; unserialized work is in nobody's way.
             let turn = match mode == Mode::Write && self.dialect() == Dialect::Postgres {
@@ -111,9 +173,14 @@ impl Db {
                 false => None,
             };
             let mut line = line::take(&self.pools()?.write)?;
-            let (done, conflict) = retry::watched(|| line.conn.transaction(mode, Authority::System, None, &mut f));
+            let run = || retry::watched(|| line.conn.transaction(mode, Authority::System, None, &mut f));
+            let ((done, conflict), missed) = stock::watched(run);
             // Nobody waits with a connection or a turn.
             drop((line, turn));
+            if !missed.is_empty() && !conflict && rounds.go_on(&missed) {
+                self.tell(&missed)?;
+                continue;
+            }
             if !conflict {
                 return done;
             }
@@ -255,6 +322,7 @@ impl Db {
     ///
     /// Those that nobody uses go at once, because each keeps the schema in memory. Those in use go when they come back.
     pub fn bump_generation(&self) {
+        self.0.counts.stock.forget_all();
         self.0.counts.generation.fetch_add(1, Ordering::SeqCst);
         let mut pools = self.0.pools.write().unwrap_or_else(PoisonError::into_inner);
         // Pools that cannot be made anew stay; no connection of before is taken from them.

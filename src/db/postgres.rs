@@ -4,7 +4,7 @@ use super::admit::Authority;
 use super::ahead::Ahead;
 use super::conn::Mode;
 use super::roles::Roles;
-use super::{DbError, Purpose, Standing};
+use super::{DbError, EVERY, Purpose, Standing};
 use crate::config::Secret;
 use diesel::result::QueryResult;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
@@ -229,7 +229,8 @@ pub(super) fn take_on(roles: &Roles, authority: &Authority) -> String {
             let Standing { set, user, now, .. } = &scope.standing;
             let name = match scope.purpose {
                 Purpose::Read => roles.reader(set),
-                Purpose::Write => roles.writer(set),
+                // Without a piece there is no such role, and nothing is written.
+                Purpose::Write => roles.writer(scope.standing.watch.as_ref().map_or(EVERY, |watch| &watch.id)),
             };
             // A number, two moments and a name of 16 digits: nothing that could end a text.
             let (user, set) = (user.map(|id| id.0.to_string()).unwrap_or_default(), set.replace(['\'', '"'], ""));

@@ -1,9 +1,9 @@
 //! PostgreSQL's roles: what the server's statements run as, and what the role it logs in with must not be.
 //!
 //! Guarantees: the server reads and writes as `system`, which changes neither the schema nor the trail;
-//! the trail is appended to as `audit`, which reads no record; each set of rights has a role that reads
-//! its views and one that writes. None of them can log in.
-//! Deliberately not here: making the roles of sets, and what these are granted.
+//! the trail is appended to as `audit`, which reads no record; each set of rights has a role that reads the views it was
+//! given, and each piece that looks at writes one that writes through it. None of them can log in.
+//! Deliberately not here: making the roles of sets and pieces, and what these are granted (`supply`).
 
 use super::sql::{Params, Sql, fetch};
 use super::{Conn, DbError};
@@ -39,19 +39,28 @@ impl Roles {
     pub fn reader(&self, set: &str) -> String {
         format!("{}{set}_r", self.prefix)
     }
-    /// The role that owns the views of a set of rights: they show what it is granted, and no more.
-    pub fn holder(&self, set: &str) -> String {
-        format!("{}{set}_v", self.prefix)
+    /// The role that writes through a piece.
+    pub fn writer(&self, piece: &str) -> String {
+        format!("{}{piece}_w", self.prefix)
     }
-    /// The role that writes for a set of rights.
-    pub fn writer(&self, set: &str) -> String {
-        format!("{}{set}_w", self.prefix)
+    /// The role that owns generated views and sees what the model knows of tables.
+    pub fn holder(&self) -> String {
+        format!("{}holder", self.prefix)
+    }
+    /// What all roles that read for a set of rights are members of.
+    pub fn readers(&self) -> String {
+        format!("{}readers", self.prefix)
+    }
+    /// What all roles that write through a piece are members of.
+    pub fn writers(&self) -> String {
+        format!("{}writers", self.prefix)
     }
 
     /// What the owner of the schema has to run so that the roles exist and may do their work; again after each
     /// migration of the system tables. `login` is the role that the server logs in with.
     pub(super) fn statements(&self, login: &str) -> String {
         let (system, audit, login) = (self.system(), self.audit(), login.replace('\'', "''"));
+        let (holder, readers, writers) = (self.holder(), self.readers(), self.writers());
         format!(
             "DO $roles$ DECLARE
                 home name := current_schema();
@@ -59,19 +68,21 @@ impl Roles {
                 taker record;
                 modern bool := current_setting('server_version_num')::int >= 160000;
             BEGIN
-                FOR entry IN SELECT unnest(ARRAY['{system}', '{audit}']) AS name LOOP
+                FOR entry IN SELECT unnest(ARRAY['{system}', '{audit}', '{holder}', '{readers}', '{writers}']) AS name LOOP
                     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = entry.name) THEN
                         EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', entry.name);
                     END IF;
                     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', home, entry.name);
                     -- The owner too, because it hands views over to them.
-                    FOR taker IN SELECT rolname AS name FROM pg_roles WHERE rolname IN ('{login}', current_user) AND NOT rolsuper LOOP
+                    FOR taker IN SELECT rolname AS name FROM pg_roles WHERE NOT rolsuper AND (rolname = current_user
+                                 OR rolname = '{login}' AND entry.name IN ('{system}', '{audit}')) LOOP
                         IF NOT pg_has_role(taker.name, entry.name, CASE WHEN modern THEN 'SET' ELSE 'MEMBER' END) THEN
                             EXECUTE format('GRANT %I TO %I', entry.name, taker.name)
                                 || CASE WHEN modern THEN ' WITH INHERIT FALSE' ELSE '' END;
                         END IF;
                     END LOOP;
                 END LOOP;
+                EXECUTE format('GRANT CREATE ON SCHEMA %I TO {holder}', home);
                 FOR entry IN SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                              WHERE n.nspname = home AND c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') LOOP
                     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I TO {system}', home, entry.name);
@@ -122,10 +133,10 @@ const MIGHT: &str = "
     UNION ALL SELECT 'missing', n.name FROM (VALUES ($1 || 'system'), ($1 || 'audit')) AS n(name)
         WHERE NOT EXISTS (SELECT FROM ours WHERE ours.rolname = n.name AND pg_has_role(session_user, ours.oid, 'MEMBER'))";
 
-/// Whether both roles exist and the login role may take them.
+/// Whether all roles exist and the login role may take two of them.
 const READY: &str = "
-    SELECT count(*) = 2 FROM pg_roles r
-    WHERE r.rolname IN ($1 || 'system', $1 || 'audit') AND pg_has_role(session_user, r.oid, 'MEMBER')";
+    SELECT count(*) = 5 FROM pg_roles r WHERE r.rolname IN ($1 || 'holder', $1 || 'readers', $1 || 'writers')
+        OR r.rolname IN ($1 || 'system', $1 || 'audit') AND pg_has_role(session_user, r.oid, 'MEMBER')";
 
 /// Why the role that this connection logged in with is more than the server's may be; each with the cure.
 pub(super) fn too_mighty(conn: &mut Conn, roles: &Roles) -> Result<Vec<String>, DbError> {

@@ -128,7 +128,7 @@ impl Shelf {
 impl Conn {
     /// Makes what a statement with the rights of a set needs and is not on this connection yet.
     pub(super) fn provide(&mut self, scope: &Scope, sql: &Sql) -> Result<(), DbError> {
-        let Wire::Sqlite(_, guard) = self.wire() else { return Ok(()) };
+        let Wire::Sqlite(_, guard) = self.wire() else { return self.require_pieces(scope, sql) };
         let wanted = scope.standing.reach.wanted(sql, scope.purpose == Purpose::Write);
         if wanted.is_empty() {
             return Ok(());
@@ -267,6 +267,8 @@ fn word(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::View => "view",
         ObjectKind::Trigger => "trigger",
+        ObjectKind::Function => "function",
+        ObjectKind::Grant => "right",
     }
 }
 
@@ -329,7 +331,14 @@ mod tests {
         let writes = TableWrites { insert: true, delete: true, update: ["name".to_owned()].into(), ..TableWrites::default() };
         reach.allow("t", Watched { writes, pieces: vec![trigger.clone()], follow: Vec::new() });
         let now = chrono::NaiveDateTime::default();
-        let standing = Standing { set: set_id("set"), user: None, now, reach: Arc::new(reach) };
+        let standing = Standing {
+            set: set_id("set"),
+            rights: "set".into(),
+            user: None,
+            now,
+            reach: Arc::new(reach),
+            watch: None,
+        };
         let writer = Authority::Set(Arc::new(Scope::new(&standing, Purpose::Write)));
         let reader = Authority::Set(Arc::new(Scope::new(&standing, Purpose::Read)));
         let mut shelf = Shelf::default();

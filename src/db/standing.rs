@@ -1,6 +1,6 @@
 //! Whose rights statements run with inside a transaction that the system began.
 
-use super::pieces::Reach;
+use super::pieces::{Piece, Reach};
 use crate::crypto::sha256;
 use crate::domain::ObjectId;
 use chrono::NaiveDateTime;
@@ -16,8 +16,12 @@ pub struct Standing {
     pub user: Option<ObjectId>,
     /// What they read as the moment; its date is today.
     pub now: NaiveDateTime,
+    /// What the set is called.
+    pub rights: Arc<str>,
     /// What it reads and writes; SQLite's guard looks at it when a statement is prepared.
     pub reach: Arc<Reach>,
+    /// What looks at the write that is about to happen (PostgreSQL).
+    pub watch: Option<Arc<Piece>>,
 }
 
 /// What may be written in one table. All empty is of use too: the keys of a table that is listed may be compared.

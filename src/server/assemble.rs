@@ -313,7 +313,12 @@ fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Resul
 /// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
 fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs: &Logs) -> Result<(), StartError> {
     let now = clock.now();
-    let plan = db.read(|conn| store::plan(conn, statements, now))?;
+    // Who may not tell the database of a set of rights has to find it told.
+    let alone = mode == Mode::Serve && !store::can_prepare(db)?;
+    let plan = match alone {
+        true => db.read(|conn| store::plan(conn, statements, now))?,
+        false => db.read(|conn| store::plan_tables(conn, statements, now))?,
+    };
     if mode == Mode::Serve && !plan.drift().is_empty() {
         return Err(SyncError::EngineDrift(plan.drift().to_vec()).into());
     }
@@ -324,7 +329,7 @@ fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs
     if plan.is_empty() {
         return Ok(());
     }
-    if mode == Mode::Serve && !plan.is_first() && !plan.only_prepares() {
+    if mode == Mode::Serve && !plan.is_first() && (alone || !plan.only_prepares()) {
         let todo = plan.summary(db.dialect()).into_iter().map(|line| format!("database: {line}"));
         let hint = "look at `portcullis migrate --plan`, then run `portcullis migrate --apply`".to_owned();
         return Err(StartError::Gaps(todo.chain([hint]).collect()));

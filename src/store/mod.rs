@@ -8,6 +8,7 @@
 //! ending transactions (the caller owns them), and objects that are not stored.
 
 mod bulk;
+mod called;
 mod data;
 mod engine;
 mod error;
@@ -31,12 +32,15 @@ mod whole;
 mod write;
 
 pub use bulk::{Bulk, value_faults};
+pub use called::Called;
 pub use data::SystemData;
 pub use explain::explain;
 pub use release::Compared;
 pub use statements::Statements;
 pub use statistics::{Sizes, gather, gather_outgrown, outgrown};
-pub use sync::{Loss, Plan, Step, SyncError, apply, can_prepare, drift, model_in_force, plan, prepare};
+pub use sync::{
+    Loss, Plan, Step, SyncError, apply, can_prepare, drift, drop_unused, model_in_force, plan, plan_tables, prepare, prepare_all,
+};
 pub use tables::Collision;
 pub use trees::{Circle, circles};
 pub use whole::{Pulse, StoredRow};
@@ -180,7 +184,7 @@ impl<'c> Store<'c> {
         if !self.footing.is_reader() {
             return fetch(self.conn, sql, params, kinds).map_err(error::wire);
         }
-        let standing = self.statements.standing(rights, self.caller);
+        let standing = self.statements.standing(rights, self.caller, self.conn.dialect());
         let found = self.conn.within(&standing, Purpose::Read, |conn| fetch(conn, sql, params, kinds));
         found.map_err(|error| error::granted(|| format!("a question of {}", rights.key), error))
     }

@@ -59,6 +59,12 @@ pub(super) fn reader(id: &str, table: &str) -> Name {
     bounded(format!("r_{id}_{table}"))
 }
 
+/// Whether this is the name of a view through which the table is read, whatever the id in it.
+pub(super) fn is_of(view: &str, table: &str) -> bool {
+    let id = view.strip_prefix("r_").and_then(|rest| rest.get(..16));
+    id.is_some_and(|id| *reader(id, table) == *view)
+}
+
 /// The view through which rules look at a table: every row, and only what rules compare.
 pub(super) fn witness(id: &str, table: &str) -> Name {
     bounded(format!("w_{id}_{table}"))
@@ -67,6 +73,11 @@ pub(super) fn witness(id: &str, table: &str) -> Name {
 /// A trigger on a table.
 pub(super) fn trigger(id: &str, table: &str, when: &str) -> Name {
     bounded(format!("g_{id}_{when}_{table}"))
+}
+
+/// What looks at writes through a piece on PostgreSQL; under [`crate::db::EVERY`], what asks for the piece.
+pub(super) fn look(id: &str) -> Name {
+    Name::from(format!("g_{id}_look"))
 }
 
 /// A table as generated objects speak of it: on SQLite these are temporary, and the table is in the file.

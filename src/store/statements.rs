@@ -23,9 +23,9 @@ pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
     compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
-    /// What the database is told of on the connection that needs it (SQLite).
-    pub(super) pieces: Pieces,
-    /// The keys of rights whose families are known to be prepared (PostgreSQL).
+    /// What the database is told of, for each kind of it.
+    pieces: [Pieces; 2],
+    /// The keys of rights whose families are known to be prepared.
     prepared: RwLock<HashSet<Arc<str>>>,
     /// What the rules of each set of rights compare.
     pub(super) known: Known,
@@ -48,8 +48,6 @@ pub(super) enum Footing {
     Reader(Dialect),
     /// What those views are made of: the row from its table, what paths lead to from the witness views.
     Maker,
-    /// The same with the row under its table's own name, as row-level security wants it.
-    Policy,
 }
 
 impl Footing {
@@ -57,13 +55,9 @@ impl Footing {
     pub(super) fn is_reader(self) -> bool {
         matches!(self, Self::Reader(_))
     }
-    /// What the row is called.
-    fn row(self, table: &Table) -> &str {
-        if self == Self::Policy { &table.name } else { ROW }
-    }
     /// Whether it looks from inside the database, where rules always count.
     fn is_generated(self) -> bool {
-        matches!(self, Self::Maker | Self::Policy)
+        self == Self::Maker
     }
 }
 
@@ -114,7 +108,7 @@ impl Statements {
             model: model.clone(),
             tables: Tables::of(model)?,
             compiled: RwLock::default(),
-            pieces: Pieces::default(),
+            pieces: [Pieces::new(Dialect::Sqlite), Pieces::new(Dialect::Postgres)],
             prepared: RwLock::default(),
             known: Known::default(),
         })
@@ -128,9 +122,9 @@ impl Statements {
     /// Whether the database was told of these grants, and of every elevation that work for them can reach.
     pub fn is_prepared(&self, conn: &mut Conn, grants: &Grants, now: NaiveDateTime) -> Result<bool, SyncError> {
         let key = &grants.rights().key;
-        let known = || match conn.dialect() {
-            Dialect::Sqlite => self.pieces.knows(key),
-            Dialect::Postgres => self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key),
+        let known = || {
+            let told = || self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key);
+            self.pieces(conn.dialect()).knows(key) && (conn.dialect() == Dialect::Sqlite || told())
         };
         if !stands(Removable::DatabaseEngine) || known() {
             return Ok(true);
@@ -142,62 +136,77 @@ impl Statements {
         Ok(made)
     }
 
-    /// Makes these grants usable where nothing has to be stored for that (SQLite).
-    pub(super) fn announce(&self, grants: &Grants) -> Result<(), SyncError> {
-        self.pieces.announce(&self.tables, grants).map_err(|error| SyncError::Rules(error.to_string()))
+    /// What is composed for a kind of database.
+    pub(super) fn pieces(&self, dialect: Dialect) -> &Pieces {
+        let [sqlite, postgres] = &self.pieces;
+        if dialect == Dialect::Sqlite { sqlite } else { postgres }
     }
 
-    /// The names of everything that has been composed so far (SQLite), for whoever counts or looks.
-    pub fn generated_names(&self) -> Vec<String> {
-        self.pieces.names()
+    /// Makes these grants usable as far as that is this process's to do.
+    pub(super) fn announce(&self, grants: &Grants, dialect: Dialect) -> Result<(), SyncError> {
+        self.pieces(dialect).announce(self, grants).map_err(|error| SyncError::Rules(error.to_string()))
+    }
+
+    /// What stands for a set of rights of this model in names: what a set of the same name may do changes with the model.
+    pub(super) fn set_id(&self, key: &str) -> Arc<str> {
+        set_id(&format!("{key} of {}", self.model.fingerprint))
+    }
+
+    /// The names of everything that has been composed so far for a kind of database.
+    pub fn generated_names(&self, dialect: Dialect) -> Vec<String> {
+        self.pieces(dialect).names()
     }
 
     /// These rights, in the name of somebody.
-    pub(super) fn standing(&self, rights: &Rights, caller: Caller) -> Standing {
-        Standing { set: set_id(&rights.key), user: caller.user, now: caller.now, reach: self.pieces.reach(rights) }
+    pub(super) fn standing(&self, rights: &Rights, caller: Caller, dialect: Dialect) -> Standing {
+        let known = self.pieces(dialect).standing(rights);
+        let (set, reach) = known.unwrap_or_else(|| (self.set_id(&rights.key), Arc::default()));
+        Standing { set, rights: rights.key.clone(), user: caller.user, now: caller.now, reach, watch: None }
     }
 
-    /// The same, about to write objects of an entity.
+    /// The same, about to write in the table of an entity, or in one of its links.
     pub(super) fn standing_to_write(
         &self,
         rights: &Rights,
-        entity: &QName,
+        (entity, table): (&QName, &Name),
         caller: Caller,
         dialect: Dialect,
     ) -> Lowered<Standing> {
-        if dialect == Dialect::Sqlite {
-            self.pieces.list(self, rights, entity)?;
-        }
-        Ok(self.standing(rights, caller))
+        let pieces = self.pieces(dialect);
+        let watch = match dialect {
+            Dialect::Sqlite => pieces.list(self, rights, entity).map(|()| None)?,
+            Dialect::Postgres => pieces.watch(self, rights, entity, table)?,
+        };
+        Ok(Standing { watch, ..self.standing(rights, caller, dialect) })
     }
 
     /// What the views of a set are called for what is read of an entity; nothing where tables are looked at.
     pub(super) fn names(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Option<Names>> {
         Ok(match footing {
             Footing::System => None,
-            Footing::Reader(Dialect::Sqlite) => Some(self.pieces.portion(self, rights, entity)?.names.clone()),
-            _ => Some(Names::of_set(set_id(&rights.key))),
+            Footing::Reader(dialect) => Some(self.pieces(dialect).portion(self, rights, entity)?.names.clone()),
+            Footing::Maker => Some(Names::none()),
         })
     }
 
     /// What the views are called that questions of the model look through under a set.
     pub(super) fn names_asked(&self, rights: &Rights, footing: Footing) -> Lowered<Option<Names>> {
         match footing {
-            Footing::Reader(Dialect::Sqlite) => self.pieces.asked(rights).map(Some),
+            Footing::Reader(dialect) => self.pieces(dialect).asked(rights).map(Some),
             Footing::System => Ok(None),
-            _ => Ok(Some(Names::of_set(set_id(&rights.key)))),
+            Footing::Maker => Ok(Some(Names::none())),
         }
     }
 
     /// Tells sets of rights apart whose rules about an entity are compiled once for all of them.
     pub(super) fn asked_as(&self, rights: &Rights, footing: Footing) -> Option<u64> {
-        if footing == Footing::Reader(Dialect::Sqlite) { self.pieces.serial(rights) } else { None }
+        if let Footing::Reader(dialect) = footing { self.pieces(dialect).serial(rights) } else { None }
     }
 
     /// A question of the model is about to be asked under a set.
     pub(super) fn about_to_ask(&self, rights: &Rights, footing: Footing, question: &Sql) {
-        if footing == Footing::Reader(Dialect::Sqlite) {
-            self.pieces.give_asked(rights, question);
+        if let Footing::Reader(dialect) = footing {
+            self.pieces(dialect).give_asked(rights, question);
         }
     }
 
@@ -232,7 +241,7 @@ impl Statements {
     /// What stands for the rights on an entity: the same key means the same statements.
     fn rights_key(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Arc<str>> {
         match footing {
-            Footing::Reader(Dialect::Sqlite) => Ok(self.pieces.portion(self, rights, entity)?.key.clone()),
+            Footing::Reader(dialect) => Ok(self.pieces(dialect).portion(self, rights, entity)?.key.clone()),
             _ => Ok(rights.key.clone()),
         }
     }
@@ -284,7 +293,7 @@ impl Compiled {
         let mut rules = Vec::with_capacity(of.rules.len());
         for rule in &of.rules {
             rules.push(match &rule.condition {
-                Some(condition) => lower().condition_at(condition, footing.row(&table))?,
+                Some(condition) => lower().condition_at(condition, ROW)?,
                 None => Condition::Always,
             });
         }

@@ -9,8 +9,10 @@ mod sqlite;
 use crate::support::actor::Page;
 use crate::support::server::{Kind, Server, Setup, written};
 use portcullis::audit::{self, Filter, Record};
+use portcullis::access::Grants;
 use portcullis::db::{DbError, set_id};
-use portcullis::store;
+use portcullis::domain::{Name, QName};
+use portcullis::store::{self, Called};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 
@@ -81,6 +83,7 @@ fn desk(kind: Kind) -> Option<(TempDir, Server)> {
     let folder = app();
     let server = Setup::of(folder.path()).on(kind).try_run()?;
     filled(&server);
+    make_all(&server);
     Some((folder, server))
 }
 
@@ -106,31 +109,50 @@ fn incidents(server: &Server) -> Vec<Record> {
     server.web().app.db.read(|conn| audit::search(conn, &filter, &page)).unwrap().records
 }
 
+/// What is called how for the clerk's rights on letters, and the reader's role of the boss.
+fn called(server: &Server) -> (Called, Called) {
+    let live = server.web().app.live();
+    let of = |role: &str| {
+        let grants = Grants::compile(&live.model, &[Name::new(role)].into(), true);
+        live.statements.called(&grants, &QName::new("d", "Letter")).unwrap()
+    };
+    (of("Clerk"), of("Boss"))
+}
+
+/// The words of statements in the words of the set: `{r}` and `{w}` are its views of letters, `{g}` looks at its writes.
+fn named(server: &Server, text: &str) -> String {
+    let app = &server.web().app;
+    let (clerk, boss) = called(server);
+    let roles = app.db.owner(|conn| Ok::<_, DbError>(conn.roles().cloned())).unwrap();
+    let text = text.replace("{r}", &clerk.reader).replace("{w}", &clerk.witness).replace("{g}", &format!("g_{}_look", clerk.watch));
+    let Some(roles) = roles else { return text.replace("{set}", &set_id(RIGHTS)) };
+    let text = text.replace("{reader}", &roles.reader(&clerk.set)).replace("{writer}", &roles.writer(&clerk.watch));
+    let text = text.replace("{other}", &roles.reader(&boss.set)).replace("{holder}", &roles.holder());
+    text.replace("{system}", &roles.system())
+}
+
 /// Runs statements as the owner of the schema, in the words of the set.
 fn owner(server: &Server, text: &str) {
-    let (db, set) = (&server.web().app.db, set_id(RIGHTS));
-    let done = db.owner(|conn| {
-        let mut text = text.replace("{set}", &set);
-        if let Some(roles) = conn.roles() {
-            let (reader, holder) = (roles.reader(&set), roles.holder(&set));
-            let other = roles.reader(&set_id("user|Boss"));
-            text = text.replace("{reader}", &reader).replace("{holder}", &holder).replace("{other}", &other);
-            text = text.replace("{writer}", &roles.writer(&set)).replace("{system}", &roles.system());
-        }
-        conn.batch(&text)
-    });
-    done.unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    let (db, text) = (&server.web().app.db, named(server, text));
+    db.owner(|conn| conn.batch(&text)).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     db.bump_generation();
 }
 
-/// Makes everything anew, as `portcullis migrate --apply` does.
+/// Makes everything again, as `portcullis migrate --apply` does.
 fn mend(server: &Server) {
     let app = &server.web().app;
     let drift = || app.db.read(|conn| Ok::<_, DbError>(store::drift(conn, app.clock.now()).unwrap())).unwrap();
     assert!(!drift().is_empty(), "what the owner did is told at the next start");
-    store::apply(&app.db, &app.live().statements, &BTreeSet::new(), app.clock.now()).unwrap();
+    make_all(server);
     assert!(drift().is_empty(), "{:?}", drift());
     app.check_layers().unwrap();
+}
+
+fn make_all(server: &Server) {
+    let app = &server.web().app;
+    let live = app.live();
+    store::apply(&app.db, &live.statements, &BTreeSet::new(), app.clock.now()).unwrap();
+    store::prepare_all(&app.db, &live.statements, app.clock.now()).unwrap();
 }
 
 fn letters(server: &Server) -> Page {

@@ -134,7 +134,7 @@ impl<'d> Stage<'d> {
         let statements = Statements::new(&model).unwrap();
         apply(db, &statements, &BTreeSet::new(), now()).unwrap();
         let grants = Grants::compile(&model, &[Name::new("A")].into(), true);
-        prepare(db, &statements, &grants, now()).unwrap();
+        prepare(db, &statements, &grants).unwrap();
         let recorder =
             Recorder { keys: Keys::ephemeral(), node: "n".into(), clock: Clock::fixed(now()), who: None, request_id: None };
         let stage = Self { db, statements, grants, recorder, offered: 0, withheld: 0 };

@@ -48,7 +48,7 @@ fn insert(db: &Db, count: u32, at_once: bool) {
 }
 
 fn find(db: &Db, filter: &Filter, from: Start, limit: u32) -> Found {
-    db.read(|conn| search(conn, filter, &Page { from, limit })).unwrap()
+    db.read(|conn| search(conn, filter, &Page { from: from.clone(), limit })).unwrap()
 }
 
 fn keys(found: &Found) -> Vec<(String, i64)> {

@@ -74,7 +74,7 @@ fn sealed(db: &Db, keys: &Keys) -> i64 {
 fn lanes(db: &Db, node: &str) -> Vec<(String, i64)> {
     let of_node = audit_record::table.filter(audit_record::node.eq(node.to_owned()));
     let ends = of_node.order((audit_record::lane, audit_record::n)).select((audit_record::lane, audit_record::n));
-    let all: Vec<(String, i64)> = db.read(|conn| Ok::<_, DbError>(on!(conn, |c| ends.load(c))?)).unwrap();
+    let all: Vec<(String, i64)> = db.read(|conn| Ok::<_, DbError>(on!(conn, |c| ends.clone().load(c))?)).unwrap();
     all.into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect()
 }
 

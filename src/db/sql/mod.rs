@@ -159,16 +159,17 @@ impl Sql {
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
-    /// The names in it, without their quotes; of what was [`Self::written`] only those of generated objects.
-    pub fn idents(&self) -> impl Iterator<Item = &str> {
-        fn names(piece: &Piece) -> &[Name] {
+    /// The names in it, without their quotes, also in statements that are texts in it; of what was [`Self::written`] only
+    /// those of generated objects.
+    pub fn idents(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        Box::new(self.pieces.iter().flat_map(|piece| -> Box<dyn Iterator<Item = &str> + '_> {
             match piece {
-                Piece::Ident(name) => std::slice::from_ref(name),
-                Piece::Text(_, names) => names,
-                _ => &[],
+                Piece::Ident(name) => Box::new(std::iter::once(name.as_str())),
+                Piece::Text(_, names) => Box::new(names.iter().map(Name::as_str)),
+                Piece::Quoted(body) => body.idents(),
+                _ => Box::new(std::iter::empty()),
             }
-        }
-        self.pieces.iter().flat_map(names).map(Name::as_str)
+        }))
     }
     /// The names and words in it, as SQLite is given them.
     pub(super) fn words(&self) -> impl Iterator<Item = &str> {

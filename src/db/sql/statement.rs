@@ -50,7 +50,8 @@ pub fn execute(conn: &mut Conn, sql: &Sql, params: &Params) -> Result<usize, DbE
     if let Some(scope) = &scope {
         conn.provide(scope, sql)?;
     }
-    conn.asking(|conn| on!(conn, |c| c.execute_returning_count(&statement))).map_err(DbError::from)
+    let done = conn.asking(|conn| on!(conn, |c| c.execute_returning_count(&statement))).map_err(DbError::from);
+    looked_at(conn, scope.as_deref(), sql, done)
 }
 
 /// The text without its values.
@@ -147,7 +148,16 @@ fn each(
     if let Some(scope) = &scope {
         conn.provide(scope, sql)?;
     }
-    conn.asking(|conn| on!(conn, |c| load(c, statement, kinds, &mut take))).map_err(DbError::from)
+    let done = conn.asking(|conn| on!(conn, |c| load(c, statement, kinds, &mut take))).map_err(DbError::from);
+    looked_at(conn, scope.as_deref(), sql, done)
+}
+
+/// What became of a statement; where it failed for want of something generated, that is looked at.
+fn looked_at<T>(conn: &Conn, scope: Option<&Scope>, sql: &Sql, done: Result<T, DbError>) -> Result<T, DbError> {
+    if let (Err(error), Some(scope)) = (&done, scope) {
+        conn.look_again(scope, sql, error);
+    }
+    done
 }
 
 fn load<C>(

@@ -92,8 +92,20 @@ fn a_set_writes_only_what_its_role_may() {
         ] {
             forbidden(write_as(db, attack), attack);
         }
-        let unprepared = crate::db::set_id("nobody made it");
-        forbidden(read_as(db, unprepared, 1, "SELECT '1'"), "a set without a role");
+        let fresh = crate::db::set_id("nobody made it");
+        assert_eq!(read_as(db, fresh.clone(), 1, "SELECT '1'").unwrap(), ["1"], "it is made");
+        forbidden(read_as(db, fresh, 1, "SELECT m_name FROM {r}"), "and was given nothing");
+    });
+}
+
+#[test]
+fn a_set_writes_nothing_where_no_piece_looks_at_it() {
+    filled(|db| {
+        let blind = crate::db::Standing { watch: None, ..standing(employee(), 1) };
+        let text = "UPDATE hr_employee SET name = 'Ida' WHERE id = 1";
+        let done = db.write(|conn| conn.within(&blind, Purpose::Write, |conn| execute(conn, &sql(text), &params())));
+        forbidden(done, "nothing looks at it");
+        assert_eq!(write_as(db, text).unwrap(), 1, "where a piece does it is written");
     });
 }
 
@@ -152,13 +164,25 @@ fn the_role_is_right_in_and_around_savepoints_and_after_errors_of_the_engine() {
 #[test]
 fn a_statement_behind_a_role_that_cannot_be_taken_on_does_not_run() {
     filled(|db| {
-        let nobody = standing(crate::db::set_id("never made"), 1);
+        // A role that may do it, and that the server may not become.
+        let never = crate::db::set_id("never given");
+        let watch = crate::db::Piece { id: never.clone(), objects: Vec::new(), needs: Vec::new() };
+        let nobody = crate::db::Standing { watch: Some(watch.into()), ..standing(never.clone(), 1) };
+        db.owner(|conn| {
+            let roles = conn.roles().unwrap().clone();
+            for role in [roles.writer(&never), roles.reader(&never)] {
+                conn.batch(&format!("CREATE ROLE \"{role}\" NOLOGIN; GRANT INSERT ON hr_note TO \"{role}\""))?;
+            }
+            Ok::<_, DbError>(())
+        })
+        .unwrap();
+        db.know(&crate::db::Need { set: never.clone(), rights: never.clone(), piece: nobody.watch.clone() });
         let add = |conn: &mut Conn| execute(conn, &sql("INSERT INTO hr_note VALUES (77, 1, 'unheard of', 1)"), &params());
         let there = || db.read(|conn| ask(conn, "SELECT text FROM hr_note WHERE id = 77")).unwrap();
         for _ in 0..3 {
             // Prepared, so that nothing is asked between the role and the statement.
             db.write(|conn| conn.savepoint(|conn| add(conn).and(Err::<(), _>(DbError::Refused("undo".into()))))).unwrap_err();
-            forbidden(db.write(|conn| conn.within(&nobody, Purpose::Write, add)), "a role that was never made");
+            forbidden(db.write(|conn| conn.within(&nobody, Purpose::Write, add)), "a role that was never given");
             let goes_on = db.write(|conn| {
                 forbidden(conn.savepoint(|conn| conn.within(&nobody, Purpose::Write, add)), "in a savepoint");
                 Ok::<_, DbError>(role(conn))

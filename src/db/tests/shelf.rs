@@ -97,7 +97,7 @@ fn many_sets_on_one_connection_stay_within_its_bound_and_each_reads_its_own() {
             };
             let reach = Reach::default();
             reach.give(&Arc::new(piece));
-            (Standing { set: id, user: None, now: noon(), reach: Arc::new(reach) }, name)
+            (Standing { rights: id.clone(), set: id, user: None, now: noon(), reach: Arc::new(reach), watch: None }, name)
         };
         let all: Vec<_> = (0..30).map(one).collect();
         let read = |db: &Db, of: usize, view: usize| {

@@ -2,7 +2,9 @@
 
 use super::noon;
 use crate::db::sql::{Params, Sql, execute, fetch};
-use crate::db::{Conn, Db, DbError, Dialect, Object, ObjectKind, Piece, Purpose, Reach, Standing, TableWrites, Watched, set_id};
+use crate::db::{
+    Conn, Db, DbError, Dialect, Need, Object, ObjectKind, Piece, Purpose, Reach, Standing, TableWrites, Watched, set_id,
+};
 use crate::domain::{Kind, ObjectId, Value};
 use std::sync::Arc;
 
@@ -55,7 +57,9 @@ pub(super) fn standing(set: Arc<str>, user: i64) -> Standing {
     let watched = |writes, pieces| Watched { writes, pieces, follow: Vec::new() };
     reach.allow("hr_employee", watched(table(false, false, &["name", "version"]), vec![triggers()]));
     reach.allow("hr_note", watched(table(true, true, &["text"]), Vec::new()));
-    Standing { set, user: Some(ObjectId(user)), now: noon(), reach: Arc::new(reach) }
+    // On PostgreSQL the employee's role that writes bears the set's id here.
+    let watch = Some(piece(employee(), ObjectKind::Function, &[], Vec::new()));
+    Standing { rights: set.clone(), set, user: Some(ObjectId(user)), now: noon(), reach: Arc::new(reach), watch }
 }
 
 /// What the employee's triggers bear.
@@ -91,7 +95,7 @@ pub(super) fn ask(conn: &mut Conn, text: &str) -> Result<Vec<String>, DbError> {
 }
 
 pub(super) fn read_as(db: &Db, set: Arc<str>, user: i64, text: &str) -> Result<Vec<String>, DbError> {
-    db.read(|conn| conn.within(&standing(set, user), Purpose::Read, |conn| ask(conn, text)))
+    db.read(|conn| conn.within(&standing(set.clone(), user), Purpose::Read, |conn| ask(conn, text)))
 }
 
 pub(super) fn write_as(db: &Db, text: &str) -> Result<usize, DbError> {
@@ -130,6 +134,11 @@ pub(super) fn fill(db: &Db) {
     })
     .unwrap();
     db.bump_generation();
+    for set in [employee(), director()] {
+        for piece in [None, Some(views(&set)), Some(piece(employee(), ObjectKind::Function, &[], Vec::new()))] {
+            db.know(&Need { set: set.clone(), rights: set.clone(), piece });
+        }
+    }
     db.write(|conn| {
         for text in ROWS {
             execute(conn, &sql(text), &params())?;

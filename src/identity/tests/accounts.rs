@@ -220,7 +220,7 @@ fn lookalikes_are_pointed_out_and_others_are_not() {
         let plain = try_create(&identity, db, "quite@b.example", "Somebody Else").unwrap();
         let of = |id| {
             let account = db.read(|conn| find(conn, id)).unwrap().unwrap();
-            db.read(|conn| doubts(conn, &[account])).unwrap().remove(&id).unwrap_or_default()
+            db.read(|conn| doubts(conn, std::slice::from_ref(&account))).unwrap().remove(&id).unwrap_or_default()
         };
         assert_eq!(of(paul), [Doubt::Address("pau1@b.example".into()), Doubt::Name("other@b.example".into())]);
         assert_eq!(of(digit), [Doubt::Address("paul@b.example".into())]);

@@ -125,6 +125,15 @@ impl Checks<'_> {
         }
     }
 
+    /// A row that no rule lets be changed is not touched at all: PostgreSQL gives a writer every row, and SQLite's guard
+    /// lists what changes with each write.
+    pub(super) fn touched(&mut self) {
+        let rules = self.rights().rules_where(|rule| !rule.write.is_empty());
+        if let Some(refuses) = self.unless(OLD, &self.compiled.any(&rules)) {
+            self.add(When::BeforeUpdate, refuses, format!("this {} may not be changed", self.entity()));
+        }
+    }
+
     pub(super) fn creation(&mut self) -> Lowered<()> {
         let rules = self.rights().rules_where(|rule| rule.create);
         let any = self.any(&rules);

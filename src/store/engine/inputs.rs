@@ -20,14 +20,6 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// What the rules of these rights compare, and what these questions of the model do.
-    pub(super) fn of(tables: &Tables, rights: &Rights, questions: &[(QName, Arc<Typed>)]) -> Self {
-        let mut all = Self::default();
-        rights.entities.values().for_each(|of| all.entity(tables, of));
-        all.questions(tables, rights, questions);
-        all
-    }
-
     /// What the rules about one entity compare.
     pub(super) fn of_entity(tables: &Tables, of: &EntityRights) -> Self {
         let mut all = Self::default();

@@ -2,9 +2,9 @@
 //!
 //! Guarantees: whatever runs in the name of a set of rights reads through views, whose rows and members are cut down by
 //! the rules of that set, so that a condition or a mask forgotten by the statements above shows nothing; what rights on
-//! one entity come to is composed from these rights and nothing else, and made by the owner of the schema: on SQLite on
-//! the connection that needs it (`pieces`), on PostgreSQL in the schema, all of a family or none, and noted, so that a
-//! hand that changes it later is found.
+//! one entity come to is composed from these rights and nothing else (`pieces`), and made by the owner of the schema when
+//! it is needed: on SQLite on the connection that needs it, on PostgreSQL in the schema, where it is noted, so that a
+//! change by others is found.
 //! Deliberately not here: who runs statements with which rights (`crate::db`), and the rules'
 //! meaning (`super::lower`). The witness views show what rules compare, of every row: they are for
 //! rules, and no statement above asks them for anything to show.
@@ -27,14 +27,13 @@ pub(super) use naming::Names;
 pub(super) use pieces::Pieces;
 #[cfg(test)]
 pub(super) use prepare::strip;
-pub(super) use prepare::{Preparation, differences, drop_objects, foreseen, is_made, lock, make_objects, plan};
+pub(super) use prepare::{
+    Preparation, Untold, differences, drop_objects, foreseen, is_made, lock, make_objects, needs, plan, sweep, whole,
+};
 pub(super) use views::masked_column;
 
-use super::lower::Lowered;
 use super::statements::Statements;
-use super::sync::Step;
 use crate::access::Rights;
-use crate::db::{Roles, set_id};
 use crate::domain::Name;
 use crate::expr::Typed;
 use inputs::Inputs;
@@ -49,22 +48,7 @@ pub(super) struct Set<'r> {
     inputs: Inputs,
 }
 
-impl<'r> Set<'r> {
-    fn new(statements: &Statements, wanted: &'r sets::Wanted) -> Self {
-        let inputs = Inputs::of(&statements.tables, &wanted.rights, &wanted.questions);
-        let id = set_id(&wanted.rights.key);
-        Self { names: Names::of_set(id.clone()), id, rights: &wanted.rights, inputs }
-    }
-
-    /// Everything that is made for the set on PostgreSQL, in this order.
-    fn objects(&self, statements: &Statements, roles: &Roles) -> Lowered<Vec<Step>> {
-        let mut steps = self.witness_views(statements);
-        steps.extend(self.reader_views(statements)?);
-        steps.extend(self.triggers(statements, roles)?);
-        steps.extend(self.grants(statements, roles)?);
-        Ok(steps)
-    }
-
+impl Set<'_> {
     /// The link tables that a condition rests on.
     fn links_of(&self, statements: &Statements, condition: &Typed) -> BTreeSet<Name> {
         let mut inputs = Inputs::default();

@@ -1,4 +1,4 @@
-//! What has been composed for one model, and which sets of rights reach which of it (SQLite).
+//! What has been composed for one model and one kind of database, and which sets of rights reach which of it.
 //!
 //! Guarantees: something is composed when it is first needed, once for all sets whose rights come to the same; a set
 //! that was not announced with the questions that the model may ask under it reaches nothing.
@@ -11,7 +11,7 @@ use super::writes::{Told, writes};
 use super::{catalogue, sets};
 use crate::access::{EntityRights, Grants, Rights};
 use crate::db::sql::Sql;
-use crate::db::{Piece, Reach, TableWrites, Watched};
+use crate::db::{Dialect, EVERY, Piece, Reach, TableWrites, Watched};
 use crate::domain::{Name, QName};
 use crate::expr::{Node, Typed};
 use crate::model::Model;
@@ -27,8 +27,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 const MOST: usize = 20_000;
 
 /// Everything composed for one model.
-#[derive(Default)]
 pub(in crate::store) struct Pieces {
+    dialect: Dialect,
     /// The user roles that conditions of the model ask about.
     roles: OnceLock<BTreeSet<Name>>,
     sets: Cache<Arc<Announced>>,
@@ -45,6 +45,8 @@ pub(in crate::store) struct Pieces {
 struct Announced {
     /// No two sets have the same, nor has a set that was announced anew.
     serial: u64,
+    /// What the set is called in names.
+    id: Arc<str>,
     questions: Arc<Questions>,
     reach: Arc<Reach>,
     portions: RwLock<HashMap<QName, Arc<Portion>>>,
@@ -81,13 +83,31 @@ impl<T: Clone> Cache<T> {
 }
 
 impl Pieces {
+    pub(in crate::store) fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            serial: AtomicU64::new(0),
+            roles: OnceLock::new(),
+            sets: Cache::default(),
+            questions: Cache::default(),
+            portions: Cache::default(),
+            watches: Cache::default(),
+            texts: Cache::default(),
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// Whether the sets of these grants may be used.
     pub(in crate::store) fn knows(&self, key: &str) -> bool {
         self.sets.get(key).is_some()
     }
 
     /// Announces the sets under which work for these grants can run.
-    pub(in crate::store) fn announce(&self, tables: &Tables, grants: &Grants) -> Lowered<()> {
+    pub(in crate::store) fn announce(&self, statements: &Statements, grants: &Grants) -> Lowered<()> {
+        let tables = &statements.tables;
         for wanted in sets::family(grants) {
             if self.knows(&wanted.rights.key) {
                 continue;
@@ -104,6 +124,7 @@ impl Pieces {
             };
             let announced = Announced {
                 serial: self.serial.fetch_add(1, Ordering::Relaxed),
+                id: statements.set_id(&wanted.rights.key),
                 questions,
                 reach: Arc::default(),
                 portions: RwLock::default(),
@@ -114,9 +135,9 @@ impl Pieces {
         Ok(())
     }
 
-    /// What a set reaches; nothing when it was not announced.
-    pub(in crate::store) fn reach(&self, rights: &Rights) -> Arc<Reach> {
-        self.sets.get(&rights.key).map(|set| set.reach.clone()).unwrap_or_default()
+    /// What a set is called in names, and what it reaches; nothing when it was not announced.
+    pub(in crate::store) fn standing(&self, rights: &Rights) -> Option<(Arc<str>, Arc<Reach>)> {
+        self.sets.get(&rights.key).map(|set| (set.id.clone(), set.reach.clone()))
     }
 
     /// Tells a set apart from all others, as long as it is announced.
@@ -164,7 +185,7 @@ impl Pieces {
             text: if at == 0 { text.to_owned() } else { object.text.clone() },
         };
         let objects = reader.objects.iter().enumerate().map(object).collect();
-        self.reach(rights).plant(Arc::new(Piece { id: reader.id.clone(), objects, needs: reader.needs.clone() }));
+        self.standing(rights).unwrap().1.plant(Arc::new(Piece { id: reader.id.clone(), objects, needs: reader.needs.clone() }));
     }
 
     /// The names of the views through which the model's questions look at what paths lead to.
@@ -213,6 +234,53 @@ impl Pieces {
         }
         listed.insert(entity.clone());
         Ok(())
+    }
+
+    /// What looks at what a set writes of an entity in a table, where there is one role for each (PostgreSQL).
+    pub(in crate::store) fn watch(
+        &self,
+        statements: &Statements,
+        rights: &Rights,
+        entity: &QName,
+        table: &Name,
+    ) -> Lowered<Option<Arc<Piece>>> {
+        let stored = statements.tables.get(entity).is_some_and(|of| !of.entity.system);
+        let Some(of) = rights.entities.get(entity).filter(|_| stored) else { return Ok(None) };
+        let all = self.watches(statements, rights, of)?;
+        Ok(all.iter().find(|(of, _)| of == table).map(|(_, piece)| piece.clone()))
+    }
+
+    /// The pieces through which a set reads these entities, and those through which the model's questions look.
+    pub(in crate::store) fn readable(
+        &self,
+        statements: &Statements,
+        rights: &Rights,
+        entities: &mut dyn Iterator<Item = &QName>,
+    ) -> Lowered<Vec<Arc<Piece>>> {
+        let set = self.sets.get(&rights.key).ok_or(LowerError::Unprepared)?;
+        let mut all: Vec<Arc<Piece>> = set.questions.witnesses.values().cloned().collect();
+        for entity in entities {
+            let portion = self.portion(statements, rights, entity)?;
+            all.extend(portion.reader.iter().chain(portion.witnesses.values()).cloned());
+        }
+        Ok(all)
+    }
+
+    /// Every piece that a set may ever need; from now on the set reaches those that it reads.
+    pub(in crate::store) fn everything(&self, statements: &Statements, rights: &Rights) -> Lowered<Vec<Arc<Piece>>> {
+        let set = self.sets.get(&rights.key).ok_or(LowerError::Unprepared)?;
+        let mut all: Vec<Arc<Piece>> = set.questions.witnesses.values().cloned().collect();
+        all.iter().for_each(|piece| set.reach.give(piece));
+        for (entity, of) in &rights.entities {
+            let Some(table) = statements.tables.get(entity) else { continue };
+            let portion = self.portion(statements, rights, entity)?;
+            all.extend(portion.reader.iter().chain(portion.witnesses.values()).cloned());
+            let writes = super::Set::deeds(of);
+            if !table.entity.system && (writes.create || writes.change || writes.delete) {
+                all.extend(self.watches(statements, rights, of)?.iter().map(|(_, piece)| piece.clone()));
+            }
+        }
+        Ok(all)
     }
 
     /// The pieces that look at what a set writes in a table.
@@ -278,7 +346,7 @@ impl Questions {
     fn new(pieces: &Pieces, tables: &Tables, inputs: Inputs) -> Lowered<Self> {
         let witnesses = witnesses(pieces, tables, &inputs)?;
         let ids = witnesses.iter().map(|(table, piece)| (table.clone(), piece.id.clone())).collect();
-        let names = Names::of_texts(super::roles::EVERY.into(), Arc::new(ids), Arc::default());
+        let names = Names::of_texts(EVERY.into(), Arc::new(ids), Arc::default());
         Ok(Self { inputs, witnesses, names })
     }
 }

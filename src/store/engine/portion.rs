@@ -1,4 +1,4 @@
-//! What rights on one entity come to, composed as pieces of generated text (SQLite).
+//! What rights on one entity come to, composed as pieces of generated text.
 //!
 //! Guarantees: a piece is named after a digest of its own text, in which other pieces appear by their names; so equal
 //! text is one piece, whichever rights it comes from. Pieces stand on each other in
@@ -10,11 +10,11 @@ use super::checks::Check;
 use super::inputs::Inputs;
 use super::naming::{Ids, Names};
 use super::pieces::Pieces;
-use super::triggers::ByTable;
+use super::triggers::{ByTable, look};
 use super::views::{link_view, witness_links, witness_view};
 use crate::access::{EntityRights, Rights};
 use crate::db::sql::Sql;
-use crate::db::{Object, ObjectKind, Piece};
+use crate::db::{Dialect, EVERY, Object, ObjectKind, Piece};
 use crate::domain::Name;
 use crate::store::lower::{LowerError, Lowered};
 use crate::store::names;
@@ -49,8 +49,7 @@ type Draft = Vec<(Name, ObjectKind, Sql)>;
 impl Portion {
     /// Of an entity that the rights say nothing about.
     pub(super) fn nothing() -> Self {
-        let names = Names::of_texts(super::roles::EVERY.into(), Arc::default(), Arc::default());
-        Self { key: "nothing".into(), witnesses: Views::new(), reader: None, names }
+        Self { key: "nothing".into(), witnesses: Views::new(), reader: None, names: Names::none() }
     }
 
     pub(super) fn compose(
@@ -72,7 +71,7 @@ impl Portion {
         shown.columns.insert(entity.clone(), columns.flatten().cloned().collect());
         let names = |own: &Arc<str>| Names::of_texts(own.clone(), seen.clone(), Arc::new(own_views(&table, own)));
         if of.readable.is_empty() {
-            return Ok(Self { key, witnesses, reader: None, names: Names::of_texts(names_nothing(), seen, Arc::default()) });
+            return Ok(Self { key, witnesses, reader: None, names: Names::of_texts(EVERY.into(), seen, Arc::default()) });
         }
         let reader = identified(pieces, &known(&witnesses, names::witness), &|own| {
             let set = Set { id: own.clone(), rights, names: names(own), inputs: shown.clone() };
@@ -88,13 +87,13 @@ impl Set<'_> {
     /// The view of an entity, and one for each of its lists of links.
     fn reader_draft(&self, compiled: &Compiled) -> Draft {
         let view = self.names.reader(&compiled.table.name);
-        let mut draft = vec![(view.clone(), ObjectKind::View, self.reader_view(&view, compiled, false))];
+        let mut draft = vec![(view.clone(), ObjectKind::View, self.reader_view(&view, compiled))];
         for (member, readable) in &compiled.readable {
             let (Source::Link(_), Some(Place::Link(link))) = (&readable.value, compiled.table.members.get(member)) else {
                 continue;
             };
             let view = self.names.reader(&link.table);
-            draft.push((view.clone(), ObjectKind::View, link_view(&view, &link.table, compiled, readable, false)));
+            draft.push((view.clone(), ObjectKind::View, link_view(&view, &link.table, compiled, readable)));
         }
         draft
     }
@@ -119,7 +118,7 @@ pub(super) fn watches(
         let set = Set { id: own.clone(), rights, names: names.clone(), inputs: Inputs::default() };
         let compiled = Compiled::new(tables, rights, of, Footing::Maker, Some(&names))?;
         let mut all = ByTable::new();
-        set.checks(statements, &compiled, &mut all)?;
+        set.checks(statements, &compiled, pieces.dialect(), &mut all)?;
         Ok((all, names))
     };
     let mut all = Watches::new();
@@ -127,7 +126,10 @@ pub(super) fn watches(
         let piece = identified(pieces, &stands_on, &|own| {
             let (mut all, names) = checks(own)?;
             let checks = all.remove(&table).unwrap_or_default();
-            Ok(trigger_draft(own, tables, rights, names, &table, checks))
+            match pieces.dialect() {
+                Dialect::Sqlite => Ok(trigger_draft(own, tables, rights, names, &table, checks)),
+                Dialect::Postgres => Ok(look_draft(own, tables, of, &stands_on, &table, checks)),
+            }
         })?;
         all.push((table, piece));
     }
@@ -152,6 +154,53 @@ fn trigger_draft(own: &Arc<str>, tables: &Tables, rights: &Rights, names: Names,
     let set = Set { id: own.clone(), rights, names, inputs: Inputs::default() };
     let triggers = set.temporary_triggers(tables, table, checks);
     triggers.into_iter().map(|(name, sql)| (name, ObjectKind::Trigger, sql)).collect()
+}
+
+/// The function that looks at writes on PostgreSQL, and what the role that writes through it may touch of the table.
+fn look_draft(
+    own: &Arc<str>,
+    tables: &Tables,
+    of: &EntityRights,
+    stands_on: &[(Name, Arc<Piece>)],
+    table: &Name,
+    checks: Vec<Check>,
+) -> Draft {
+    let name = names::look(own);
+    // What a statement compares before it writes, it looks up through the same views as the checks.
+    let through: Vec<Name> = stands_on.iter().map(|(view, _)| view.clone()).filter(|view| view.starts_with('w')).collect();
+    let function = look(&name, table, checks, &through);
+    let mut draft = vec![(name, ObjectKind::Function, function)];
+    draft.extend(granted(tables, of, table).map(|granted| (table.clone(), ObjectKind::Grant, granted)));
+    draft
+}
+
+/// What writing through a piece touches of a table: `SELECT (…), UPDATE (…) ON table`.
+fn granted(tables: &Tables, of: &EntityRights, name: &Name) -> Option<Sql> {
+    let mut sql = Sql::new();
+    let table = tables.get(&of.entity.name)?;
+    if table.name != *name {
+        sql.raw("SELECT, INSERT, DELETE ON ").ident(name);
+        return Some(sql);
+    }
+    let deeds = Set::deeds(of);
+    // A change looks for its row by key. That rows exist is no secret before the writer, who sees nothing else of them.
+    columns(&mut sql, "SELECT (", [Name::new("id"), Name::new("version")]);
+    if deeds.create {
+        columns(&mut sql, ", INSERT (", table.columns().map(|(_, column, _)| column.clone()).chain([Name::new("version")]));
+    }
+    if deeds.change {
+        columns(&mut sql, ", UPDATE (", Set::changed_columns(of, table));
+    }
+    sql.raw(if deeds.delete { ", DELETE ON " } else { " ON " }).ident(name);
+    Some(sql)
+}
+
+fn columns(sql: &mut Sql, verb: &'static str, columns: impl IntoIterator<Item = Name>) {
+    sql.raw(verb);
+    for (at, column) in columns.into_iter().enumerate() {
+        sql.raw(if at == 0 { "" } else { ", " }).ident(column);
+    }
+    sql.raw(")");
 }
 
 /// The views that rules look through.
@@ -182,8 +231,8 @@ fn identified(
     stands_on: &[(Name, Arc<Piece>)],
     draft: &dyn Fn(&Arc<str>) -> Lowered<Draft>,
 ) -> Lowered<Arc<Piece>> {
-    use crate::db::Dialect::Sqlite;
-    let text: Vec<String> = draft(&OWN.into())?.iter().map(|(_, _, sql)| sql.ddl(Sqlite)).collect();
+    let dialect = pieces.dialect();
+    let text: Vec<String> = draft(&OWN.into())?.iter().map(|(_, _, sql)| sql.ddl(dialect)).collect();
     let digest = super::catalogue::digest(&text.join(";\n"));
     if let Some(known) = pieces.known(&digest) {
         return Ok(known);
@@ -193,7 +242,7 @@ fn identified(
     let named = |view: &Name| draft.iter().any(|(_, _, sql)| sql.idents().any(|ident| ident == view.as_str()));
     let needs = stands_on.iter().filter(|(view, _)| named(view)).map(|(_, piece)| piece.clone()).collect();
     let object =
-        |(name, kind, sql): &(Name, ObjectKind, Sql)| Object { name: name.to_string(), kind: *kind, text: sql.ddl(Sqlite) };
+        |(name, kind, sql): &(Name, ObjectKind, Sql)| Object { name: name.to_string(), kind: *kind, text: sql.ddl(dialect) };
     let piece = Arc::new(Piece { id, objects: draft.iter().map(object).collect(), needs });
     pieces.keep(digest, &piece);
     Ok(piece)
@@ -212,8 +261,4 @@ fn known(views: &Views, name: fn(&str, &str) -> Name) -> Vec<(Name, Arc<Piece>)>
 fn own_views(table: &Table, own: &Arc<str>) -> Ids {
     let links = table.members.values().filter_map(|place| if let Place::Link(link) = place { Some(&link.table) } else { None });
     links.chain([&table.name]).map(|table| (table.clone(), own.clone())).collect()
-}
-
-fn names_nothing() -> Arc<str> {
-    super::roles::EVERY.into()
 }

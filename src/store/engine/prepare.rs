@@ -1,40 +1,28 @@
-//! Making what is generated, noting it, and comparing model, note and database.
+//! What is made for every table, which sets of rights a database was told of, and comparing note and database.
+//!
+//! Guarantees: when tables change, or something was changed by others, all that was generated goes; pieces and the roles
+//! of sets come again when they are needed. They bear a digest of what they say, so another model needs no clearing up:
+//! what it does not use any more is dropped once nobody can be at work with it.
+//! Deliberately not here: making pieces and sets (`crate::db`), which happens outside of any request's transaction.
 
-use super::catalogue::{self, Difference, Made, digest};
-use super::roles::{EVERY, everywhere};
-use super::{Set, remove, sets};
+use super::catalogue::{self, digest};
+use super::roles::everywhere;
+use super::{remove, sets};
 use crate::access::Grants;
 use crate::db::sql::{Param, Params, Sql, execute, fetch};
-use crate::db::{Conn, DbError, Dialect, Roles};
+use crate::db::{self, Conn, DbError, Dialect, EVERY, Need};
 use crate::domain::{Kind, Name, Value};
 use crate::store::statements::Statements;
 use crate::store::sync::{Step, SyncError};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-/// One preparing at a time ("pcengine" in ASCII).
-const LOCK: i64 = 0x7063_656e_6769_6e65;
-
+/// Stands before the digest of what is made for every table: what earlier versions made is made anew without a word.
+const FORM: &str = "2 ";
 /// What is held against what it was, and never made or dropped here.
 const KEPT: &str = "server role ";
 /// What earlier versions noted here, and `Db::guard_faults` looks after now.
 const NOTED_BEFORE: &str = "guard ";
-
-/// What is noted of a set, object by object.
-struct Note {
-    rights: String,
-    made: Made,
-}
-
-/// A set as the model wants it.
-#[derive(Debug)]
-struct Script {
-    id: Arc<str>,
-    rights: Arc<str>,
-    steps: Vec<Step>,
-    digest: String,
-}
 
 /// What has to be done about generated objects.
 #[derive(Debug, Default)]
@@ -42,24 +30,22 @@ pub(in crate::store) struct Preparation {
     /// Whether all that was generated before goes.
     anew: bool,
     drops: Vec<Step>,
-    makes: Vec<Script>,
-    /// Sets that are there already.
-    kept: usize,
+    /// What is made for every table; nothing where it is there.
+    makes: Vec<Step>,
+    digest: String,
     /// How what is there differs from what was noted when it was made.
     drift: Vec<String>,
+    /// Sets that are held and of which the database was not told.
+    untold: usize,
 }
 
 impl Preparation {
     pub(in crate::store) fn is_empty(&self) -> bool {
-        !self.anew && self.makes.is_empty()
+        !self.anew && self.makes.is_empty() && self.untold == 0
     }
-    /// Whether sets are missing only, and none is of another model.
+    /// Whether sets are missing only.
     pub(in crate::store) fn only_adds(&self) -> bool {
-        !self.anew
-    }
-    /// How many sets there are when it is done.
-    pub(in crate::store) fn sets(&self) -> usize {
-        self.kept + self.makes.len()
+        !self.anew && self.makes.is_empty()
     }
     /// How what is there differs from what was noted when it was made.
     pub(in crate::store) fn drift(&self) -> &[String] {
@@ -71,11 +57,9 @@ impl Preparation {
     }
     /// What comes, after they did.
     pub(in crate::store) fn after(&self) -> impl Iterator<Item = &Step> {
-        self.makes.iter().flat_map(|script| &script.steps)
+        self.makes.iter()
     }
-}
 
-impl Preparation {
     /// What goes and what comes, in counts.
     pub(in crate::store) fn summary(&self, dialect: Dialect) -> Vec<String> {
         let mut lines = Vec::new();
@@ -83,9 +67,12 @@ impl Preparation {
             lines.push(format!("Drops what was generated before: {}", counted(self.before(), dialect, "DROP ")));
         }
         if !self.makes.is_empty() {
-            let sets = self.makes.iter().filter(|script| &*script.id != EVERY).count();
-            let made = counted(self.after(), dialect, "CREATE ");
-            lines.push(format!("Prepares {sets} {} of rights: {made}", if sets == 1 { "set" } else { "sets" }));
+            lines.push(format!("Prepares every table: {}", counted(self.after(), dialect, "CREATE ")));
+        }
+        match self.untold {
+            0 => {}
+            1 => lines.push("Prepares 1 set of rights".to_owned()),
+            sets => lines.push(format!("Prepares {sets} sets of rights")),
         }
         lines
     }
@@ -95,10 +82,9 @@ impl Preparation {
 fn counted<'s>(steps: impl Iterator<Item = &'s Step>, dialect: Dialect, verb: &str) -> String {
     let mut counts = [("VIEW", "view", 0_usize), ("TRIGGER", "trigger", 0), ("ROLE", "role", 0), ("POLICY", "policy", 0)];
     for statement in steps.flat_map(|step| step.sql(dialect)) {
-        // A role is made inside of a block that looks whether it is there.
-        let object = statement.strip_prefix(verb).or_else(|| statement.split_once(") THEN CREATE ").map(|(_, object)| object));
+        let object = statement.strip_prefix(verb).and_then(|object| object.split(' ').next());
         for (word, _, count) in &mut counts {
-            *count += usize::from(object.is_some_and(|object| object.split(' ').next() == Some(*word)));
+            *count += usize::from(object == Some(*word));
         }
     }
     let told = counts.iter().filter(|(.., count)| *count > 0).map(|(_, kind, count)| match (*kind, *count) {
@@ -109,29 +95,12 @@ fn counted<'s>(steps: impl Iterator<Item = &'s Step>, dialect: Dialect, verb: &s
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// The sets of one family as the model wants them on PostgreSQL.
-fn scripts(statements: &Statements, grants: &Grants, roles: &Roles) -> Result<Vec<Script>, SyncError> {
-    let make = |wanted: &sets::Wanted| {
-        let set = Set::new(statements, wanted);
-        let steps = set.objects(statements, roles).map_err(|error| SyncError::Rules(error.to_string()))?;
-        Ok(Script::new(set.id, set.rights.key.clone(), steps))
-    };
-    sets::family(grants).iter().map(make).collect()
-}
-
-impl Script {
-    fn new(id: Arc<str>, rights: Arc<str>, steps: Vec<Step>) -> Self {
-        let text: Vec<String> = steps.iter().flat_map(|step| step.sql(Dialect::Postgres)).collect();
-        Self { id, rights, steps, digest: digest(&text.join("\n")) }
-    }
-}
-
 /// Waits for other nodes that prepare; the transaction's end lets them go on.
 pub(in crate::store) fn lock(conn: &mut Conn, longest: Duration) -> Result<(), DbError> {
-    conn.take_turn(LOCK, longest)
+    db::preparing(conn, longest)
 }
 
-/// The grants whose sets are made beforehand: of each user role, of each combination that is held, of jobs.
+/// The grants of each user role, of each combination that is held, and of jobs.
 pub(in crate::store) fn foreseen(conn: &mut Conn, statements: &Statements, params: &Params) -> Result<Vec<Grants>, DbError> {
     let mut sql = Sql::new();
     sql.raw("SELECT account_id, user_role FROM account_role ORDER BY account_id, user_role");
@@ -146,74 +115,117 @@ pub(in crate::store) fn foreseen(conn: &mut Conn, statements: &Statements, param
     Ok(sets::foreseen(model, &held.into_values().chain(demo).collect()))
 }
 
-/// What has to be done so that all these grants are prepared. When a set is of another model, or tables change, all
-/// that was generated goes, and what is asked for here is made anew; the rest is made when it is used.
-///
-/// On SQLite nothing is stored: what is there goes, because an earlier version or another hand made it.
+/// Which sets of rights a plan looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Untold {
+    /// All that are held: for the operator, and where nobody makes them while the server runs.
+    Counted,
+    /// None: each is made when it is first used.
+    Left,
+}
+
+/// What has to be done about generated objects. On SQLite nothing is stored: what is there goes, because an earlier
+/// version or somebody else made it.
 pub(in crate::store) fn plan(
     conn: &mut Conn,
     statements: &Statements,
-    all: &[Grants],
     tables_change: bool,
+    untold: Untold,
     params: &Params,
 ) -> Result<Preparation, SyncError> {
-    let (notes, drift) = (noted(conn, params)?, differences(conn, params)?);
-    let Some(roles) = &conn.roles().cloned() else {
-        let there = catalogue::there(conn, params)?;
-        let anew = !there.is_empty() || !notes.is_empty();
-        return Ok(Preparation { anew, drops: remove::all(&there), drift, ..Preparation::default() });
+    let noted = noted_for_every_table(conn, params)?;
+    let Some(roles) = conn.roles().cloned() else {
+        let stored = catalogue::stored(conn, params)?;
+        let (anew, drift) = (!stored.is_empty() || noted.is_some(), differences(conn, params)?);
+        return Ok(Preparation { anew, drops: remove::all(&stored), drift, ..Preparation::default() });
     };
-    let mut wanted = BTreeMap::new();
-    wanted.insert(EVERY.into(), Script::new(EVERY.into(), "every table".into(), everywhere(statements, roles)));
-    for grants in all {
-        wanted.extend(scripts(statements, grants, roles)?.into_iter().map(|script| (script.id.clone(), script)));
+    let earlier = noted.as_ref().is_some_and(|noted| !noted.starts_with(FORM));
+    let drift = if earlier { Vec::new() } else { differences(conn, params)? };
+    let makes = everywhere(statements, &roles);
+    let text: Vec<String> = makes.iter().flat_map(|step| step.sql(Dialect::Postgres)).collect();
+    let digest = format!("{FORM}{}", digest(&text.join("\n")));
+    let there = noted.as_ref() == Some(&digest) && !tables_change && drift.is_empty();
+    let anew = !there && (noted.is_some() || !drift.is_empty());
+    let drops = if anew { remove::all(&db::there(conn, params)?) } else { Vec::new() };
+    let untold = match untold {
+        Untold::Left => 0,
+        Untold::Counted => untold_sets(conn, statements, anew, params)?,
+    };
+    let makes = if there { Vec::new() } else { makes };
+    Ok(Preparation { anew, drops, makes, digest, drift, untold })
+}
+
+fn untold_sets(conn: &mut Conn, statements: &Statements, anew: bool, params: &Params) -> Result<usize, SyncError> {
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    for grants in foreseen(conn, statements, params)? {
+        wanted.extend(sets::family(&grants).iter().map(|wanted| statements.set_id(&wanted.rights.key).to_string()));
     }
-    let stale = wanted.values().any(|script| notes.get(&*script.id).is_some_and(|digest| *digest != script.digest));
-    let anew = stale || (tables_change && !notes.is_empty()) || !drift.is_empty();
-    let drops = if anew { remove::all(&catalogue::there(conn, params)?) } else { Vec::new() };
-    let makes = wanted.into_values().filter(|script| anew || !notes.contains_key(&*script.id)).collect();
-    Ok(Preparation { anew, drops, makes, kept: if anew { 0 } else { notes.len() }, drift })
+    if !anew {
+        let told = told_of(conn, params)?;
+        wanted.retain(|set| !told.contains(set));
+    }
+    Ok(wanted.len())
+}
+
+fn noted_for_every_table(conn: &mut Conn, params: &Params) -> Result<Option<String>, DbError> {
+    let mut sql = Sql::new();
+    sql.raw("SELECT max(CASE WHEN set_id = ").bind(&Value::text(EVERY), &Kind::Text).raw(" THEN digest ELSE '' END) FROM engine_set");
+    let rows = fetch(conn, &sql, params, &[Kind::Text])?;
+    Ok(rows.first().and_then(|row| row.first()).and_then(Value::as_text).map(str::to_owned))
+}
+
+/// The ids of everything that is noted: sets, and pieces.
+fn told_of(conn: &mut Conn, params: &Params) -> Result<BTreeSet<String>, DbError> {
+    let mut sql = Sql::new();
+    sql.raw("SELECT set_id FROM engine_set");
+    let rows = fetch(conn, &sql, params, &[Kind::Text])?;
+    Ok(rows.iter().filter_map(|row| row.first()?.as_text()).map(str::to_owned).collect())
 }
 
 /// How what is there differs from what was noted when it was made.
 pub(in crate::store) fn differences(conn: &mut Conn, params: &Params) -> Result<Vec<String>, SyncError> {
-    let found = match conn.dialect() {
-        Dialect::Postgres => catalogue::compared(conn, params)?,
-        Dialect::Sqlite => compared(&made(conn, params)?, &catalogue::there(conn, params)?),
+    if conn.dialect() == Dialect::Sqlite {
+        return stored_by_others(conn, params);
+    }
+    let found = db::compared(conn, params)?;
+    let told = |found: &db::Difference| {
+        let object = &found.object;
+        match &found.noted {
+            Some(_) if object.starts_with(NOTED_BEFORE) => None,
+            Some(of) if found.there => Some(format!("{object} of {of} was changed")),
+            Some(of) => Some(format!("{object} of {of} is gone")),
+            // The server's roles are there before anything is generated.
+            None if !found.known && object.starts_with(KEPT) => None,
+            None => Some(format!("{object} is there but was not made here")),
+        }
     };
     Ok(found.iter().filter_map(told).collect())
 }
 
-/// What is noted and what is there, where they differ.
-fn compared(notes: &BTreeMap<String, Note>, there: &BTreeMap<String, Made>) -> Vec<Difference> {
-    let (mut found, none) = (Vec::new(), Made::new());
-    for (set, note) in notes {
-        let made = there.get(set).unwrap_or(&none);
-        for object in note.made.iter().filter(|(object, digest)| made.get(*object) != Some(*digest)).map(|(object, _)| object) {
-            let rights = Some(note.rights.clone());
-            found.push(Difference { set_noted: true, noted: rights, object: object.clone(), there: made.contains_key(object) });
+/// On SQLite whatever is stored, unless an earlier version noted that it did, and what that one noted and is gone.
+fn stored_by_others(conn: &mut Conn, params: &Params) -> Result<Vec<String>, SyncError> {
+    let (mut found, stored) = (Vec::new(), catalogue::stored(conn, params)?);
+    let mut sql = Sql::new();
+    sql.raw("SELECT set_id, rights, made FROM engine_set");
+    let mut notes: BTreeMap<String, db::Made> = BTreeMap::new();
+    for row in fetch(conn, &sql, params, &[Kind::Text, Kind::Text, Kind::Text])? {
+        let [Value::Text(id), Value::Text(of), Value::Text(made)] = row.as_slice() else { continue };
+        let mut made: db::Made = serde_json::from_str(made).map_err(SyncError::State)?;
+        made.retain(|object, _| !object.starts_with(NOTED_BEFORE));
+        for (object, digest) in &made {
+            match stored.get(&**id).and_then(|stored| stored.get(object)) {
+                Some(there) if there == digest => {}
+                Some(_) => found.push(format!("{object} of {of} was changed")),
+                None => found.push(format!("{object} of {of} is gone")),
+            }
         }
+        notes.insert(id.to_string(), made);
     }
-    for (set, made) in there {
-        let note = notes.get(set);
-        for object in made.keys().filter(|object| note.is_none_or(|note| !note.made.contains_key(*object))) {
-            found.push(Difference { set_noted: note.is_some(), noted: None, object: object.clone(), there: true });
-        }
+    for (id, made) in &stored {
+        let strange = made.keys().filter(|object| notes.get(id).is_none_or(|note| !note.contains_key(*object)));
+        found.extend(strange.map(|object| format!("{object} is there but was not made here")));
     }
-    found
-}
-
-/// A difference in words; `None` where there is nothing to say.
-fn told(found: &Difference) -> Option<String> {
-    let object = &found.object;
-    match &found.noted {
-        Some(_) if object.starts_with(NOTED_BEFORE) => None,
-        Some(rights) if found.there => Some(format!("{object} of {rights} was changed")),
-        Some(rights) => Some(format!("{object} of {rights} is gone")),
-        // The server's roles are there before anything is generated.
-        None if !found.set_noted && object.starts_with(KEPT) => None,
-        None => Some(format!("{object} is there but was not made here")),
-    }
+    Ok(found)
 }
 
 /// Drops what goes. Call it before tables change.
@@ -227,26 +239,29 @@ pub(in crate::store) fn drop_objects(conn: &mut Conn, done: &Preparation, params
     execute(conn, &sql, params).map(drop)
 }
 
-/// Makes what comes, and notes it.
-pub(in crate::store) fn make_objects(conn: &mut Conn, done: &Preparation, params: &Params) -> Result<(), SyncError> {
+/// Makes what every table needs, and notes it.
+pub(in crate::store) fn make_objects(
+    conn: &mut Conn,
+    statements: &Statements,
+    done: &Preparation,
+    params: &Params,
+) -> Result<(), SyncError> {
     if done.makes.is_empty() {
         return Ok(());
     }
     run(conn, done.after())?;
-    let ids: Vec<&str> = done.makes.iter().map(|script| &*script.id).collect();
-    let mut there = catalogue::there_of(conn, &ids, params)?;
-    for script in &done.makes {
-        let mut made = there.remove(&*script.id).unwrap_or_default();
-        made.retain(|object, _| !object.starts_with(catalogue::OTHER));
-        let made = serde_json::to_string(&made).map_err(SyncError::State)?;
-        let mut sql = Sql::new();
-        sql.raw("INSERT INTO engine_set (set_id, rights, digest, made, at) VALUES (");
-        for text in [&*script.id, &*script.rights, &*script.digest, &*made] {
-            sql.bind(&Value::text(text), &Kind::Text).raw(", ");
-        }
-        sql.param(Param::Now).raw(")");
-        execute(conn, &sql, params)?;
+    let tables = statements.tables.names();
+    let tables: Vec<&str> = tables.iter().map(Name::as_str).collect();
+    let mut made = db::there_of(conn, &[EVERY], &tables, params)?.remove(EVERY).unwrap_or_default();
+    made.retain(|object, _| !object.starts_with(db::OTHER));
+    let made = serde_json::to_string(&made).map_err(SyncError::State)?;
+    let mut sql = Sql::new();
+    sql.raw("INSERT INTO engine_set (set_id, rights, digest, made, at) VALUES (");
+    for text in [EVERY, "every table", &done.digest, &made] {
+        sql.bind(&Value::text(text), &Kind::Text).raw(", ");
     }
+    sql.param(Param::Now).raw(")");
+    execute(conn, &sql, params)?;
     Ok(())
 }
 
@@ -257,60 +272,69 @@ fn run<'s>(conn: &mut Conn, steps: impl Iterator<Item = &'s Step>) -> Result<(),
     if text.is_empty() { Ok(()) } else { conn.batch(&text.join(";\n")) }
 }
 
-/// Whether every set of a family was made from what the model says now.
+/// Whether the sets of these grants may be used: the database was told of them, or need not be.
 pub(in crate::store) fn is_made(
     conn: &mut Conn,
     statements: &Statements,
     grants: &Grants,
     params: &Params,
 ) -> Result<bool, SyncError> {
-    let Some(roles) = conn.roles().cloned() else {
-        statements.announce(grants)?;
-        return Ok(true);
-    };
-    let all = scripts(statements, grants, &roles)?;
-    let ids: Vec<&str> = all.iter().map(|script| &*script.id).collect();
-    let notes = noted_of(conn, Some(&ids), params)?;
-    Ok(all.iter().all(|script| notes.get(&*script.id) == Some(&script.digest)))
-}
-
-/// The digest of the text that each set was made from.
-fn noted(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, String>, SyncError> {
-    noted_of(conn, None, params)
-}
-
-/// The same, of these sets only.
-fn noted_of(conn: &mut Conn, ids: Option<&[&str]>, params: &Params) -> Result<BTreeMap<String, String>, SyncError> {
-    let mut sql = Sql::new();
-    sql.raw("SELECT set_id, digest FROM engine_set");
-    if let Some(ids) = ids {
-        sql.raw(" WHERE set_id IN (").append(&catalogue::texts(ids)).raw(")").uncacheable();
+    if conn.dialect() == Dialect::Postgres && !db::untold(conn, &needs(statements, grants), params)?.is_empty() {
+        return Ok(false);
     }
-    let rows = fetch(conn, &sql, params, &[Kind::Text, Kind::Text])?;
-    let pair = |row: Vec<Value>| match row.as_slice() {
-        [Value::Text(set), Value::Text(digest)] => Some((set.to_string(), digest.to_string())),
-        _ => None,
+    statements.announce(grants, conn.dialect())?;
+    Ok(true)
+}
+
+/// The sets of these grants.
+pub(in crate::store) fn needs(statements: &Statements, grants: &Grants) -> Vec<Need> {
+    let need = |wanted: &sets::Wanted| {
+        let rights = wanted.rights.key.clone();
+        Need { set: statements.set_id(&rights), rights, piece: None }
     };
-    Ok(rows.into_iter().filter_map(pair).collect())
+    sets::family(grants).iter().map(need).collect()
 }
 
-/// What is noted of each set, object by object.
-fn made(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Note>, SyncError> {
-    let mut sql = Sql::new();
-    sql.raw("SELECT set_id, rights, made FROM engine_set");
-    let mut notes = BTreeMap::new();
-    for row in fetch(conn, &sql, params, &[Kind::Text, Kind::Text, Kind::Text])? {
-        let [Value::Text(set), Value::Text(rights), Value::Text(made)] = row.as_slice() else { continue };
-        let made = serde_json::from_str(made).map_err(SyncError::State)?;
-        notes.insert(set.to_string(), Note { rights: rights.to_string(), made });
+/// The same with every piece that they may ever need.
+pub(in crate::store) fn whole(statements: &Statements, grants: &Grants) -> Result<Vec<Need>, SyncError> {
+    let pieces = statements.pieces(Dialect::Postgres);
+    let mut all = needs(statements, grants);
+    for wanted in sets::family(grants) {
+        let found = pieces.everything(statements, &wanted.rights).map_err(|error| SyncError::Rules(error.to_string()))?;
+        let (rights, set) = (wanted.rights.key.clone(), statements.set_id(&wanted.rights.key));
+        all.extend(found.into_iter().map(|piece| Need { set: set.clone(), rights: rights.clone(), piece: Some(piece) }));
     }
-    Ok(notes)
+    Ok(all)
 }
 
-/// Takes everything away that was generated, as other hands could.
+/// Drops the roles of sets that nobody holds any more, and the pieces that no set uses.
+pub(in crate::store) fn sweep(conn: &mut Conn, statements: &Statements, params: &Params) -> Result<usize, SyncError> {
+    if conn.dialect() == Dialect::Sqlite {
+        return Ok(0);
+    }
+    // Nobody is given roles meanwhile, so what is not held now is not held until this is kept.
+    conn.batch("LOCK TABLE account_role IN SHARE MODE")?;
+    let mut kept = BTreeSet::new();
+    for grants in foreseen(conn, statements, params)? {
+        kept.extend(sets::family(&grants).iter().map(|wanted| statements.set_id(&wanted.rights.key).to_string()));
+    }
+    let gone = db::unused(conn, &kept, params)?;
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    run(conn, remove::all(&gone).iter())?;
+    let ids: Vec<&str> = gone.keys().map(String::as_str).collect();
+    db::forget(conn, &ids, params)?;
+    Ok(gone.len())
+}
+
+/// Takes everything away that was generated, as others could.
 #[cfg(test)]
 pub(in crate::store) fn strip(conn: &mut Conn) -> Result<(), DbError> {
-    let there = catalogue::there(conn, &nobody())?;
+    let there: BTreeMap<String, db::Made> = match conn.dialect() {
+        Dialect::Sqlite => catalogue::stored(conn, &nobody())?,
+        Dialect::Postgres => db::there(conn, &nobody())?,
+    };
     run(conn, remove::all(&there).iter())
 }
 

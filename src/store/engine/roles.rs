@@ -1,266 +1,111 @@
-//! PostgreSQL: the roles of a set, what each is granted, and which rows row-level security gives them.
+//! PostgreSQL: what is made for every table, whatever the sets.
 //!
-//! Three roles a set. The *reader* sees the set's views and nothing else; users' reads run as it. The
-//! *holder* owns the readers' views: what they show of the tables is what the holder is granted of
-//! columns, and of rows by row-level security. The *writer* sees keys, versions and the views, and
-//! changes the columns it is granted in the rows that policies and triggers admit.
+//! Row-level security shuts every table: it opens to the server's own work, to the holder, who owns generated views and
+//! sees what the model knows of a table, and to roles that write through a piece. Each write of anybody but the server
+//! meets a trigger, which asks the piece that the writer's role is named after, and refuses where there is none.
 
-use super::Set;
-use super::views::masked_column;
-use crate::db::Roles;
 use crate::db::sql::Sql;
-use crate::domain::{Kind, Name, QName, Value};
-use crate::expr::{Node, Root, Typed};
-use crate::store::lower::{Condition, Lowered};
-use crate::store::statements::{Compiled, Footing, Source, Statements};
+use crate::db::{EVERY, Roles};
+use crate::domain::{Kind, Name, Value};
+use crate::store::names;
+use crate::store::statements::Statements;
 use crate::store::sync::Step;
 use crate::store::tables::{OWNER, Place, TARGET, Table};
 use std::collections::BTreeSet;
 
-/// The mark of what is made for every table, whatever the sets.
-pub(super) const EVERY: &str = "0000000000000000";
-
-/// Row-level security on every table, with all rows for the server's own work.
+/// Row-level security, the holder's and the writers' access, and the triggers that ask for the writer's piece.
 pub(super) fn everywhere(statements: &Statements, roles: &Roles) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let mut steps = vec![Step::new("what asks for the piece of whoever writes", vec![look(roles)])];
+    let system: BTreeSet<&Name> = statements.tables.all().filter(|table| table.entity.system).map(|table| &table.name).collect();
     for table in statements.tables.names() {
         let mut on = Sql::new();
         on.raw("ALTER TABLE ").ident(&table).raw(" ENABLE ROW LEVEL SECURITY");
-        let mut all = policy(EVERY, "all", &table);
-        all.raw(" FOR ALL TO ").ident(roles.system()).raw(" USING (TRUE) WITH CHECK (TRUE)");
-        steps.push(Step::new(format!("row-level security on {table}, with all rows for the server's own work"), vec![on, all]));
+        let mut sql = vec![
+            on,
+            policy("all", &table, " FOR ALL TO ", &roles.system(), " USING (TRUE) WITH CHECK (TRUE)"),
+            policy("seen", &table, " FOR SELECT TO ", &roles.holder(), " USING (TRUE)"),
+            seen(statements, &table, &roles.holder()),
+        ];
+        if !system.contains(&table) {
+            sql.push(policy("written", &table, " FOR ALL TO ", &roles.writers(), " USING (TRUE) WITH CHECK (TRUE)"));
+            sql.push(asking(roles, &table, " BEFORE INSERT OR UPDATE OR DELETE ON "));
+            sql.push(asking_after(roles, &table));
+        }
+        steps.push(Step::new(format!("row-level security on {table}, and what asks for the writer's piece"), sql));
     }
     steps
 }
 
-impl Set<'_> {
-    /// Roles, ownership, grants and policies.
-    pub(super) fn grants(&self, statements: &Statements, roles: &Roles) -> Lowered<Vec<Step>> {
-        let (reader, writer, holder) = (roles.reader(&self.id), roles.writer(&self.id), roles.holder(&self.id));
-        let mut steps = vec![self.made(roles)];
-        let mut views = Vec::new();
-        for entity in self.inputs.columns.keys() {
-            let Some(table) = statements.tables.get(entity) else { continue };
-            views.push(select(&self.names.witness(&table.name), &[&reader, &writer, &holder, &roles.system()]));
-        }
-        for link in &self.inputs.links {
-            views.push(select(&self.names.witness(link), &[&reader, &writer, &holder, &roles.system()]));
-        }
-        steps.push(Step::new(format!("grant what rules of {} compare", self.rights.key), views));
-        for compiled in self.readable(statements)? {
-            steps.extend(self.reads(statements, roles, &compiled)?);
-        }
-        steps.extend(self.writers(statements, roles)?);
-        Ok(steps)
-    }
-
-    /// The roles themselves; the server's own role may take on two of them.
-    fn made(&self, roles: &Roles) -> Step {
-        let (reader, writer, holder) = (roles.reader(&self.id), roles.writer(&self.id), roles.holder(&self.id));
-        let mut sql = Vec::new();
-        for role in [&reader, &writer, &holder] {
-            let mut one = Sql::new();
-            one.raw("DO $role$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ");
-            one.bind(&Value::text(role), &Kind::Text).raw(") THEN CREATE ROLE ").ident(role);
-            one.raw(" NOLOGIN NOINHERIT; END IF; EXECUTE format('GRANT USAGE ON SCHEMA %I TO ");
-            one.ident(role).raw("', current_schema()); END $role$");
-            sql.push(one);
-        }
-        let mut taken = Sql::new();
-        taken.raw("GRANT ").ident(&reader).raw(", ").ident(&writer).raw(" TO ").ident(roles.system());
-        let mut handed = Sql::new();
-        // Whoever is no superuser hands over views, and takes everything away, only of roles that they may act as.
-        handed.raw("DO $role$ BEGIN IF NOT pg_has_role(").bind(&Value::text(&holder), &Kind::Text);
-        handed.raw(", 'MEMBER') THEN GRANT ").ident(&reader).raw(", ").ident(&writer).raw(", ").ident(&holder);
-        handed.raw(" TO CURRENT_USER; END IF; END $role$");
-        sql.extend([taken, handed]);
-        Step::new(format!("roles of {}", self.rights.key), sql)
-    }
-
-    /// What the holder sees of a table, and that the view is its own.
-    fn reads(&self, statements: &Statements, roles: &Roles, compiled: &Compiled) -> Lowered<Vec<Step>> {
-        let (table, entity) = (&compiled.table, &compiled.table.entity.name);
-        let holder = roles.holder(&self.id);
-        let mut sql = vec![grant("SELECT", &self.seen_columns(table, compiled), &table.name, &holder)];
-        let cut = self.policed(statements, entity)?;
-        let rows = cut.as_ref().map_or(Condition::Never, |cut| cut.visible.clone());
-        let mut rule = policy(&self.id, "s", &table.name);
-        rule.raw(" FOR SELECT TO ").ident(&holder).raw(" USING (").append(&rows.sql()).raw(")");
-        sql.push(rule);
-        sql.extend(self.handed_over(roles, &self.names.reader(&table.name)));
-        for (member, readable) in &compiled.readable {
-            let Source::Link(link) = &readable.value else { continue };
-            sql.push(grant("SELECT", &link_columns(), link, &holder));
-            let shown = cut.as_ref().and_then(|cut| cut.readable.get(member));
-            let owner = shown.map_or(Condition::Never, |readable| rows.clone().and(readable.shown.clone()));
-            sql.push(self.linked(link, "s", " FOR SELECT TO ", &holder, " USING (", table, &owner));
-            sql.extend(self.handed_over(roles, &self.names.reader(link)));
-        }
-        Ok(vec![Step::new(format!("grant what {} reads of {entity}", self.rights.key), sql)])
-    }
-
-    fn policed(&self, statements: &Statements, entity: &QName) -> Lowered<Option<std::sync::Arc<Compiled>>> {
-        statements.compiled_on(self.rights, entity, Footing::Policy)
-    }
-
-    /// A policy on links: the row that owns one satisfies a condition.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one policy")]
-    fn linked(
-        &self,
-        link: &Name,
-        verb: &str,
-        to: &'static str,
-        role: &str,
-        using: &'static str,
-        owner: &Table,
-        rows: &Condition,
-    ) -> Sql {
-        let mut sql = policy(&self.id, verb, link);
-        sql.raw(to).ident(role).raw(using);
-        match rows {
-            Condition::When(rule) => {
-                sql.raw("EXISTS (SELECT 1 FROM ").ident(&owner.name).raw(" WHERE ").ident(&owner.name).raw(".").ident("id");
-                sql.raw(" = ").ident(link).raw(".").ident(OWNER).raw(" AND ").append(rule).raw(")")
-            }
-            known => sql.append(&known.sql()),
-        };
-        sql.raw(")");
-        sql
-    }
-
-    /// The holder owns the view; readers and writers see it.
-    fn handed_over(&self, roles: &Roles, view: &Name) -> Vec<Sql> {
-        let holder = roles.holder(&self.id);
-        let mut own = Sql::new();
-        own.raw("DO $role$ BEGIN EXECUTE format('GRANT CREATE ON SCHEMA %I TO ").ident(&holder);
-        own.raw("', current_schema()); ALTER VIEW ").ident(view).raw(" OWNER TO ").ident(&holder);
-        own.raw("; EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM ").ident(&holder).raw("', current_schema()); END $role$");
-        vec![select(view, &[&roles.reader(&self.id), &roles.writer(&self.id)]), own]
-    }
-
-    /// The columns that the readers' view of a table is made of.
-    fn seen_columns(&self, table: &Table, compiled: &Compiled) -> BTreeSet<Name> {
-        let mut columns = self.unmasked(&table.entity.name);
-        for member in compiled.readable.keys().filter(|member| masked_column(table, member).is_some()) {
-            match table.members.get(member) {
-                Some(Place::Column { column, .. }) => drop(columns.insert(column.clone())),
-                Some(Place::Calculated { expression, .. }) => own_columns(table, expression, &mut columns),
-                _ => {}
-            }
-        }
-        columns.extend([Name::new("id"), Name::new("version")]);
-        columns
-    }
-
-    /// What the writer may do, column by column and row by row.
-    fn writers(&self, statements: &Statements, roles: &Roles) -> Lowered<Vec<Step>> {
-        let mut steps = Vec::new();
-        let entities: BTreeSet<&QName> = self.rights.entities.keys().collect();
-        for entity in entities {
-            let Some(table) = statements.tables.get(entity).filter(|table| !table.entity.system) else { continue };
-            let Some(compiled) = self.policed(statements, entity)? else { continue };
-            let sql = self.writes_of(roles, table, &compiled);
-            if !sql.is_empty() {
-                steps.push(Step::new(format!("grant what {} writes of {entity}", self.rights.key), sql));
-            }
-        }
-        Ok(steps)
-    }
-
-    fn writes_of(&self, roles: &Roles, table: &Table, compiled: &Compiled) -> Vec<Sql> {
-        let (writer, name, of) = (roles.writer(&self.id), &table.name, &compiled.rights);
-        let (deeds, mut sql) = (Self::deeds(of), Vec::new());
-        if !deeds.create && !deeds.change && !deeds.delete {
-            return sql;
-        }
-        let keys = [Name::new("id"), Name::new("version")].into();
-        sql.push(grant("SELECT", &keys, name, &writer));
-        // A change looks for its row by key. That rows exist is no secret before the writer, who sees nothing else of them.
-        let rule = |verb: &str, what: &'static str, condition: &Condition| {
-            let mut sql = policy(&self.id, verb, name);
-            sql.raw(what).ident(&writer).raw(if verb == "i" { " WITH CHECK (" } else { " USING (" });
-            sql.append(&condition.sql()).raw(if verb == "u" { ") WITH CHECK (TRUE)" } else { ")" });
-            sql
-        };
-        sql.push(rule("k", " FOR SELECT TO ", &Condition::Always));
-        if deeds.create {
-            let columns = table.columns().map(|(_, column, _)| column.clone()).chain([Name::new("version")]).collect();
-            sql.push(grant("INSERT", &columns, name, &writer));
-            sql.push(rule("i", " FOR INSERT TO ", &Condition::Always));
-        }
-        if deeds.change {
-            sql.push(grant("UPDATE", &Self::changed_columns(of, table), name, &writer));
-            let writing = compiled.any(&of.rules_where(|rule| !rule.write.is_empty()));
-            sql.push(rule("u", " FOR UPDATE TO ", &writing));
-        }
-        if deeds.delete {
-            let mut all = Sql::new();
-            all.raw("GRANT DELETE ON ").ident(name).raw(" TO ").ident(&writer);
-            sql.extend([all, rule("d", " FOR DELETE TO ", &compiled.any(&of.rules_where(|rule| rule.delete)))]);
-        }
-        for (member, place) in &table.members {
-            let Place::Link(link) = place else { continue };
-            if !of.writable.contains_key(member) {
-                continue;
-            }
-            let link = &link.table;
-            let mut all = Sql::new();
-            all.raw("GRANT SELECT, INSERT, DELETE ON ").ident(link).raw(" TO ").ident(&writer);
-            sql.push(all);
-            for (verb, to, using) in [
-                ("k", " FOR SELECT TO ", " USING ("),
-                ("i", " FOR INSERT TO ", " WITH CHECK ("),
-                ("d", " FOR DELETE TO ", " USING ("),
-            ] {
-                // Which rows: the triggers say, which look at the owner through the witness view.
-                sql.push(self.linked(link, verb, to, &writer, using, table, &Condition::Always));
-            }
-        }
-        sql
-    }
-}
-
-/// The own columns of the row that a calculated member is computed from.
-fn own_columns(table: &Table, e: &Typed, columns: &mut BTreeSet<Name>) {
-    e.visit(&mut |node| {
-        let Node::Member { of, name, calculated, .. } = &node.node else { return };
-        if !matches!(of.node, Node::Root(Root::This)) {
-            return;
-        }
-        match (calculated, table.members.get(name)) {
-            (Some(inner), _) => own_columns(table, inner, columns),
-            (None, Some(Place::Column { column, .. })) => drop(columns.insert(column.clone())),
-            _ => {}
-        }
-    });
-}
-
-fn link_columns() -> BTreeSet<Name> {
-    [Name::new(OWNER), Name::new(TARGET)].into()
-}
-
-/// `CREATE POLICY … ON table`
-fn policy(set: &str, verb: &str, table: &Name) -> Sql {
+fn policy(verb: &str, table: &Name, to: &'static str, role: &str, rows: &'static str) -> Sql {
     let mut sql = Sql::new();
-    sql.raw("CREATE POLICY ").ident(format!("p_{set}_{verb}")).raw(" ON ").ident(table);
+    sql.raw("CREATE POLICY ").ident(format!("p_{EVERY}_{verb}")).raw(" ON ").ident(table).raw(to).ident(role).raw(rows);
     sql
 }
 
-fn grant(verb: &'static str, columns: &BTreeSet<Name>, table: &Name, role: &str) -> Sql {
+/// The columns that the model knows: of accounts it does not know the password.
+fn seen(statements: &Statements, table: &Name, holder: &str) -> Sql {
+    let of: Option<&std::sync::Arc<Table>> = statements.tables.all().find(|of| of.name == *table);
+    let columns: Vec<Name> = match of {
+        Some(of) => [Name::new("id"), Name::new("version")]
+            .into_iter()
+            .chain(of.members.values().filter_map(|place| match place {
+                Place::Column { column, .. } => Some(column.clone()),
+                _ => None,
+            }))
+            .collect(),
+        None => vec![Name::new(OWNER), Name::new(TARGET)],
+    };
     let mut sql = Sql::new();
-    sql.raw("GRANT ").raw(verb).raw(" (");
+    sql.raw("GRANT SELECT (");
     for (at, column) in columns.iter().enumerate() {
         sql.raw(if at == 0 { "" } else { ", " }).ident(column);
     }
-    sql.raw(") ON ").ident(table).raw(" TO ").ident(role);
+    sql.raw(") ON ").ident(table).raw(" TO ").ident(holder);
     sql
 }
 
-fn select(view: &Name, roles: &[&String]) -> Sql {
+/// A trigger for everybody but the server's own work.
+fn asking(roles: &Roles, table: &Name, moment: &'static str) -> Sql {
     let mut sql = Sql::new();
-    sql.raw("GRANT SELECT ON ").ident(view).raw(" TO ");
-    for (at, role) in roles.iter().enumerate() {
-        sql.raw(if at == 0 { "" } else { ", " }).ident(*role);
-    }
+    sql.raw("CREATE TRIGGER ").ident(names::trigger(EVERY, table, "b")).raw(moment).ident(table);
+    sql.raw(" FOR EACH ROW WHEN (current_user <> ").bind(&Value::text(roles.system()), &Kind::Text);
+    sql.raw(") EXECUTE FUNCTION ").ident(names::look(EVERY)).raw("()");
+    sql
+}
+
+/// The same after the row was written, for roles that write through a piece: all others were refused before. What follows
+/// from a foreign key is the owner's work when the row is written, and runs its triggers at the end of the statement that
+/// it follows from, in the name of whoever made that; the condition is decided when the row is written.
+fn asking_after(roles: &Roles, table: &Name) -> Sql {
+    let mut sql = Sql::new();
+    sql.raw("CREATE TRIGGER ").ident(names::trigger(EVERY, table, "a")).raw(" AFTER INSERT OR UPDATE ON ").ident(table);
+    sql.raw(" FOR EACH ROW WHEN (current_user <> ").bind(&Value::text(roles.system()), &Kind::Text);
+    sql.raw(" AND current_user ~ ").bind(&writers(roles), &Kind::Text);
+    sql.raw(") EXECUTE FUNCTION ").ident(names::look(EVERY)).raw("()");
+    sql
+}
+
+/// What the names of roles look like that write through a piece; its id is the part in brackets.
+fn writers(roles: &Roles) -> Value {
+    Value::text(format!("^{}([0-9a-f]{{16}})_w$", roles.prefix()))
+}
+
+/// Asks the piece that the writer's role is named after. The owner of a table, who could take the trigger away, passes:
+/// what follows from foreign keys and the changes of a migration are the owner's work.
+// SECURITY: a role without a piece writes nothing (`a_role_without_a_piece_writes_nothing_whatever_it_was_granted`).
+fn look(roles: &Roles) -> Sql {
+    let mut body = Sql::new();
+    body.raw("DECLARE piece text := substring(current_user::text from ");
+    body.bind(&writers(roles), &Kind::Text);
+    body.raw("); moment text := lower(left(TG_WHEN, 1) || left(TG_OP, 1)); BEGIN ");
+    body.raw("IF piece IS NULL THEN IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = TG_RELID ");
+    body.raw("AND pg_get_userbyid(c.relowner) = current_user) THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', ");
+    body.raw("MESSAGE = 'portcullis: ' || current_user || ' writes nothing in ' || TG_RELNAME; END IF; ");
+    body.raw("ELSIF TG_OP = 'INSERT' THEN EXECUTE format('SELECT %I($1, NULL, $2)', 'g_' || piece || '_look') USING moment, NEW; ");
+    body.raw("ELSIF TG_OP = 'DELETE' THEN EXECUTE format('SELECT %I($1, $2, NULL)', 'g_' || piece || '_look') USING moment, OLD; ");
+    body.raw("ELSE EXECUTE format('SELECT %I($1, $2, $3)', 'g_' || piece || '_look') USING moment, OLD, NEW; END IF; ");
+    body.raw("IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END");
+    let mut sql = Sql::new();
+    sql.raw("CREATE FUNCTION ").ident(names::look(EVERY)).raw("() RETURNS trigger LANGUAGE plpgsql AS ").quoted(&body);
     sql
 }

@@ -1,14 +1,13 @@
-//! Checks as triggers: SQLite's in SQL, PostgreSQL's as functions that run as whoever writes.
+//! Checks as triggers: SQLite's in SQL; on PostgreSQL as a function that a trigger of the table asks.
 
 use super::Set;
 use super::checks::{Check, Checks, When, of_links};
-use crate::db::Roles;
+use crate::db::Dialect;
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, Value};
 use crate::store::lower::Lowered;
 use crate::store::names;
-use crate::store::statements::{Compiled, Footing, Statements};
-use crate::store::sync::Step;
+use crate::store::statements::{Compiled, Statements};
 use crate::store::tables::{Place, Tables};
 use std::collections::BTreeMap;
 
@@ -16,27 +15,6 @@ use std::collections::BTreeMap;
 pub(super) type ByTable = BTreeMap<Name, Vec<Check>>;
 
 impl Set<'_> {
-    /// The triggers of every table that the set may write on PostgreSQL.
-    pub(super) fn triggers(&self, statements: &Statements, roles: &Roles) -> Lowered<Vec<Step>> {
-        let (mut steps, mut all) = (Vec::new(), ByTable::new());
-        for entity in self.rights.entities.keys() {
-            if statements.tables.get(entity).is_none_or(|table| table.entity.system) {
-                continue;
-            }
-            let Some(compiled) = statements.compiled_on(self.rights, entity, Footing::Maker)? else { continue };
-            self.checks(statements, &compiled, &mut all)?;
-        }
-        for (table, checks) in all {
-            for (when, checks) in by_moment(checks) {
-                let name = names::trigger(&self.id, &table, short(when));
-                let sql = postgres(&roles.writer(&self.id), &name, &table, when, &checks);
-                let what = format!("trigger {name}: what {} may not write in {table}", self.rights.key);
-                steps.push(Step::new(what, sql));
-            }
-        }
-        Ok(steps)
-    }
-
     /// The triggers of one table on SQLite.
     pub(super) fn temporary_triggers(&self, tables: &Tables, table: &Name, checks: Vec<Check>) -> Vec<(Name, Sql)> {
         let one = |(when, checks): (When, Vec<Check>)| {
@@ -48,12 +26,21 @@ impl Set<'_> {
     }
 
     /// The checks of one entity, by table: its own, and those of its links.
-    pub(super) fn checks(&self, statements: &Statements, compiled: &Compiled, all: &mut ByTable) -> Lowered<()> {
+    pub(super) fn checks(
+        &self,
+        statements: &Statements,
+        compiled: &Compiled,
+        dialect: Dialect,
+        all: &mut ByTable,
+    ) -> Lowered<()> {
         let table = &compiled.table;
         let mut checks = Checks { set: self, statements, compiled, all: Vec::new() };
         let writes = Self::deeds(&compiled.rights);
         if writes.change {
             checks.changes();
+            if dialect == Dialect::Postgres {
+                checks.touched();
+            }
         }
         if writes.create {
             checks.creation()?;
@@ -142,20 +129,29 @@ fn sqlite(id: &str, name: &Name, table: &Name, when: When, follows: &Sql, checks
     sql
 }
 
-fn postgres(writer: &str, name: &Name, table: &Name, when: When, checks: &[Check]) -> Vec<Sql> {
+/// What looks at writes on PostgreSQL: it is given the moment, the row as it was and the row as it becomes, and refuses
+/// or does nothing. `through` are the views that it, and the statements that it looks at, look through.
+pub(super) fn look(name: &Name, table: &Name, checks: Vec<Check>, through: &[Name]) -> Sql {
     let mut body = Sql::new();
     body.raw("BEGIN");
-    for check in checks {
-        body.raw(" IF ").append(&check.refuses).raw(" THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = ");
-        text(&mut body, &format!("portcullis: {}", check.message));
-        body.raw("; END IF;");
+    for (when, checks) in by_moment(checks) {
+        body.raw(" IF ").ident("moment").raw(" = ");
+        text(&mut body, short(when));
+        body.raw(" THEN");
+        for check in checks {
+            body.raw(" IF ").append(&check.refuses).raw(" THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = ");
+            text(&mut body, &format!("portcullis: {}", check.message));
+            body.raw("; END IF;");
+        }
+        body.raw(" END IF;");
     }
-    body.raw(if when == When::BeforeDelete { " RETURN OLD; END" } else { " RETURN NEW; END" });
+    body.raw(" END");
     let mut function = Sql::new();
-    function.raw("CREATE FUNCTION ").ident(name).raw("() RETURNS trigger LANGUAGE plpgsql AS ").quoted(&body);
-    let mut trigger = Sql::new();
-    trigger.raw("CREATE TRIGGER ").ident(name).raw(moment(when)).ident(table).raw(" FOR EACH ROW WHEN (current_user = ");
-    text(&mut trigger, writer);
-    trigger.raw(") EXECUTE FUNCTION ").ident(name).raw("()");
-    vec![function, trigger]
+    function.raw("CREATE FUNCTION ").ident(name).raw("(").ident("moment").raw(" text, ").ident("old").raw(" ").ident(table);
+    function.raw(", ").ident("new").raw(" ").ident(table).raw(") RETURNS void LANGUAGE plpgsql /* through");
+    for view in through {
+        function.raw(" ").ident(view);
+    }
+    function.raw(" */ AS ").quoted(&body);
+    function
 }

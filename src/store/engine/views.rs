@@ -3,75 +3,20 @@
 use super::Set;
 use crate::db::sql::Sql;
 use crate::domain::{Name, QName, Value};
-use crate::store::lower::{Condition, Lowered};
+use crate::store::lower::Condition;
 use crate::store::names;
-use crate::store::statements::{Compiled, Footing, ROW, Readable, Source, Statements};
-use crate::store::sync::Step;
+use crate::store::statements::{Compiled, ROW, Readable, Source};
 use crate::store::tables::{OWNER, Place, TARGET, Table};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 impl Set<'_> {
-    /// The views that paths lead to: first, because the readers' views are made of them.
-    pub(super) fn witness_views(&self, statements: &Statements) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (entity, columns) in &self.inputs.columns {
-            let Some(table) = statements.tables.get(entity) else { continue };
-            let view = self.names.witness(&table.name);
-            let sql = witness_view(&view, &table.name, columns);
-            steps.push(Step::new(format!("view {view}: what rules of {} compare in {entity}", self.rights.key), vec![sql]));
-        }
-        for link in &self.inputs.links {
-            let view = self.names.witness(link);
-            let sql = witness_links(&view, link);
-            steps.push(Step::new(format!("view {view}: links that rules of {} follow", self.rights.key), vec![sql]));
-        }
-        steps
-    }
-
-    /// The views that the set reads. Row-level security holds their owner to the same rows, so they do not ask for the
-    /// rows again: the rule would be computed once more for nothing.
-    pub(super) fn reader_views(&self, statements: &Statements) -> Lowered<Vec<Step>> {
-        let mut steps = Vec::new();
-        for compiled in self.readable(statements)? {
-            let entity = &compiled.table.entity.name;
-            let view = self.names.reader(&compiled.table.name);
-            let step = format!("view {view}: what {} reads of {entity}", self.rights.key);
-            steps.push(Step::new(step, vec![self.reader_view(&view, &compiled, true)]));
-            for (member, readable) in &compiled.readable {
-                let (Source::Link(link), Some(Place::Link(_))) = (&readable.value, compiled.table.members.get(member)) else {
-                    continue;
-                };
-                let view = self.names.reader(link);
-                let step = format!("view {view}: what {} reads of {entity}.{member}", self.rights.key);
-                steps.push(Step::new(step, vec![link_view(&view, link, &compiled, readable, true)]));
-            }
-        }
-        Ok(steps)
-    }
-
-    /// The entities of which anything is read, in order.
-    pub(super) fn readable(&self, statements: &Statements) -> Lowered<Vec<Arc<Compiled>>> {
-        let names: BTreeSet<&QName> = self.rights.entities.keys().collect();
-        let mut all = Vec::new();
-        for entity in names {
-            // What is not stored has no table.
-            if statements.tables.get(entity).is_none() {
-                continue;
-            }
-            let compiled = statements.compiled_on(self.rights, entity, Footing::Maker)?;
-            all.extend(compiled.filter(|compiled| !compiled.rights.readable.is_empty()));
-        }
-        Ok(all)
-    }
-
     /// The columns that stand unmasked in the reader's view.
     pub(super) fn unmasked(&self, entity: &QName) -> BTreeSet<Name> {
         let inputs = self.inputs.columns.get(entity).into_iter().flatten();
         inputs.chain(self.inputs.along.get(entity).into_iter().flatten()).cloned().collect()
     }
 
-    pub(super) fn reader_view(&self, view: &Name, compiled: &Compiled, secured: bool) -> Sql {
+    pub(super) fn reader_view(&self, view: &Name, compiled: &Compiled) -> Sql {
         let mut sql = create(view);
         row_columns(&mut sql, &self.unmasked(&compiled.table.entity.name));
         for (member, readable) in &compiled.readable {
@@ -85,7 +30,7 @@ impl Set<'_> {
             sql.raw(" AS ").ident(&column);
         }
         sql.raw(" FROM ").append(&names::stored(&compiled.table.name)).raw(" AS ").ident(ROW);
-        if !secured && !matches!(compiled.visible, Condition::Always) {
+        if !matches!(compiled.visible, Condition::Always) {
             sql.raw(" WHERE ").append(&compiled.visible.sql());
         }
         sql
@@ -117,11 +62,11 @@ pub(super) fn witness_links(view: &Name, link: &Name) -> Sql {
 }
 
 /// Links are read where the row that owns them shows the member.
-pub(super) fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable: &Readable, secured: bool) -> Sql {
+pub(super) fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable: &Readable) -> Sql {
     let mut sql = create(view);
     link_columns(&mut sql, link);
     let owner = compiled.visible.clone().and(readable.shown.clone());
-    if !secured && !matches!(owner, Condition::Always) {
+    if !matches!(owner, Condition::Always) {
         sql.raw(" WHERE EXISTS (SELECT 1 FROM ")
             .append(&names::stored(&compiled.table.name))
             .raw(" AS ")

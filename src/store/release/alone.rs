@@ -15,22 +15,23 @@ use super::values::At;
 use super::{Compared, reader, settled};
 use crate::access::{Disagreement, EntityRights, Grants, Layer, ObjectError, Query, Rights};
 use crate::db::sql::{Sql, fetch};
-use crate::db::{DbError, Dialect, Purpose, set_id};
+use crate::db::{self, DbError, Dialect, Need, Piece, Purpose};
 use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::store::error::{fault, lowering, wire};
 use crate::store::statements::{Footing, Readable, Source};
 use crate::store::tables::{OWNER, TARGET, Table};
-use crate::store::{Store, SyncError, engine};
+use crate::store::{Store, SyncError, engine, names};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-/// What a role of users may read at all is its set's own views, in no schema anything else but what extensions show.
+/// What a role of users may read at all: views that were given to its set, in no schema anything else but what extensions
+/// show.
 const REACH: &str = "
     SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
         AND has_schema_privilege(n.oid, 'USAGE') AND (n.nspname = current_schema() OR NOT EXISTS (SELECT FROM pg_depend AS d
             WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
         AND (has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') OR has_table_privilege(c.oid, 'DELETE, TRUNCATE'))
-        AND NOT (starts_with(c.relname::text, 'r_' || $1 || '_') OR starts_with(c.relname::text, 'w_' || $1 || '_'))
     UNION ALL SELECT 'every table' FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
 
 /// What the database answered, or why it did not.
@@ -72,9 +73,9 @@ impl Store<'_> {
     }
 
     fn compare_set(&mut self, rights: &Rights, turn: u64, all: &mut Compared) -> Result<(), ObjectError> {
-        all.differences.extend(reached(self, rights)?);
         let own = rights.entities.values().filter(|of| of.entity.persistable && !of.readable.is_empty());
-        let mut entities: Vec<&EntityRights> = own.map(|of| &**of).collect();
+        let mut entities = told(self, rights, own.map(|of| &**of).collect())?;
+        all.differences.extend(reached(self, rights, &entities)?);
         entities.sort_by(|a, b| a.entity.name.cmp(&b.entity.name));
         for of in entities {
             let rows = sample(self, &of.entity.name, turn)?;
@@ -87,9 +88,38 @@ impl Store<'_> {
     }
 }
 
+/// Those entities of which PostgreSQL was told what this set reads: of the others nobody has read anything yet.
+fn told<'r>(
+    store: &mut Store<'_>,
+    rights: &Rights,
+    entities: Vec<&'r EntityRights>,
+) -> Result<Vec<&'r EntityRights>, ObjectError> {
+    if store.conn.dialect() == Dialect::Sqlite {
+        return Ok(entities);
+    }
+    let (statements, set) = (store.statements, store.statements.set_id(&rights.key));
+    let given = db::given(store.conn, &set, &store.params).map_err(wire)?;
+    let (mut needs, mut found) = (Vec::new(), BTreeMap::new());
+    for of in entities {
+        // What nobody has used is not composed only to be looked for.
+        let Some(table) = statements.tables.get(&of.entity.name) else { continue };
+        if !given.iter().any(|view| names::is_of(view, &table.name)) {
+            continue;
+        }
+        let portion = statements.pieces(Dialect::Postgres).portion(statements, rights, &of.entity.name).map_err(lowering)?;
+        if let Some(reader) = &portion.reader {
+            found.insert(reader.id.clone(), of);
+            needs.push(Need { set: set.clone(), rights: rights.key.clone(), piece: Some(reader.clone()) });
+        }
+    }
+    let missing = db::untold(store.conn, &needs, &store.params).map_err(wire)?;
+    let missing: BTreeSet<&str> = missing.iter().filter_map(|need| Some(&*need.piece.as_ref()?.id)).collect();
+    Ok(found.into_iter().filter(|(id, _)| !missing.contains(&**id)).map(|(_, of)| of).collect())
+}
+
 /// Asks as the reader of a set, with nothing but the question; nothing at all only takes its rights on.
 fn ask(store: &mut Store<'_>, rights: &Rights, question: Option<(&Sql, &[Kind])>) -> Result<Answered, ObjectError> {
-    let (standing, params) = (store.statements.standing(rights, store.caller), store.params.clone());
+    let (standing, params) = (store.statements.standing(rights, store.caller, store.conn.dialect()), store.params.clone());
     let ask = |conn: &mut crate::db::Conn| {
         conn.within(&standing, Purpose::Read, |conn| match question {
             Some((sql, kinds)) => fetch(conn, sql, &params, kinds),
@@ -110,23 +140,29 @@ fn ask(store: &mut Store<'_>, rights: &Rights, question: Option<(&Sql, &[Kind])>
 }
 
 /// What the reader of a set reaches beyond its views (PostgreSQL; SQLite's guard reads no grants).
-fn reached(store: &mut Store<'_>, rights: &Rights) -> Result<Vec<Disagreement>, ObjectError> {
+fn reached(store: &mut Store<'_>, rights: &Rights, told: &[&EntityRights]) -> Result<Vec<Disagreement>, ObjectError> {
     if store.conn.dialect() == Dialect::Sqlite {
         return Ok(Vec::new());
     }
-    let (set, mut sql) = (Value::text(&*set_id(&rights.key)), Sql::new());
-    for (at, part) in REACH.split("$1").enumerate() {
-        if at > 0 {
-            sql.bind(&set, &Kind::Text);
-        }
-        sql.raw(part);
-    }
-    let found = match ask(store, rights, Some((&sql, &[Kind::Text])))? {
-        Ok(rows) => rows.iter().filter_map(|row| row.first()?.as_text()).map(str::to_owned).take(MOST_TOLD).collect(),
+    let mut sql = Sql::new();
+    sql.raw(REACH);
+    let found: Vec<String> = match ask(store, rights, Some((&sql, &[Kind::Text])))? {
+        Ok(rows) => rows.iter().filter_map(|row| row.first()?.as_text()).map(str::to_owned).collect(),
         Err(why) => return Ok(vec![shut(format!("the set {}", rights.key), &why)]),
     };
+    let (pieces, told) = (store.statements.pieces(Dialect::Postgres), told.iter().map(|of| &of.entity.name));
+    let own = pieces.readable(store.statements, rights, &mut told.into_iter()).map_err(lowering)?;
+    let strange = |own: &[Arc<Piece>], found: Vec<String>| -> Vec<String> {
+        let own: BTreeSet<&str> = own.iter().flat_map(|piece| &piece.objects).map(|object| object.name.as_str()).collect();
+        found.into_iter().filter(|what| !own.contains(what.as_str())).collect()
+    };
+    let mut found = strange(&own, found);
+    if !found.is_empty() {
+        // All that the set may ever be given.
+        found = strange(&pieces.everything(store.statements, rights).map_err(lowering)?, found);
+    }
     let told = |what: String| engine_differs(format!("{what} before {}", rights.key), "within reach", "no view of this set");
-    Ok(Vec::into_iter(found).map(told).collect())
+    Ok(found.into_iter().take(MOST_TOLD).map(told).collect())
 }
 
 fn compare(

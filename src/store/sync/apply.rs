@@ -25,12 +25,17 @@ const START: Duration = Duration::from_secs(600);
 /// How long a request waits for them.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// So many sets of rights are made at most for combinations that come up while the server runs: each is many objects,
-/// and whoever may give roles could combine them without end. What is held at the start is made in any case.
-const MOST_SETS: usize = 2_000;
-
-/// What would have to be done to bring this database to the model's shape.
+/// What would have to be done to bring this database to the model's shape, and to tell it of every set of rights that is held.
 pub fn plan(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Result<Plan, SyncError> {
+    planned(conn, statements, engine::Untold::Counted, now)
+}
+
+/// The same, where the database is told of each set of rights when it is first used.
+pub fn plan_tables(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Result<Plan, SyncError> {
+    planned(conn, statements, engine::Untold::Left, now)
+}
+
+fn planned(conn: &mut Conn, statements: &Statements, untold: engine::Untold, now: NaiveDateTime) -> Result<Plan, SyncError> {
     let (params, model, tables) = (Params::new(None, now, now.date()), statements.model(), &statements.tables);
     let dialect = conn.dialect();
     let (wanted, former) = wanted(model, tables);
@@ -52,11 +57,7 @@ pub fn plan(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Res
     let circles = trees::circles_where(conn, statements, now, there)?;
     plan.warnings = circles.iter().map(ToString::to_string).collect();
     let params = &params;
-    let foreseen = match dialect {
-        Dialect::Sqlite => Vec::new(),
-        Dialect::Postgres => engine::foreseen(conn, statements, params)?,
-    };
-    plan.engine = engine::plan(conn, statements, &foreseen, !plan.steps.is_empty(), params)?;
+    plan.engine = engine::plan(conn, statements, plan.changes.reshape(), untold, params)?;
     if plan.steps.is_empty() && in_force != model.fingerprint {
         // The tables stay as they are; rules, pages or flows differ, and all nodes must run the same.
         plan.steps.push(super::Step::new("put this model in force (no table changes)", Vec::new()));
@@ -70,14 +71,14 @@ pub fn model_in_force(conn: &mut Conn) -> Result<String, DbError> {
     state::in_force(&mut Ask { conn, params: &Params::new(None, now, now.date()) })
 }
 
-/// Brings the database to the model's shape in one transaction, with what is generated for the sets of rights that
-/// are foreseen. Losses must be named in `accepted`.
+/// Brings the database to the model's shape in one transaction, with what is generated for every table. Losses must be
+/// named in `accepted`.
 pub fn apply(db: &Db, statements: &Statements, accepted: &BTreeSet<String>, now: NaiveDateTime) -> Result<Plan, SyncError> {
     let params = Params::new(None, now, now.date());
     let done = db.owner(|conn| {
         conn.take_turn(LOCK, START)?;
         engine::lock(conn, START)?;
-        let plan = plan(conn, statements, now)?;
+        let plan = plan_tables(conn, statements, now)?;
         let unnamed: Vec<_> = plan.losses.iter().filter(|loss| !accepted.contains(&loss.name)).cloned().collect();
         if !unnamed.is_empty() {
             return Err(SyncError::Losses(unnamed));
@@ -97,7 +98,7 @@ pub fn apply(db: &Db, statements: &Statements, accepted: &BTreeSet<String>, now:
                 return Err(SyncError::Overlaps(overlaps));
             }
         }
-        engine::make_objects(conn, &plan.engine, &params)?;
+        engine::make_objects(conn, statements, &plan.engine, &params)?;
         if !plan.first && !plan.steps.is_empty() {
             // Tables and indexes that were made anew are unknown to the database.
             let grown = statistics::outgrown(conn, statements, &Sizes::new())?;
@@ -123,31 +124,39 @@ pub fn can_prepare(db: &Db) -> Result<bool, DbError> {
     Ok(db.dialect() == Dialect::Sqlite || db.has_owner() || !db.too_mighty()?.is_empty())
 }
 
-/// Makes what is generated for these grants, and for every elevation that work for them can reach. What is there is
-/// left alone; what was changed by other hands is not mended here.
-pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDateTime) -> Result<(), SyncError> {
-    if db.dialect() == Dialect::Sqlite {
-        return statements.announce(grants);
+/// Tells the database of these grants, and of every elevation that work for them can reach. What their rules come to is
+/// made when it is first needed; what was changed by others is not made again here.
+pub fn prepare(db: &Db, statements: &Statements, grants: &Grants) -> Result<(), SyncError> {
+    statements.announce(grants, db.dialect())?;
+    if db.dialect() == Dialect::Postgres {
+        db.tell(&engine::needs(statements, grants))?;
     }
+    statements.know_prepared(grants);
+    Ok(())
+}
+
+/// Makes all that every set of rights which is held may ever need, and drops what nobody needs any more: where the server
+/// may not make it itself, so that nothing is missing while it runs.
+pub fn prepare_all(db: &Db, statements: &Statements, now: NaiveDateTime) -> Result<(), SyncError> {
+    if db.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let params = Params::new(None, now, now.date());
+    for grants in db.read(|conn| engine::foreseen(conn, statements, &params))? {
+        statements.announce(&grants, Dialect::Postgres)?;
+        db.tell(&engine::whole(statements, &grants)?)?;
+    }
+    drop_unused(db, statements, now)?;
+    Ok(())
+}
+
+/// Drops what was made for sets of rights that nobody has held for a while, and tells how much that was.
+pub fn drop_unused(db: &Db, statements: &Statements, now: NaiveDateTime) -> Result<usize, SyncError> {
     let params = Params::new(None, now, now.date());
     db.owner(|conn| {
         engine::lock(conn, REQUEST)?;
-        let todo = engine::plan(conn, statements, std::slice::from_ref(grants), false, &params)?;
-        if !todo.only_adds() {
-            return Err(SyncError::EngineDrift(engine::differences(conn, &params)?));
-        }
-        if !todo.is_empty() && todo.sets() > MOST_SETS {
-            return Err(SyncError::Sets(MOST_SETS));
-        }
-        engine::make_objects(conn, &todo, &params)?;
-        let grown = statistics::outgrown(conn, statements, &Sizes::new())?;
-        if !grown.is_empty() {
-            statistics::gather_as_owner(conn, statements, &grown)?;
-        }
-        Ok::<_, SyncError>(())
-    })?;
-    statements.know_prepared(grants);
-    Ok(())
+        engine::sweep(conn, statements, &params)
+    })
 }
 
 fn carry_out(conn: &mut Conn, model: &Model, plan: &Plan, now: NaiveDateTime) -> Result<(), SyncError> {

@@ -76,6 +76,11 @@ impl Changes {
         self.0.entry((act, thing)).or_default().push(name.into());
     }
 
+    /// Whether any table gets another shape: views stand on shapes, and not on indexes.
+    pub(super) fn reshape(&self) -> bool {
+        self.0.keys().any(|(_, thing)| !matches!(thing, Thing::Index | Thing::Exclusion))
+    }
+
     fn lines(&self) -> impl Iterator<Item = String> {
         let line = |((act, thing), names): (&(Act, Thing), &Vec<String>)| {
             format!("{} {} {}: {}", act.word(), names.len(), thing.words(names.len()), some_of(names))

@@ -15,7 +15,7 @@ mod indexes;
 mod layout;
 mod state;
 
-pub use apply::{apply, can_prepare, drift, model_in_force, plan, prepare};
+pub use apply::{apply, can_prepare, drift, drop_unused, model_in_force, plan, plan_tables, prepare, prepare_all};
 
 use super::engine::Preparation;
 use crate::db::sql::Sql;
@@ -51,9 +51,6 @@ pub enum SyncError {
     /// Generated objects are not what was made.
     #[error("generated objects were changed by other hands: {}; `portcullis migrate --apply` makes them anew", .0.join("; "))]
     EngineDrift(Vec<String>),
-    /// More sets of rights than a database is told of while the server runs.
-    #[error("the database was told of {0} sets of rights already, and is told of no more while the server runs")]
-    Sets(usize),
     /// A rule cannot be written for the database.
     #[error("a rule cannot be given to the database: {0}")]
     Rules(String),
@@ -82,6 +79,10 @@ pub struct Step {
 impl Step {
     pub(super) fn new(what: impl Into<String>, sql: Vec<Sql>) -> Self {
         Self { what: what.into(), sql }
+    }
+    /// Whether it does nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sql.is_empty()
     }
     /// The statements as this database is given them.
     pub fn sql(&self, dialect: Dialect) -> Vec<String> {

@@ -239,6 +239,8 @@ pub fn populate(app: &App<'_>, seed: u64) -> (Vec<ObjectId>, Vec<ObjectId>, Pers
     let whole = |scale| Kind::Number(crate::domain::Number { digits: 18, scale });
     let written = app.act(&admin, |store, grants| {
         let grants: &dyn Authority = grants;
+        // PostgreSQL is told of what is needed when it is needed, and then all of this is done anew.
+        (*dice, made) = (Dice(seed), Default::default());
         for level in ["", "1", "40"] {
             let all = values([("name", Value::text("s")), ("level", maybe(dice, &whole(0), &[level]))]);
             made.2.push(store.create(&grants.create(&hr("Skill"), all.keys())?, &all)?);
@@ -327,7 +329,7 @@ fn readings(app: &App<'_>, who: &Person, e: &Typed, places: &[ObjectId], text: &
         let kinds = [Kind::Object(hr("Employee")), e.kind.clone()];
         let told = format!("{text}\n{}", sql.text(store.conn().dialect()));
         let rows = expect(fetch(store.conn(), &sql, &params, &kinds), &told);
-        let rows_where = admitted.map(|sql| expect(fetch(store.conn(), &sql, &params, &kinds[..1]), text));
+        let rows_where = admitted.as_ref().map(|sql| expect(fetch(store.conn(), sql, &params, &kinds[..1]), text));
         let mut out = Vec::new();
         for row in rows {
             let this = row[0].as_object();

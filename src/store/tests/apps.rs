@@ -4,10 +4,10 @@ use super::fixture::now;
 use crate::access::{Authority, Elevation, Grants, Objects, Query};
 use crate::clock::Clock;
 use crate::crypto::Keys;
-use crate::db::{DbError, testing};
+use crate::db::{DbError, Dialect, testing};
 use crate::domain::ObjectId;
 use crate::model::{Files, Model, load};
-use crate::store::engine::sets;
+use crate::store::engine::{sets, whole};
 use crate::store::{Caller, Recorder, Statements, Store, apply, prepare};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -36,7 +36,10 @@ fn every_rule_of_every_app_can_be_asked_on_both_databases() {
             let mut asked = 0;
             let roles = model.user_roles.keys().map(|role| Grants::compile(&model, &BTreeSet::from([role.clone()]), true));
             for grants in roles.chain([Grants::none(&model)]) {
-                prepare(db, &statements, &grants, now()).unwrap();
+                prepare(db, &statements, &grants).unwrap();
+                if db.dialect() == Dialect::Postgres {
+                    db.tell(&whole(&statements, &grants).unwrap()).unwrap();
+                }
                 let family: BTreeSet<_> = sets::family(&grants).iter().map(|wanted| wanted.rights.key.clone()).collect();
                 let role = &grants.rights().key;
                 db.read(|conn| {

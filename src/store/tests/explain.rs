@@ -112,7 +112,7 @@ do: []
 fn decided_within(db: &Db) {
     let app = App::of(db, model_with(DOMAIN, &[("hr/microflows/Flow.yaml", FLOW)]));
     let (_, employees, who) = populate(&app, 977);
-    prepare(app.db, &app.statements, &who.grants, now()).unwrap();
+    prepare(app.db, &app.statements, &who.grants).unwrap();
     let (model, entity) = (app.model.clone(), hr("Employee"));
     let elevation = Elevation::of(&model.microflows[&hr("Flow")], &who.grants);
     let authority: &dyn Authority = &elevation;

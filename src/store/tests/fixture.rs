@@ -4,7 +4,7 @@ use crate::access::{Authority, Grants, ObjectError, Objects, Query, Row, Rows, W
 use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::db::schema::account;
-use crate::db::{Conn, Db, DbError, Dialect, Moment, on};
+use crate::db::{Conn, Db, DbError, Moment, on};
 use crate::domain::{Decimal, Kind, Name, ObjectId, QName, Value};
 use crate::expr::{MemberType, Schema};
 use crate::model::{Files, Model, Multiplicity, load};
@@ -235,15 +235,13 @@ impl<'d> App<'d> {
     /// People who are nobody act too in these tests: what their roles add up to is prepared here.
     pub fn prepare(&self) {
         for role in self.model.user_roles.keys() {
-            prepare(self.db, &self.statements, &self.person(role, None).grants, now()).unwrap();
+            prepare(self.db, &self.statements, &self.person(role, None).grants).unwrap();
         }
     }
 
     /// Whoever acts was proved before, and with that their rights are known where nothing has to be stored for them.
     pub fn proved(&self, who: &Person) {
-        if self.db.dialect() == Dialect::Sqlite {
-            self.statements.announce(&who.grants).unwrap();
-        }
+        self.statements.announce(&who.grants, self.db.dialect()).unwrap();
     }
 
     pub fn account(&self, email: &str) -> ObjectId {
@@ -322,7 +320,7 @@ impl<'d> App<'d> {
         })
     }
 
-    pub fn read<T>(&self, who: &Person, ask: impl FnOnce(&mut Store<'_>) -> T) -> T {
+    pub fn read<T>(&self, who: &Person, mut ask: impl FnMut(&mut Store<'_>) -> T) -> T {
         self.proved(who);
         let mut answer = None;
         self.db

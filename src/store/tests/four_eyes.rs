@@ -150,7 +150,7 @@ fn with(test: impl Fn(&App<'_>, &Town, Left)) {
         each(|db: &Db| {
             let app = App::unprepared(db, model.clone());
             for role in ["HrAdministrator", "Manager", "Employee"] {
-                prepare(db, &app.statements, &app.person(role, None).grants, now()).unwrap();
+                prepare(db, &app.statements, &app.person(role, None).grants).unwrap();
             }
             test(&app, &town(&app), left);
         });

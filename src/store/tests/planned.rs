@@ -4,7 +4,7 @@ use super::fixture::{App, DOMAIN, dec, model_of, now};
 use crate::db::testing::each;
 use crate::db::{Db, DbError, Dialect};
 use crate::domain::Value;
-use crate::store::{Plan, Statements, apply, plan};
+use crate::store::{Plan, Statements, apply, plan, prepare_all};
 use std::collections::BTreeSet;
 
 const GOLDEN: &str = include_str!("planned.txt");
@@ -74,6 +74,7 @@ fn a_plan_is_told_in_the_words_of_the_model_with_counts() {
         let values = [("name", Value::text("Emma")), ("salary", dec("12.34")), ("nick", Value::text("Em"))];
         app.create(&app.admin(), "Employee", values).unwrap();
         app.create(&app.admin(), "Department", [("name", Value::text("Sales"))]).unwrap();
+        prepare_all(db, &app.statements, now()).unwrap();
         for (of, replacements) in CHANGES {
             let domain = replacements.iter().fold(DOMAIN.to_owned(), |domain, (from, to)| {
                 assert!(domain.contains(from), "{from}");
@@ -100,6 +101,7 @@ fn a_plan_that_was_carried_out_has_nothing_left_to_say() {
         let statements = Statements::new(&model_of(DOMAIN)).unwrap();
         assert!(!planned(db, &statements).summary(db.dialect()).is_empty());
         apply(db, &statements, &BTreeSet::new(), now()).unwrap();
+        prepare_all(db, &statements, now()).unwrap();
         assert_eq!(planned(db, &statements).summary(db.dialect()), [""; 0]);
     });
 }

@@ -36,7 +36,7 @@ fn fresh<'d>(app: &App<'d>) -> App<'d> {
 }
 
 /// What is released when the engine's own views do not stand in the way of a bug.
-fn alone<T>(app: &App<'_>, who: &Person, ask: impl FnOnce(&mut Store<'_>) -> T) -> T {
+fn alone<T>(app: &App<'_>, who: &Person, mut ask: impl FnMut(&mut Store<'_>) -> T) -> T {
     app.read(who, |store| {
         store.footing = Footing::System;
         ask(store)
@@ -179,8 +179,8 @@ fn a_page_is_decided_in_as_many_statements_as_its_rules_have_hops() {
             // Each connection of the pool is set up once.
             (0..16).for_each(|_| drop(app.view(who, query).unwrap()));
             let before = db.statements();
-            // Beginning and ending the transaction are statements too.
-            let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() });
+            // Beginning and ending the transaction are statements too, and taking on a set's rights.
+            let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() }, app.db.dialect());
             let nothing = |conn: &mut Conn| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(()));
             db.read(nothing).unwrap();
             let around = db.statements() - before;

@@ -107,6 +107,7 @@ fn work(plan: &[String]) -> f64 {
 }
 
 fn explained(app: &App<'_>, who: &Person, query: &Query) -> Vec<String> {
+    app.view(who, query).unwrap();
     app.read(who, |store| {
         let rights = who.grants.rights().clone();
         let question = read::compose(store, &rights, query, &query.paths).unwrap();

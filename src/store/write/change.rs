@@ -60,7 +60,7 @@ pub(in crate::store) fn change(
     let by_system = row::change(table, object, before.version, &granted(&compiled), &written);
     let write = |store: &mut Store<'_>, hand: Hand<'_>| {
         let sql = if matches!(hand, Hand::Set(_)) { &by_set } else { &by_system };
-        let touched = store.deed(hand, &entity.name, |conn, params| execute(conn, sql, params));
+        let touched = store.deed(hand, (&entity.name, &table.name), |conn, params| execute(conn, sql, params));
         // The row is held since it was read, so it is still the one that was tested.
         if touched.map_err(|error| feedback::of_write(error, table, Some(object)))? != 1 {
             return Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into());

@@ -3,7 +3,7 @@
 use crate::access::{ObjectError, Rights, WriteError};
 use crate::db::sql::{Params, Sql, execute};
 use crate::db::{Conn, DbError, Purpose};
-use crate::domain::QName;
+use crate::domain::{Name, QName};
 use crate::domain::knockout::{Removable, stands};
 use crate::store::Store;
 use crate::store::error::write;
@@ -40,17 +40,17 @@ impl From<DbError> for Rehearsed {
 }
 
 impl Store<'_> {
-    /// Writes objects of an entity, or their links, by a hand.
+    /// Writes in the table of an entity, or in one of its links, by a hand.
     pub(super) fn deed<T>(
         &mut self,
         hand: Hand<'_>,
-        entity: &QName,
+        into: (&QName, &Name),
         write: impl FnOnce(&mut Conn, &Params) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
         let params = &self.params;
         match hand {
             Hand::Set(rights) if stands(Removable::DatabaseEngine) => {
-                let standing = self.statements.standing_to_write(rights, entity, self.caller, self.conn.dialect());
+                let standing = self.statements.standing_to_write(rights, into, self.caller, self.conn.dialect());
                 let standing = standing.map_err(|error| DbError::Other(error.into()))?;
                 self.conn.within(&standing, Purpose::Write, |conn| write(conn, params))
             }
@@ -91,9 +91,9 @@ impl Store<'_> {
         }
     }
 
-    /// How many objects of an entity a statement changes in the name of a set of rights; of that nothing stays.
-    pub(super) fn rehearsed(&mut self, rights: &Rights, entity: &QName, sql: &Sql) -> Result<usize, DbError> {
-        let standing = self.statements.standing_to_write(rights, entity, self.caller, self.conn.dialect());
+    /// How many rows in the table of an entity a statement changes in the name of a set of rights; of that nothing stays.
+    pub(super) fn rehearsed(&mut self, rights: &Rights, from: (&QName, &Name), sql: &Sql) -> Result<usize, DbError> {
+        let standing = self.statements.standing_to_write(rights, from, self.caller, self.conn.dialect());
         let standing = standing.map_err(|error| DbError::Other(error.into()))?;
         if stands(Removable::DatabaseEngine) {
             // What looks at the statement stays for the next one.

@@ -4,7 +4,7 @@
 use super::{HIDDEN, desk, incidents, layers, letters, mend, owner, since};
 use crate::support::server::{Kind, Server};
 use portcullis::db::sql::{Params, Sql, fetch};
-use portcullis::db::{Conn, DbError};
+use portcullis::db::{Conn, DbError, Dialect};
 use portcullis::domain;
 
 #[test]
@@ -41,7 +41,7 @@ fn on_sqlite_a_name_in_the_file_is_not_taken_for_the_view_of_the_same_name() {
     let control = letters(&server);
     let app = &server.web().app;
     // The reader's views of every set that has been asked for, as the owner could learn them from its own memory.
-    let names = app.live().statements.generated_names();
+    let names = app.live().statements.generated_names(Dialect::Sqlite);
     assert!(names.iter().any(|name| name.starts_with("r_") && name.ends_with("_d_letter")), "{names:?}");
     for name in names.iter().filter(|name| name.starts_with("r_") && name.ends_with("_d_letter")) {
         owner(
