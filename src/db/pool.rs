@@ -379,15 +379,25 @@ impl Db {
     }
 }
 
+/// Reading a file is work of this process, so more connections than its cores can serve read no faster; each keeps in
+/// memory what is generated and prepared on it.
+fn most_readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    cores.saturating_mul(2).max(4)
+}
+
 impl Pools {
     fn new(target: &DbTarget, size: u32, counts: &Arc<Counts>) -> Result<Self, DbError> {
         let pool = |source, size| Maker { source, counts: counts.clone() }.pool(size);
         Ok(match target {
-            DbTarget::Sqlite(path) => Self {
-                read: pool(Db::source(target, Mode::Read)?, size),
-                write: pool(Db::source(target, Mode::Write)?, 1),
-                users: Some(Lender(pool(Source::Sqlite(path.clone(), Mode::Read, Authority::Nobody), size))),
-            },
+            DbTarget::Sqlite(path) => {
+                let size = size.min(most_readers());
+                Self {
+                    read: pool(Db::source(target, Mode::Read)?, size),
+                    write: pool(Db::source(target, Mode::Write)?, 1),
+                    users: Some(Lender(pool(Source::Sqlite(path.clone(), Mode::Read, Authority::Nobody), size))),
+                }
+            }
             DbTarget::Postgres(_) => {
                 let shared = pool(Db::source(target, Mode::Write)?, size);
                 Self { read: shared.clone(), write: shared, users: None }

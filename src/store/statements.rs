@@ -14,15 +14,16 @@ use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, QName};
 use crate::expr::{Node, Typed, sql_gap};
 use crate::model::Model;
+use crate::recent::Recent;
 use chrono::NaiveDateTime;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Compiled statements. One value lives with one model; it is shared by all requests.
 pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
-    compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
+    compiled: Recent<Key, Arc<Compiled>>,
     /// What the database is told of, for each kind of it.
     pieces: [Pieces; 2],
     /// The keys of rights whose families are known to be prepared.
@@ -34,8 +35,8 @@ pub struct Statements {
 /// Which rights, about which entity, and where they look.
 type Key = (Arc<str>, QName, Footing, bool);
 
-/// Sets of rights are made of role sets and elevated flows, so their number is bounded; this is far beyond it.
-const MOST: usize = 4_000;
+/// So much is at work at a time: the pages of some dozens of sets of rights.
+const MOST: usize = 1_500;
 /// The alias of the row that a compiled condition is about.
 pub(super) const ROW: &str = "t";
 
@@ -107,7 +108,7 @@ impl Statements {
         Ok(Self {
             model: model.clone(),
             tables: Tables::of(model)?,
-            compiled: RwLock::default(),
+            compiled: Recent::new(MOST),
             pieces: [Pieces::new(Dialect::Sqlite), Pieces::new(Dialect::Postgres)],
             prepared: RwLock::default(),
             known: Known::default(),
@@ -221,7 +222,7 @@ impl Statements {
             let names = self.names(rights, entity, footing).unwrap();
             let made = Compiled::new(&self.tables, wrong, &wrong.entities[entity], footing, names.as_ref()).unwrap();
             let key = (self.rights_key(rights, entity, footing).unwrap(), entity.clone(), footing, true);
-            self.compiled.write().unwrap().insert(key, Arc::new(made));
+            self.compiled.keep(key, Arc::new(made));
         }
     }
 
@@ -233,7 +234,7 @@ impl Statements {
                 let Ok(names) = self.names(rights, entity, footing) else { continue };
                 let made = Compiled::new(&self.tables, rights, rules, footing, names.as_ref()).unwrap().unheeded();
                 let key = (self.rights_key(rights, entity, footing).unwrap(), entity.clone(), footing, true);
-                self.compiled.write().unwrap().insert(key, Arc::new(made));
+                self.compiled.keep(key, Arc::new(made));
             }
         }
     }
@@ -242,6 +243,11 @@ impl Statements {
     fn rights_key(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Arc<str>> {
         match footing {
             Footing::Reader(dialect) => Ok(self.pieces(dialect).portion(self, rights, entity)?.key.clone()),
+            // Tables have the same names for everybody.
+            Footing::System => {
+                let shared = self.pieces.iter().find_map(|pieces| pieces.shared_key(self, rights, entity));
+                Ok(shared.unwrap_or_else(|| rights.key.clone()))
+            }
             _ => Ok(rights.key.clone()),
         }
     }
@@ -258,17 +264,13 @@ impl Statements {
             },
         };
         let key = (self.rights_key(rights, entity, footing)?, entity.clone(), footing, heeded);
-        if let Some(found) = self.compiled.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Some(found.clone()));
+        if let Some(found) = self.compiled.get(&key) {
+            return Ok(Some(found));
         }
         let names = self.names(rights, entity, footing)?;
         let made = Compiled::new(&self.tables, rights, &rules, footing, names.as_ref())?;
         let made = Arc::new(if heeded { made } else { made.unheeded() });
-        let mut all = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.clear();
-        }
-        all.insert(key, made.clone());
+        self.compiled.keep(key, made.clone());
         Ok(Some(made))
     }
 }

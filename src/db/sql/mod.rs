@@ -69,6 +69,10 @@ impl Params {
     pub fn passing(self) -> Self {
         Self { passing: true, ..self }
     }
+    /// Whether this is such a run.
+    pub fn is_passing(&self) -> bool {
+        self.passing
+    }
     fn value(&self, param: Param) -> &Bound {
         match param {
             Param::User => &self.user,

@@ -3,7 +3,7 @@
 use super::guard::{filled, forbidden};
 use super::noon;
 use super::standing::{ask, employee, params, read_as, sql, standing, write_as};
-use crate::db::shelf::MOST_TEXT;
+use crate::db::shelf::{MOST_PREPARED, MOST_TEXT};
 use crate::db::sql::execute;
 use crate::db::{Conn, Db, DbError, Object, ObjectKind, Piece, Purpose, Reach, Standing, set_id};
 use std::sync::Arc;
@@ -117,5 +117,24 @@ fn many_sets_on_one_connection_stay_within_its_bound_and_each_reads_its_own() {
             }
         }
         assert_eq!(read_as(db, employee(), 1, "SELECT m_name FROM {r} ORDER BY id").unwrap(), ["Ada", "Bob"]);
+    });
+}
+
+#[test]
+fn a_connection_keeps_a_bounded_number_of_statements_prepared_and_those_that_are_used() {
+    filled(|db| {
+        let asked = |n: usize| db.read(|conn| ask(conn, &format!("SELECT 'question {n}'"))).unwrap();
+        let prepared = |from: usize, to: usize| {
+            let before = db.prepared();
+            (from..to).for_each(|n| assert_eq!(asked(n), [format!("question {n}")]));
+            usize::try_from(db.prepared() - before).unwrap()
+        };
+        let few = MOST_PREPARED / 2;
+        assert!(prepared(0, few) >= few);
+        assert_eq!(prepared(0, few), 0, "what is asked again is there");
+        let many = MOST_PREPARED * 3;
+        assert!(prepared(few, many) >= many - few);
+        assert!(prepared(0, few) >= few, "what was asked long before is not");
+        assert_eq!(prepared(0, few), 0);
     });
 }

@@ -50,6 +50,8 @@ struct Announced {
     questions: Arc<Questions>,
     reach: Arc<Reach>,
     portions: RwLock<HashMap<QName, Arc<Portion>>>,
+    /// What stands for the rights on an entity that have been asked for.
+    keys: RwLock<HashMap<QName, Arc<str>>>,
     /// The entities of which the reach lists the writes.
     listed: Mutex<HashSet<QName>>,
 }
@@ -128,6 +130,7 @@ impl Pieces {
                 questions,
                 reach: Arc::default(),
                 portions: RwLock::default(),
+                keys: RwLock::default(),
                 listed: Mutex::default(),
             };
             self.sets.keep(wanted.rights.key.clone(), Arc::new(announced));
@@ -151,19 +154,36 @@ impl Pieces {
         if let Some(known) = set.portions.read().unwrap_or_else(PoisonError::into_inner).get(entity) {
             return Ok(known.clone());
         }
-        let portion = self.composed(statements, rights, entity, &set.questions.inputs)?;
+        let portion = self.composed(statements, rights, entity, &set)?;
         portion.reader.iter().chain(portion.witnesses.values()).for_each(|piece| set.reach.give(piece));
         set.portions.write().unwrap_or_else(PoisonError::into_inner).insert(entity.clone(), portion.clone());
         Ok(portion)
     }
 
-    fn composed(&self, statements: &Statements, rights: &Rights, entity: &QName, questions: &Inputs) -> Lowered<Arc<Portion>> {
+    /// What stands for the rights that an announced set has on an entity: the same key means the same rules, whichever
+    /// set they are of.
+    pub(in crate::store) fn shared_key(&self, statements: &Statements, rights: &Rights, entity: &QName) -> Option<Arc<str>> {
+        let (set, of) = (self.sets.get(&rights.key)?, rights.entities.get(entity)?);
+        Some(self.key_in(&set, statements, rights, of))
+    }
+
+    fn key_in(&self, set: &Announced, statements: &Statements, rights: &Rights, of: &EntityRights) -> Arc<str> {
+        let entity = &of.entity.name;
+        if let Some(known) = set.keys.read().unwrap_or_else(PoisonError::into_inner).get(entity) {
+            return known.clone();
+        }
+        let key: Arc<str> = self.key(statements.model(), rights, of, &set.questions.inputs).into();
+        set.keys.write().unwrap_or_else(PoisonError::into_inner).insert(entity.clone(), key.clone());
+        key
+    }
+
+    fn composed(&self, statements: &Statements, rights: &Rights, entity: &QName, set: &Announced) -> Lowered<Arc<Portion>> {
         let Some(of) = rights.entities.get(entity) else { return Ok(Arc::new(Portion::nothing())) };
-        let key: Arc<str> = self.key(statements.model(), rights, of, questions).into();
+        let key = self.key_in(set, statements, rights, of);
         if let Some(known) = self.portions.get(&key) {
             return Ok(known);
         }
-        let portion = Arc::new(Portion::compose(self, statements, rights, of, questions, key.clone())?);
+        let portion = Arc::new(Portion::compose(self, statements, rights, of, &set.questions.inputs, key.clone())?);
         self.portions.keep(key, portion.clone());
         Ok(portion)
     }

@@ -4,7 +4,8 @@
 //! a question or of a caller, all of which are bound when it runs; it is kept inside the compiled rules about one entity,
 //! and where sets of rights share these, it serves the one set that it was composed for; so it serves no other rights, no
 //! other model and no other footing; their number is bounded.
-//! Deliberately not here: questions with filters, a search or variables, which are composed anew each time.
+//! Deliberately not here: questions with filters, a search or variables, and those of checks that ask everything once,
+//! which are composed anew each time.
 
 use super::ask::{self, Composed};
 use super::frame::Frame;
@@ -83,7 +84,7 @@ fn kept(
     what: Option<What>,
     compose: impl FnOnce() -> Result<Composed, ObjectError>,
 ) -> Result<Arc<Composed>, ObjectError> {
-    let plain = query.filters.is_empty() && query.search.is_none();
+    let plain = query.filters.is_empty() && query.search.is_none() && !store.params.is_passing();
     let inside = query.inside.as_ref().map(|inside| &inside.condition);
     let Some(what) = what.filter(|_| plain && !inside.is_some_and(has_variables)) else { return compose().map(Arc::new) };
     let along = query.along.as_ref().map(|(entity, _, name)| (entity.clone(), name.clone()));

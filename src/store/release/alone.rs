@@ -20,7 +20,7 @@ use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::store::error::{fault, lowering, wire};
 use crate::store::statements::{Footing, Readable, Source};
 use crate::store::tables::{OWNER, TARGET, Table};
-use crate::store::{Store, SyncError, engine, names};
+use crate::store::{Store, SyncError, engine, model_in_force, names};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -57,6 +57,10 @@ impl Store<'_> {
             other => ObjectError::Fault(other.into()),
         };
         if !self.footing.is_reader() || !engine::is_made(self.conn, self.statements, grants, &self.params).map_err(made)? {
+            return Ok(all);
+        }
+        // Before a model was applied there are no tables (SQLite, where nothing has to be made for a set).
+        if model_in_force(self.conn).map_err(wire)?.is_empty() {
             return Ok(all);
         }
         for wanted in engine::sets::family(grants) {

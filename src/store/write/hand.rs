@@ -93,18 +93,21 @@ impl Store<'_> {
 
     /// How many rows in the table of an entity a statement changes in the name of a set of rights; of that nothing stays.
     pub(super) fn rehearsed(&mut self, rights: &Rights, from: (&QName, &Name), sql: &Sql) -> Result<usize, DbError> {
-        let standing = self.statements.standing_to_write(rights, from, self.caller, self.conn.dialect());
-        let standing = standing.map_err(|error| DbError::Other(error.into()))?;
-        if stands(Removable::DatabaseEngine) {
+        let standing = match stands(Removable::DatabaseEngine) {
+            true => Some(self.statements.standing_to_write(rights, from, self.caller, self.conn.dialect())),
+            false => None,
+        };
+        let standing = standing.transpose().map_err(|error| DbError::Other(error.into()))?;
+        if let Some(standing) = &standing {
             // What looks at the statement stays for the next one.
-            self.conn.make_ready(&standing, Purpose::Write, sql)?;
+            self.conn.make_ready(standing, Purpose::Write, sql)?;
         }
         let params = &self.params;
         // An error is what undoes it.
         let undone = self.conn.savepoint(|conn| {
-            let rows = match stands(Removable::DatabaseEngine) {
-                true => conn.within(&standing, Purpose::Write, |conn| execute(conn, sql, params)),
-                false => execute(conn, sql, params),
+            let rows = match &standing {
+                Some(standing) => conn.within(standing, Purpose::Write, |conn| execute(conn, sql, params)),
+                None => execute(conn, sql, params),
             };
             Err::<Infallible, _>(rows.map_or_else(Rehearsed::Failed, Rehearsed::Done))
         });
