@@ -61,12 +61,7 @@ impl DbError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable(_)
-                | Self::Unsettled(_)
-                | Self::Full(_)
-                | Self::Busy(_)
-                | Self::Contended { .. }
-                | Self::Unprepared
+            Self::Unavailable(_) | Self::Unsettled(_) | Self::Full(_) | Self::Busy(_) | Self::Contended { .. } | Self::Unprepared
         )
     }
 }

@@ -70,7 +70,7 @@ const POSTGRES: &str = "
     UNION ALL SELECT 'right', CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END || ' ON ' || relname,
             string_agg(what, ' ' ORDER BY what)
         FROM held WHERE grantee = 0 OR NOT (starts_with(pg_get_userbyid(grantee)::text, $1)
-            AND pg_get_userbyid(grantee)::text ~ '_[0-9a-f]{16}_[rwv]$')
+            AND pg_get_userbyid(grantee)::text ~ '_([0-9a-f]{16}_[rwv]|holder)$')
         GROUP BY grantee, relname
     UNION ALL SELECT 'table', relname::text, '' FROM here";
 

@@ -17,6 +17,9 @@ pub(super) const PIECE: &str = "piece of ";
 
 /// What is noted under these ids.
 pub(super) fn noted(conn: &mut Conn, ids: &[&str], params: &Params) -> Result<BTreeMap<String, Made>, DbError> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let mut sql = Sql::new();
     sql.raw("SELECT set_id, made FROM engine_set WHERE set_id IN (").append(&generated::texts(ids)).raw(")").uncacheable();
     let mut found = BTreeMap::new();
@@ -80,8 +83,13 @@ pub fn unused(conn: &mut Conn, kept: &BTreeSet<String>, params: &Params) -> Resu
     mark(conn, kept, params)?;
     conn.batch(PATIENCE)?;
     let mut sql = Sql::new();
-    sql.raw("SELECT set_id, starts_with(rights, ").bind(&Value::text(PIECE), &Kind::Text).raw("), digest <> '' AND digest < to_char(");
-    sql.param(Param::Now).raw("::timestamp - ").raw(GRACE).raw(", 'YYYY-MM-DD HH24:MI:SS'), made FROM engine_set WHERE set_id <> ");
+    sql.raw("SELECT set_id, starts_with(rights, ")
+        .bind(&Value::text(PIECE), &Kind::Text)
+        .raw("), digest <> '' AND digest < to_char(");
+    sql.param(Param::Now)
+        .raw("::timestamp - ")
+        .raw(GRACE)
+        .raw(", 'YYYY-MM-DD HH24:MI:SS'), made FROM engine_set WHERE set_id <> ");
     sql.bind(&Value::text(generated::EVERY), &Kind::Text);
     let (mut gone, mut pieces, mut todo) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for row in fetch(conn, &sql, params, &[Kind::Text, Kind::Boolean, Kind::Boolean, Kind::Text])? {
@@ -113,10 +121,15 @@ fn mark(conn: &mut Conn, kept: &BTreeSet<String>, params: &Params) -> Result<(),
     // A list is never empty, and no set is called like that.
     let kept: Vec<&str> = kept.iter().map(String::as_str).chain(["-"]).collect();
     let mut sql = Sql::new();
-    sql.raw("UPDATE engine_set SET digest = CASE WHEN set_id IN (").append(&generated::texts(&kept)).raw(") THEN '' ELSE to_char(");
+    sql.raw("UPDATE engine_set SET digest = CASE WHEN set_id IN (")
+        .append(&generated::texts(&kept))
+        .raw(") THEN '' ELSE to_char(");
     sql.param(Param::Now).raw("::timestamp, 'YYYY-MM-DD HH24:MI:SS') END WHERE set_id <> ");
     sql.bind(&Value::text(generated::EVERY), &Kind::Text).raw(" AND NOT starts_with(rights, ");
-    sql.bind(&Value::text(PIECE), &Kind::Text).raw(") AND (digest = '') <> (set_id IN (").append(&generated::texts(&kept)).raw("))");
+    sql.bind(&Value::text(PIECE), &Kind::Text)
+        .raw(") AND (digest = '') <> (set_id IN (")
+        .append(&generated::texts(&kept))
+        .raw("))");
     sql.uncacheable();
     execute(conn, &sql, params).map(drop)
 }

@@ -340,14 +340,8 @@ mod tests {
         let writes = TableWrites { insert: true, delete: true, update: ["name".to_owned()].into(), ..TableWrites::default() };
         reach.allow("t", Watched { writes, pieces: vec![trigger.clone()], follow: Vec::new() });
         let now = chrono::NaiveDateTime::default();
-        let standing = Standing {
-            set: set_id("set"),
-            rights: "set".into(),
-            user: None,
-            now,
-            reach: Arc::new(reach),
-            watch: None,
-        };
+        let standing =
+            Standing { set: set_id("set"), rights: "set".into(), user: None, now, reach: Arc::new(reach), watch: None };
         let writer = Authority::Set(Arc::new(Scope::new(&standing, Purpose::Write)));
         let reader = Authority::Set(Arc::new(Scope::new(&standing, Purpose::Read)));
         let mut shelf = Shelf::default();

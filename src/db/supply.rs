@@ -6,8 +6,8 @@
 //! Deliberately not here: what a piece says, and which pieces a set may be given (`crate::store::engine`).
 
 use super::generated::{self, Made};
-use super::pieces::{ObjectKind, Piece};
 use super::notes::{PIECE, noted, write_note};
+use super::pieces::{ObjectKind, Piece};
 use super::sql::{Params, Sql, fetch};
 use super::stock::Need;
 use super::{Conn, DbError, Roles};

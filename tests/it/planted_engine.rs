@@ -8,8 +8,8 @@ mod sqlite;
 
 use crate::support::actor::Page;
 use crate::support::server::{Kind, Server, Setup, written};
-use portcullis::audit::{self, Filter, Record};
 use portcullis::access::Grants;
+use portcullis::audit::{self, Filter, Record};
 use portcullis::db::{DbError, set_id};
 use portcullis::domain::{Name, QName};
 use portcullis::store::{self, Called};
@@ -124,7 +124,8 @@ fn named(server: &Server, text: &str) -> String {
     let app = &server.web().app;
     let (clerk, boss) = called(server);
     let roles = app.db.owner(|conn| Ok::<_, DbError>(conn.roles().cloned())).unwrap();
-    let text = text.replace("{r}", &clerk.reader).replace("{w}", &clerk.witness).replace("{g}", &format!("g_{}_look", clerk.watch));
+    let text =
+        text.replace("{r}", &clerk.reader).replace("{w}", &clerk.witness).replace("{g}", &format!("g_{}_look", clerk.watch));
     let Some(roles) = roles else { return text.replace("{set}", &set_id(RIGHTS)) };
     let text = text.replace("{reader}", &roles.reader(&clerk.set)).replace("{writer}", &roles.writer(&clerk.watch));
     let text = text.replace("{other}", &roles.reader(&boss.set)).replace("{holder}", &roles.holder());

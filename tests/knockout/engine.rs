@@ -7,8 +7,8 @@ use crate::support::actor::Page;
 use crate::support::server::{Kind, Server, Setup, written};
 use portcullis::access::Grants;
 use portcullis::audit::{self, Filter, Record, Severity};
-use portcullis::domain::{Name, QName};
 use portcullis::domain::knockout::Removable::{self, DatabaseEngine, EntityAccess, Release};
+use portcullis::domain::{Name, QName};
 use tempfile::TempDir;
 
 const APP: &str = "

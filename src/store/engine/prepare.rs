@@ -169,7 +169,9 @@ fn untold_sets(conn: &mut Conn, statements: &Statements, anew: bool, params: &Pa
 
 fn noted_for_every_table(conn: &mut Conn, params: &Params) -> Result<Option<String>, DbError> {
     let mut sql = Sql::new();
-    sql.raw("SELECT max(CASE WHEN set_id = ").bind(&Value::text(EVERY), &Kind::Text).raw(" THEN digest ELSE '' END) FROM engine_set");
+    sql.raw("SELECT max(CASE WHEN set_id = ")
+        .bind(&Value::text(EVERY), &Kind::Text)
+        .raw(" THEN digest ELSE '' END) FROM engine_set");
     let rows = fetch(conn, &sql, params, &[Kind::Text])?;
     Ok(rows.first().and_then(|row| row.first()).and_then(Value::as_text).map(str::to_owned))
 }

@@ -1,7 +1,7 @@
 //! Taking generated objects away: what the database has, not what a note says.
 
-use crate::db::{EVERY, Made, OTHER};
 use crate::db::sql::Sql;
+use crate::db::{EVERY, Made, OTHER};
 use crate::store::sync::Step;
 use std::collections::BTreeMap;
 

@@ -101,8 +101,12 @@ fn look(roles: &Roles) -> Sql {
     body.raw("IF piece IS NULL THEN IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = TG_RELID ");
     body.raw("AND pg_get_userbyid(c.relowner) = current_user) THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', ");
     body.raw("MESSAGE = 'portcullis: ' || current_user || ' writes nothing in ' || TG_RELNAME; END IF; ");
-    body.raw("ELSIF TG_OP = 'INSERT' THEN EXECUTE format('SELECT %I($1, NULL, $2)', 'g_' || piece || '_look') USING moment, NEW; ");
-    body.raw("ELSIF TG_OP = 'DELETE' THEN EXECUTE format('SELECT %I($1, $2, NULL)', 'g_' || piece || '_look') USING moment, OLD; ");
+    body.raw(
+        "ELSIF TG_OP = 'INSERT' THEN EXECUTE format('SELECT %I($1, NULL, $2)', 'g_' || piece || '_look') USING moment, NEW; ",
+    );
+    body.raw(
+        "ELSIF TG_OP = 'DELETE' THEN EXECUTE format('SELECT %I($1, $2, NULL)', 'g_' || piece || '_look') USING moment, OLD; ",
+    );
     body.raw("ELSE EXECUTE format('SELECT %I($1, $2, $3)', 'g_' || piece || '_look') USING moment, OLD, NEW; END IF; ");
     body.raw("IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END");
     let mut sql = Sql::new();

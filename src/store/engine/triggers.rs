@@ -139,7 +139,9 @@ pub(super) fn look(name: &Name, table: &Name, checks: Vec<Check>, through: &[Nam
         text(&mut body, short(when));
         body.raw(" THEN");
         for check in checks {
-            body.raw(" IF ").append(&check.refuses).raw(" THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = ");
+            body.raw(" IF ")
+                .append(&check.refuses)
+                .raw(" THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = ");
             text(&mut body, &format!("portcullis: {}", check.message));
             body.raw("; END IF;");
         }

@@ -168,6 +168,7 @@ fn again<'d>(app: &App<'d>) -> App<'d> {
 }
 
 fn reading(app: &App<'_>, who: &Person, dice: &mut Dice, told: &str) -> usize {
+    app.tell_all(who);
     let alone = again(app);
     alone.proved(who);
     alone.statements.unheed(who.grants.rights());

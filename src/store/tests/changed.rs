@@ -44,7 +44,11 @@ fn definition(app: &App<'_>, who: &Person) -> String {
     let (db, mut sql) = (app.db, Sql::new());
     if db.dialect() == Dialect::Sqlite {
         app.proved(who);
-        return app.statements.pieces(Dialect::Sqlite).reader_text(&app.statements, who.grants.rights(), &hr("Employee")).replace('`', "\"");
+        return app
+            .statements
+            .pieces(Dialect::Sqlite)
+            .reader_text(&app.statements, who.grants.rights(), &hr("Employee"))
+            .replace('`', "\"");
     }
     let name = Value::text(&*app.statements.called(&who.grants, &hr("Employee")).unwrap().reader);
     sql.raw("SELECT pg_get_viewdef(oid) FROM pg_class WHERE relname = ");
@@ -94,12 +98,12 @@ fn on_postgresql_each_way_to_widen_or_narrow_what_a_set_reads_is_found() {
                 "CREATE POLICY \"p_0000000000000000_seen\" ON hr_employee FOR SELECT TO \"{holder}\" USING (true)".to_owned(),
                 "not given",
             ),
+            ("REVOKE SELECT ON \"{r}\" FROM \"{reader}\"", "GRANT SELECT ON \"{r}\" TO \"{reader}\"".to_owned(), "not answered"),
             (
-                "REVOKE SELECT ON \"{r}\" FROM \"{reader}\"",
-                "GRANT SELECT ON \"{r}\" TO \"{reader}\"".to_owned(),
-                "not answered",
+                "GRANT SELECT (name) ON hr_employee TO \"{reader}\"",
+                "REVOKE SELECT (name) ON hr_employee FROM \"{reader}\"".to_owned(),
+                "within reach",
             ),
-            ("GRANT SELECT (name) ON hr_employee TO \"{reader}\"", "REVOKE SELECT (name) ON hr_employee FROM \"{reader}\"".to_owned(), "within reach"),
             ("GRANT DELETE ON hr_note TO PUBLIC", "REVOKE DELETE ON hr_note FROM PUBLIC".to_owned(), "within reach"),
         ] {
             owner(&app, &who, deed);
@@ -114,7 +118,8 @@ fn on_postgresql_each_way_to_widen_or_narrow_what_a_set_reads_is_found() {
 
 /// Where the definition begins to say which rows there are.
 fn rows(right: &str) -> Option<usize> {
-    let from = ["\"hr_employee\" AS \"t\"", "FROM hr_employee t"].into_iter().find_map(|from| Some(right.find(from)? + from.len()));
+    let from =
+        ["\"hr_employee\" AS \"t\"", "FROM hr_employee t"].into_iter().find_map(|from| Some(right.find(from)? + from.len()));
     from.filter(|at| right[*at..].trim_start().starts_with("WHERE "))
 }
 

@@ -7,7 +7,7 @@ use crate::access::{Authority, Elevation, Inside, Objects, Query};
 use crate::db::{Db, DbError, testing};
 use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::expr::{Environment, Scope, check, holds, trace};
-use crate::store::{Caller, Store, explain, prepare};
+use crate::store::{Caller, Store, explain};
 use std::collections::BTreeMap;
 
 /// Conditions of one seed over data of the same seed: the whole comes to what the evaluator says, and so does each part.
@@ -70,7 +70,7 @@ fn decided(db: &Db) {
     let me = Person { rights: who.grants.rights(), user: who.id };
     let case = Case { model: &model, subject: me, asker: None, now: now() };
     let mut seen = [0, 0];
-    app.proved(&who);
+    app.tell_all(&who);
     app.db
         .read(|conn| {
             for id in &employees {
@@ -112,7 +112,7 @@ do: []
 fn decided_within(db: &Db) {
     let app = App::of(db, model_with(DOMAIN, &[("hr/microflows/Flow.yaml", FLOW)]));
     let (_, employees, who) = populate(&app, 977);
-    prepare(app.db, &app.statements, &who.grants).unwrap();
+    app.tell_all(&who);
     let (model, entity) = (app.model.clone(), hr("Employee"));
     let elevation = Elevation::of(&model.microflows[&hr("Flow")], &who.grants);
     let authority: &dyn Authority = &elevation;

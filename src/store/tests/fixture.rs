@@ -4,10 +4,11 @@ use crate::access::{Authority, Grants, ObjectError, Objects, Query, Row, Rows, W
 use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::db::schema::account;
-use crate::db::{Conn, Db, DbError, Moment, on};
+use crate::db::{Conn, Db, DbError, Dialect, Moment, on};
 use crate::domain::{Decimal, Kind, Name, ObjectId, QName, Value};
 use crate::expr::{MemberType, Schema};
 use crate::model::{Files, Model, Multiplicity, load};
+use crate::store::engine::whole;
 use crate::store::{Caller, Recorder, Statements, Store, apply, prepare};
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
@@ -262,6 +263,14 @@ impl<'d> App<'d> {
     pub fn person(&self, role: &str, id: Option<ObjectId>) -> Person {
         let roles = BTreeSet::from([Name::new(role)]);
         Person { id, grants: Arc::new(Grants::compile(&self.model, &roles, id.is_some())) }
+    }
+
+    /// PostgreSQL is told of all that somebody may ever need, for work that is not done anew when something is missing.
+    pub fn tell_all(&self, who: &Person) {
+        prepare(self.db, &self.statements, &who.grants).unwrap();
+        if self.db.dialect() == Dialect::Postgres {
+            self.db.tell(&whole(&self.statements, &who.grants).unwrap()).unwrap();
+        }
     }
 
     pub fn admin(&self) -> Person {

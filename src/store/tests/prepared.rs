@@ -2,8 +2,8 @@
 
 use super::fixture::{App, DOMAIN, dec, hr, model_of, now, path};
 use crate::access::{Authority, Cell, Grants, ObjectError, Objects, Query};
-use crate::db::sql::{Params, Sql, execute, fetch};
 use crate::crypto::sha256;
+use crate::db::sql::{Params, Sql, execute, fetch};
 use crate::db::testing::{self, each};
 use crate::db::{Db, DbError, Dialect, Purpose};
 use crate::domain::{Kind, Name, Value};
@@ -285,7 +285,8 @@ fn on_postgresql_what_nobody_holds_any_more_goes_after_a_while_and_comes_back_wh
         let query = Query::of(&hr("Employee"), vec![path("name"), path("salary")]);
         app.view(&who, &query).unwrap();
         let later = |minutes| now() + chrono::TimeDelta::minutes(minutes);
-        let there = || db.read(|conn| Ok::<_, DbError>(crate::db::there(conn, &Params::new(None, now(), now().date()))?.len())).unwrap();
+        let there =
+            || db.read(|conn| Ok::<_, DbError>(crate::db::there(conn, &Params::new(None, now(), now().date()))?.len())).unwrap();
         let before = there();
         assert_eq!(drop_unused(db, &app.statements, later(0)).unwrap(), 0, "noted first");
         assert_eq!(drop_unused(db, &app.statements, later(4)).unwrap(), 0, "somebody may be at work");
@@ -312,7 +313,9 @@ fn a_role_without_a_piece_writes_nothing_whatever_it_was_granted() {
             let reader = roles.reader(&set);
             conn.batch(&format!("GRANT ALL ON hr_skill TO \"{reader}\"; GRANT \"{}\" TO \"{reader}\"", roles.writers()))?;
             for role in [reader, roles.writers(), roles.holder()] {
-                for text in ["UPDATE hr_skill SET name = 'x'", "DELETE FROM hr_skill", "INSERT INTO hr_skill (version) VALUES (1)"] {
+                for text in
+                    ["UPDATE hr_skill SET name = 'x'", "DELETE FROM hr_skill", "INSERT INTO hr_skill (version) VALUES (1)"]
+                {
                     let done = conn.savepoint(|conn| conn.batch(&format!("SET LOCAL ROLE \"{role}\"; {text}")));
                     assert!(matches!(done, Err(DbError::Forbidden(_))), "{role}: {text}: {done:?}");
                 }

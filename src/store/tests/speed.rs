@@ -201,7 +201,8 @@ fn a_list_costs_as_many_statements_however_many_rows_there_are() {
                 // is next: of the reader's, and then of the system's, which decides again.
                 let roles = if db.dialect() == Dialect::Postgres { 2 } else { 0 };
                 let before = statements();
-                let standing = app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() }, app.db.dialect());
+                let standing =
+                    app.statements.standing(who.grants.rights(), Caller { user: who.id, now: now() }, app.db.dialect());
                 let nothing = |conn: &mut Conn| {
                     (0..asked).try_for_each(|_| conn.within(&standing, Purpose::Read, |_| Ok::<_, DbError>(())))
                 };

@@ -3,8 +3,8 @@
 use crate::access::{ObjectError, Rights, WriteError};
 use crate::db::sql::{Params, Sql, execute};
 use crate::db::{Conn, DbError, Purpose};
-use crate::domain::{Name, QName};
 use crate::domain::knockout::{Removable, stands};
+use crate::domain::{Name, QName};
 use crate::store::Store;
 use crate::store::error::write;
 use std::convert::Infallible;

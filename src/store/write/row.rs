@@ -159,7 +159,8 @@ pub(super) fn write_links(
             }
         }
         for come in after.iter().filter(|id| !before.contains(id)) {
-            let done = store.deed(hand, (&table.entity.name, &link.table), |conn, params| linked(conn, params, link, object, *come));
+            let done =
+                store.deed(hand, (&table.entity.name, &link.table), |conn, params| linked(conn, params, link, object, *come));
             done.map_err(|error| granted(about, error))?;
         }
     }

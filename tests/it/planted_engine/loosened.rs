@@ -26,7 +26,11 @@ const PLANTS: [Plant; 7] = [
         true,
         "DatabaseEngine: given",
     ),
-    ("CREATE POLICY less ON d_letter AS RESTRICTIVE FOR SELECT TO \"{holder}\" USING (false)", false, "DatabaseEngine: not given"),
+    (
+        "CREATE POLICY less ON d_letter AS RESTRICTIVE FOR SELECT TO \"{holder}\" USING (false)",
+        false,
+        "DatabaseEngine: not given",
+    ),
     ("ALTER VIEW \"{r}\" SET (security_invoker = true)", false, "DatabaseEngine: not answered"),
     ("DROP POLICY \"p_0000000000000000_seen\" ON d_letter", false, "DatabaseEngine: not given"),
     ("DROP VIEW \"{r}\" CASCADE", false, "DatabaseEngine: not answered"),

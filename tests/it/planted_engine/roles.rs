@@ -116,6 +116,8 @@ fn when_the_owner_cannot_be_reached_nobody_is_given_the_roles() {
     let folder = super::app();
     let server = Setup::of(folder.path()).over_database(cluster.served_database());
     let boss = server.sign_in("boss");
+    // What a page needs is made when it is first used.
+    assert_eq!(server.sign_in("clerk").open("/p/d.Letters").status, 200);
     cluster.sql("postgres", "ALTER ROLE owner NOLOGIN").unwrap();
     let (status, body) = give(&server, &boss, "clerk");
     assert!(status == 422 && body.contains("so nothing was changed"), "{status} {body}");
