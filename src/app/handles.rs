@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// How long a form may lie open, in seconds.
 pub(super) const FORM_LIFETIME: i64 = 12 * 3_600;
+/// What the state of a form is sealed for.
+const FORM: &str = "form";
 /// The longest sealed text that is looked at.
 const LONGEST: usize = 64 * 1_024;
 
@@ -36,19 +38,39 @@ struct Sealed<T> {
 
 impl Book {
     fn seal_for<T: Serialize>(&self, purpose: &str, about: &str, content: T) -> String {
+        self.keys.seal(purpose, self.bound(about).as_bytes(), &self.limited(content))
+    }
+
+    fn limited<T: Serialize>(&self, content: T) -> Vec<u8> {
         let until = self.clock.now().and_utc().timestamp() + FORM_LIFETIME;
-        let text = serde_json::to_vec(&Sealed { until, content }).unwrap_or_default();
-        self.keys.seal(purpose, self.bound(about).as_bytes(), &text)
+        serde_json::to_vec(&Sealed { until, content }).unwrap_or_default()
     }
 
     // SECURITY: a state of another session, model, page kind or time does not open (icsa-23-320-04).
     fn open_for<T: DeserializeOwned>(&self, purpose: &str, about: &str, text: &str) -> Option<T> {
+        let sealed = self.unsealed(purpose, &self.bound(about), text)?;
+        (!self.is_late(sealed.until)).then_some(sealed.content)
+    }
+
+    fn unsealed<T: DeserializeOwned>(&self, purpose: &str, bound: &str, text: &str) -> Option<Sealed<T>> {
         if text.len() > LONGEST {
             return None;
         }
-        let bytes = self.keys.open(purpose, self.bound(about).as_bytes(), text).ok()?;
-        let sealed: Sealed<T> = serde_json::from_slice(&bytes).ok()?;
-        (sealed.until >= self.clock.now().and_utc().timestamp()).then_some(sealed.content)
+        let bytes = self.keys.open(purpose, bound.as_bytes(), text).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// The state of a form that this caller was given, whenever that was and by whichever model.
+    fn form(&self, text: &str) -> Option<Sealed<FormState>> {
+        self.unsealed(FORM, &self.binding, text)
+    }
+
+    fn is_over(&self, form: &Sealed<FormState>) -> bool {
+        self.is_late(form.until) || form.content.model != self.model
+    }
+
+    fn is_late(&self, until: i64) -> bool {
+        until < self.clock.now().and_utc().timestamp()
     }
 
     fn bound(&self, about: &str) -> String {
@@ -79,9 +101,13 @@ impl Handles for Book {
         self.open_for("shown", about, text)
     }
     fn seal(&self, state: &FormState) -> String {
-        self.seal_for("form", "", state)
+        self.keys.seal(FORM, self.binding.as_bytes(), &self.limited(state))
     }
+    // SECURITY: a state of another model does not open either, it is only told from one of another session.
     fn open(&self, text: &str) -> Option<FormState> {
-        self.open_for("form", "", text)
+        self.form(text).filter(|form| !self.is_over(form)).map(|form| form.content)
+    }
+    fn is_outdated(&self, text: &str) -> bool {
+        self.form(text).is_some_and(|form| self.is_over(&form))
     }
 }

@@ -6,6 +6,7 @@
 
 mod act;
 pub mod admin;
+mod adopt;
 mod agreement;
 mod ask;
 mod carry;
@@ -78,6 +79,8 @@ pub struct App {
     /// Present only while demo mode runs, on loopback.
     pub demo: Option<Demo>,
     live: RwLock<Arc<Live>>,
+    /// Read by whoever works with the model that runs, and written by whoever exchanges it.
+    working: RwLock<()>,
     /// Findings of a model that did not replace the running one.
     rejected: RwLock<Option<Arc<Findings>>>,
     registrations: meter::Meter,
@@ -119,6 +122,7 @@ impl App {
             logs,
             demo,
             live: RwLock::new(Arc::new(live)),
+            working: RwLock::new(()),
             rejected: RwLock::new(None),
             registrations: meter::Meter::default(),
             waiting: recording::Waiting::default(),
@@ -135,7 +139,7 @@ impl App {
     pub fn live(&self) -> Arc<Live> {
         self.live.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
-    /// Lets another model take effect.
+    /// Lets another model take effect here, over a database that is made for it ([`App::adopt`] sees to that).
     pub fn replace(&self, live: Live) {
         *self.live.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(live);
         self.reject(None);
