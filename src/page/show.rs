@@ -3,6 +3,7 @@
 use crate::access::Cell;
 use crate::domain::{Decimal, Kind, UNCOMPUTABLE, Value};
 use crate::model::{Model, Tone};
+use chrono::{Datelike, NaiveDate, Timelike};
 use serde::Serialize;
 
 /// A value ready to show.
@@ -93,14 +94,41 @@ impl<'m> Speech<'m> {
             }
             (_, Value::Boolean(yes)) => self.say(if *yes { "Yes" } else { "No" }).to_owned(),
             (_, Value::Decimal(number)) => self.decimal(number),
-            (_, Value::Date(date)) => date.format(self.date_format()).to_string(),
-            (_, Value::DateTime(moment)) => moment.format(&format!("{}, %H:%M", self.date_format())).to_string(),
+            (_, Value::Date(date)) => self.date(*date),
+            (_, Value::DateTime(moment)) => {
+                let mut out = self.date(moment.date());
+                out.push_str(", ");
+                digits(moment.hour(), 2, &mut out);
+                out.push(':');
+                digits(moment.minute(), 2, &mut out);
+                out
+            }
             (_, Value::List(ids)) if ids.is_empty() => String::new(),
             (_, Value::List(ids)) => ids.len().to_string(),
             (_, Value::Object(_)) => String::new(),
             (_, Value::Uncomputable) => self.say(UNCOMPUTABLE).to_owned(),
             (_, other) => other.canonical(),
         }
+    }
+
+    /// A date, written without the format language of the library: a list has many.
+    fn date(&self, date: NaiveDate) -> String {
+        let mut out = String::with_capacity(24);
+        let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9_999) else {
+            return date.format(self.date_format()).to_string();
+        };
+        if self.language.starts_with("en") {
+            digits(date.day(), 1, &mut out);
+            out.push_str(MONTHS.get(date.month0() as usize).copied().unwrap_or_default());
+            digits(year, 4, &mut out);
+        } else {
+            digits(year, 4, &mut out);
+            out.push('-');
+            digits(date.month(), 2, &mut out);
+            out.push('-');
+            digits(date.day(), 2, &mut out);
+        }
+        out
     }
 
     fn date_format(&self) -> &'static str {
@@ -154,6 +182,20 @@ impl<'m> Speech<'m> {
     }
 }
 
+/// Between the day and the year, in English.
+const MONTHS: [&str; 12] =
+    [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
+
+/// A number of at most four digits, with zeros before it up to a width.
+fn digits(number: u32, width: u32, out: &mut String) {
+    for place in (0..4).rev() {
+        let left = number / 10_u32.pow(place);
+        if left > 0 || place < width {
+            out.extend(char::from_digit(left % 10, 10));
+        }
+    }
+}
+
 /// The text of a value in a form field, which a form sends back unchanged when nobody touches it.
 pub fn field_text(value: &Value) -> String {
     match value {
@@ -177,5 +219,31 @@ fn word(kind: &Kind) -> &'static str {
         Kind::DateTime => "datetime",
         Kind::Enumeration(_) => "enumeration",
         Kind::Object(_) | Kind::List(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Files, load};
+    use crate::page::tests::app::files;
+
+    #[test]
+    fn a_date_is_written_as_the_format_of_its_language_writes_it() {
+        let model = load(&Files::of(files())).0.unwrap();
+        for language in ["en", "en-GB", "de", ""] {
+            let speech = Speech { model: &model, language };
+            let format = speech.date_format();
+            let first = NaiveDate::from_ymd_opt(1999, 12, 1).unwrap();
+            let far = [-1, 0, 1, 7, 999, 9_999, 10_000, 262_142].map(|year| NaiveDate::from_ymd_opt(year, 12, 31).unwrap());
+            for date in first.iter_days().take(800).chain(far) {
+                assert_eq!(speech.text(&Kind::Date, &Value::Date(date)), date.format(format).to_string());
+            }
+            for minute in 0..1_440 {
+                let moment = first.and_hms_milli_opt(minute / 60, minute % 60, 59, 999).unwrap();
+                let text = moment.format(&format!("{format}, %H:%M")).to_string();
+                assert_eq!(speech.text(&Kind::DateTime, &Value::DateTime(moment)), text);
+            }
+        }
     }
 }
