@@ -4,6 +4,7 @@
 //! the server only as `access::Released`.
 
 mod address;
+mod dates;
 mod kind;
 pub mod knockout;
 mod name;
@@ -14,6 +15,7 @@ mod value;
 mod wording;
 
 pub use address::is_email_address;
+pub use dates::{date_text, datetime_text, push_digits, read_datetime};
 pub use kind::{Kind, Number};
 pub use name::{Name, QName, did_you_mean};
 pub use object::{Member, ObjectId, Origin};

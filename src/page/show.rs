@@ -1,7 +1,7 @@
 //! How values look to a reader.
 
 use crate::access::Cell;
-use crate::domain::{Decimal, Kind, UNCOMPUTABLE, Value};
+use crate::domain::{Decimal, Kind, UNCOMPUTABLE, Value, date_text, push_digits};
 use crate::model::{Model, Tone};
 use chrono::{Datelike, NaiveDate, Timelike};
 use serde::Serialize;
@@ -98,9 +98,9 @@ impl<'m> Speech<'m> {
             (_, Value::DateTime(moment)) => {
                 let mut out = self.date(moment.date());
                 out.push_str(", ");
-                digits(moment.hour(), 2, &mut out);
+                push_digits(moment.hour(), 2, &mut out);
                 out.push(':');
-                digits(moment.minute(), 2, &mut out);
+                push_digits(moment.minute(), 2, &mut out);
                 out
             }
             (_, Value::List(ids)) if ids.is_empty() => String::new(),
@@ -113,26 +113,17 @@ impl<'m> Speech<'m> {
 
     /// A date, written without the format language of the library: a list has many.
     fn date(&self, date: NaiveDate) -> String {
-        let mut out = String::with_capacity(24);
-        let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9_999) else {
-            return date.format(self.date_format()).to_string();
-        };
-        if self.language.starts_with("en") {
-            digits(date.day(), 1, &mut out);
-            out.push_str(MONTHS.get(date.month0() as usize).copied().unwrap_or_default());
-            digits(year, 4, &mut out);
-        } else {
-            digits(year, 4, &mut out);
-            out.push('-');
-            digits(date.month(), 2, &mut out);
-            out.push('-');
-            digits(date.day(), 2, &mut out);
+        if !self.language.starts_with("en") {
+            return date_text(date);
         }
+        let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9_999) else {
+            return date.format(ENGLISH).to_string();
+        };
+        let mut out = String::with_capacity(24);
+        push_digits(date.day(), 1, &mut out);
+        out.push_str(MONTHS.get(date.month0() as usize).copied().unwrap_or_default());
+        push_digits(year, 4, &mut out);
         out
-    }
-
-    fn date_format(&self) -> &'static str {
-        if self.language.starts_with("en") { "%-d %b %Y" } else { "%Y-%m-%d" }
     }
 
     /// A decimal with its digits grouped.
@@ -182,19 +173,11 @@ impl<'m> Speech<'m> {
     }
 }
 
-/// Between the day and the year, in English.
+/// A date in English,
+const ENGLISH: &str = "%-d %b %Y";
+/// and what stands in it between the day and the year.
 const MONTHS: [&str; 12] =
     [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
-
-/// A number of at most four digits, with zeros before it up to a width.
-fn digits(number: u32, width: u32, out: &mut String) {
-    for place in (0..4).rev() {
-        let left = number / 10_u32.pow(place);
-        if left > 0 || place < width {
-            out.extend(char::from_digit(left % 10, 10));
-        }
-    }
-}
 
 /// The text of a value in a form field, which a form sends back unchanged when nobody touches it.
 pub fn field_text(value: &Value) -> String {
@@ -233,7 +216,7 @@ mod tests {
         let model = load(&Files::of(files())).0.unwrap();
         for language in ["en", "en-GB", "de", ""] {
             let speech = Speech { model: &model, language };
-            let format = speech.date_format();
+            let format = if language.starts_with("en") { ENGLISH } else { "%Y-%m-%d" };
             let first = NaiveDate::from_ymd_opt(1999, 12, 1).unwrap();
             let far = [-1, 0, 1, 7, 999, 9_999, 10_000, 262_142].map(|year| NaiveDate::from_ymd_opt(year, 12, 31).unwrap());
             for date in first.iter_days().take(800).chain(far) {
