@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_read_as_none() {
+    fn other_texts_are_read_as_the_format_of_the_library_reads_them() {
         for wrong in [
             "",
             "2026-03-01",
@@ -104,8 +104,9 @@ mod tests {
             "2026-03-01T10:00:00.000é",
             "2026-03-01T10:00:00.000Z ",
         ] {
-            assert_eq!(read_datetime(wrong), None, "{wrong}");
-            assert!(NaiveDateTime::parse_from_str(wrong, DATETIME_FORMAT).is_err(), "{wrong}");
+            assert_eq!(read_datetime(wrong), NaiveDateTime::parse_from_str(wrong, DATETIME_FORMAT).ok(), "{wrong}");
+            assert_eq!(of_fixed_width(wrong), None, "{wrong}");
         }
+        assert_eq!(read_datetime("2026-02-30T10:00:00.000Z"), None);
     }
 }

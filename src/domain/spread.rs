@@ -17,14 +17,15 @@ pub struct Spread(u64);
 
 impl Spread {
     fn add(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // Both halves of the product: the lower one alone would not know of the upper bits of the key.
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product ^ (product >> 64)) as u64;
     }
 }
 
 impl Hasher for Spread {
     fn finish(&self) -> u64 {
-        // The upper half knows of every bit of the key; tables look at the lowest and the highest.
-        self.0 ^ (self.0 >> 32)
+        self.0
     }
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();

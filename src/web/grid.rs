@@ -103,7 +103,7 @@ mod tests {
         let sort = SortNode { href: format!("/p/a.B?g.sort=x{}&amp;", n % 2), state: ["none", "asc", "desc"][n % 3] };
         DataGridNode {
             id: "g".into(),
-            title: (n % 2 == 0).then(|| Told::for_test("People <b>".to_owned())),
+            title: n.is_multiple_of(2).then(|| Told::for_test("People <b>".to_owned())),
             state: ListState::Rows,
             empty: None,
             base: "/p/a.B".into(),
@@ -118,10 +118,10 @@ mod tests {
             paging: Some(Paging {
                 from: 1,
                 to: Told::for_test(20 + n as u64 % 5),
-                total: (n % 3 > 0).then(|| Told::for_test(n as u32)),
-                capped: Told::for_test(n % 7 == 0),
+                total: (!n.is_multiple_of(3)).then(|| Told::for_test(n as u32)),
+                capped: Told::for_test(n.is_multiple_of(7)),
                 prev: None,
-                next: (n % 2 > 0).then(|| "/p/a.B?g.p=2".into()),
+                next: (!n.is_multiple_of(2)).then(|| "/p/a.B?g.p=2".into()),
             }),
             xray: None,
         }

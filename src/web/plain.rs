@@ -114,7 +114,7 @@ mod tests {
                         href: told(href),
                         form: form.map(str::to_owned),
                         value: value.map(str::to_owned),
-                        novalidate: n % 2 == 0,
+                        novalidate: n.is_multiple_of(2),
                         mark: None,
                     };
                     if is_plain_button(&node) {
