@@ -9,6 +9,7 @@ use crate::page::{FormState, Handles};
 use crate::workspace::Exported;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 
 /// How long a form may lie open, in seconds.
 pub(super) const FORM_LIFETIME: i64 = 12 * 3_600;
@@ -28,6 +29,8 @@ pub(super) struct Book {
     pub workspace: SharedWorkspace,
     /// The form that is shown again, with its random word.
     pub again: Option<(String, String)>,
+    /// The object that was written last, and its handle.
+    pub last: RefCell<Option<(QName, ObjectId, String)>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,9 +83,20 @@ impl Book {
 
 impl Handles for Book {
     fn write(&self, entity: &QName, id: ObjectId) -> String {
-        match self.workspace.borrow().export(id) {
-            Some(object) if id.0 < 0 => format!("~{}", self.seal_for("object", &entity.to_string(), object)),
-            _ => self.keys.handle(entity, id),
+        if id.0 < 0
+            && let Some(object) = self.workspace.borrow().export(id)
+        {
+            return format!("~{}", self.seal_for("object", &entity.to_string(), object));
+        }
+        // The same is mostly asked twice: for a row, and for what the row opens.
+        let mut last = self.last.borrow_mut();
+        match last.as_ref() {
+            Some((of, known, handle)) if *known == id && of == entity => handle.clone(),
+            _ => {
+                let handle = self.keys.handle(entity, id);
+                *last = Some((entity.clone(), id, handle.clone()));
+                handle
+            }
         }
     }
     fn read(&mut self, entity: &QName, text: &str) -> Option<ObjectId> {
