@@ -9,6 +9,8 @@
 // ground: time, words, settings, keys and sealing
 pub mod clock;
 
+pub mod recent;
+
 pub mod domain;
 
 pub mod config;

@@ -227,8 +227,8 @@ impl Clockwork {
         self.layers = Some(now);
         let (level, text) = match self.app().check_layers() {
             Ok(found) => {
-                let text =
-                    format!("{} rows for {} sets of roles, {} difference(s)", found.rows, found.sets, found.differences.len());
+                let (sets, of, differences) = (found.sets, found.of, found.differences.len());
+                let text = format!("{} rows for {sets} of {of} sets of roles, {differences} difference(s)", found.rows);
                 (Level::Debug, text)
             }
             Err(refusal) => (Level::Error, format!("the layers could not be compared: {refusal}")),

@@ -4,7 +4,8 @@ use super::administration::Part;
 use super::denied::{Denied, Layer, Reason};
 use super::explain::Question;
 use super::permit::{Administer, Open, Permit, Run, View, no_rule};
-use super::rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};
+use super::rights::{Authority, Rights, Rule, RuleOrigin};
+use super::shared::SharedRights;
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Member, Name, QName};
 use crate::model::{AccessRule, Deny, Guardrail, Model};
@@ -23,6 +24,11 @@ pub struct Grants {
 impl Grants {
     /// Compiles the grants of a set of user roles; names the model does not know give nothing.
     pub fn compile(model: &Arc<Model>, user_roles: &BTreeSet<Name>, signed_in: bool) -> Self {
+        Self::compile_sharing(model, user_roles, signed_in, &SharedRights::default())
+    }
+
+    /// The same, where other sets of roles of this model came to equal rights on some entities before.
+    pub fn compile_sharing(model: &Arc<Model>, user_roles: &BTreeSet<Name>, signed_in: bool, shared: &SharedRights) -> Self {
         let roles: BTreeSet<Name> = model.known_roles(user_roles).into_iter().collect();
         let module_roles = model.module_roles(&roles);
         let mut entities = HashMap::new();
@@ -30,7 +36,7 @@ impl Grants {
             let theirs = entity.rules.iter().filter(|rule| !rule.roles.is_disjoint(&module_roles));
             let rules: Vec<_> = theirs.filter_map(|rule| narrowed(model, &roles, name, rule, RuleOrigin::Entity)).collect();
             if !rules.is_empty() {
-                entities.insert(name.clone(), Arc::new(EntityRights::new(entity.clone(), rules)));
+                entities.insert(name.clone(), shared.of(entity, rules));
             }
         }
         let key = format!(

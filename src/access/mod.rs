@@ -15,6 +15,7 @@ mod objects;
 mod permit;
 mod released;
 mod rights;
+mod shared;
 
 pub use administration::Part;
 pub use denied::{Denied, Disagreement, Layer, Reason};
@@ -28,3 +29,4 @@ pub use objects::{
 pub use permit::{Act, Administer, Change, Create, Delete, Load, Open, Permit, Run, View};
 pub use released::Released;
 pub use rights::{Authority, EntityRights, Rights, Rule, RuleOrigin};
+pub use shared::SharedRights;

@@ -1,7 +1,7 @@
 //! A model that runs, with everything compiled from it.
 
-use crate::access::Grants;
 use crate::access::matrix::{Doors, Matrix};
+use crate::access::{Grants, SharedRights};
 use crate::domain::Name;
 use crate::model::{Findings, Model};
 use crate::store::{Collision, Statements};
@@ -29,6 +29,8 @@ pub struct Live {
     pub doors: Doors,
     matrix: OnceLock<Matrix>,
     grants: Mutex<HashMap<RoleSet, Arc<Grants>>>,
+    /// What several of them come to alike.
+    shared: SharedRights,
 }
 
 impl Live {
@@ -36,7 +38,8 @@ impl Live {
     pub fn new(model: Arc<Model>, snapshots: Arc<Snapshots>, findings: Findings) -> Result<Self, Collision> {
         let statements = Statements::new(&model)?;
         let doors = Doors::of(&model);
-        Ok(Self { model, statements, snapshots, findings, doors, matrix: OnceLock::new(), grants: Mutex::new(HashMap::new()) })
+        let (matrix, grants, shared) = (OnceLock::new(), Mutex::default(), SharedRights::default());
+        Ok(Self { model, statements, snapshots, findings, doors, matrix, grants, shared })
     }
 
     /// The grants of a signed-in person's user roles, as they are now.
@@ -63,7 +66,7 @@ impl Live {
         if let Some(found) = all.get(&key) {
             return found.clone();
         }
-        let made = Arc::new(Grants::compile(&self.model, &key.0, signed_in));
+        let made = Arc::new(Grants::compile_sharing(&self.model, &key.0, signed_in, &self.shared));
         all.insert(key, made.clone());
         made
     }

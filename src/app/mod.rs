@@ -37,7 +37,7 @@ mod visitor;
 mod tests;
 
 pub use act::{Done, Sent};
-pub use agreement::{Agreement, compare_layers};
+pub use agreement::{Agreement, Round, compare_layers};
 pub use ask::{Ask, Asker, binding_of_session};
 pub use demo::Demo;
 pub use duty::{Duty, Relief};
@@ -58,6 +58,7 @@ use crate::identity::Identity;
 use crate::log::Logs;
 use crate::mail::Mailer;
 use crate::model::Findings;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, RwLock};
 
 /// A running server's parts.
@@ -92,6 +93,8 @@ pub struct App {
     /// Held while the trail is walked.
     verifying: Mutex<()>,
     reported: sealing::Reported,
+    /// With which set of roles the next agreement check begins.
+    compared: AtomicUsize,
     /// Where the ends of the trail are noted beside the database.
     anchors: AnchorFile,
 }
@@ -111,6 +114,8 @@ impl App {
         demo: Option<Demo>,
         live: Live,
     ) -> Self {
+        // A server that is started again and again does not begin with the same each time.
+        let begin = usize::try_from(clock.now().and_utc().timestamp()).unwrap_or(0);
         let anchors = AnchorFile::beside(&settings.secret_file, &settings.node);
         Self {
             settings,
@@ -131,6 +136,7 @@ impl App {
             following: Mutex::new(()),
             verifying: Mutex::new(()),
             reported: sealing::Reported::default(),
+            compared: AtomicUsize::new(begin),
             anchors,
         }
     }

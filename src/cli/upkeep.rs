@@ -2,7 +2,7 @@
 
 use super::say::{self, complain};
 use super::serve::{Flags, failed};
-use crate::app::compare_layers;
+use crate::app::{Round, compare_layers};
 use crate::audit;
 use crate::clock::Clock;
 use crate::crypto::Keys;
@@ -192,7 +192,7 @@ fn layers(flags: &Flags) -> Result<ExitCode, ExitCode> {
     let keys = Keys::load_file(&settings.secret_file).map_err(complain)?;
     let (db, hold) = open_database(&settings, Use::Look).map_err(|error| failed(&error))?;
     let (statements, clock) = (store::Statements::new(&model).map_err(complain)?, Clock::system());
-    let found = compare_layers(&db, &statements, &keys, &clock).map_err(complain)?;
+    let found = compare_layers(&db, &statements, &keys, &clock, Round::ALL).map_err(complain)?;
     say::line(format_args!("{} rows looked at for {} sets of roles", found.rows, found.sets));
     // An SQLite file that a server has open is that server's to write: it finds and records the same.
     let ours = hold.is_some() || db.dialect() == Dialect::Postgres;

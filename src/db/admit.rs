@@ -1,11 +1,13 @@
 //! What SQLite is answered when it asks whether a statement may be prepared.
 //!
 //! Guarantees: under the authority of a set of rights a statement reaches stored rows through the
-//! set's own views only, and writes only what its standing lists; nobody has no authority at all;
+//! views that were given to the set only, which stand on the connection and not in the file; it writes only what its
+//! standing lists, and only where all that looks at such writes stands; nobody has no authority at all;
 //! what is not named here is refused. Pure: the question is put by `guard`.
 //! Deliberately not here: which rows and members those views show.
 
-use super::{Purpose, Standing, TableWrites};
+use super::shelf::Shelf;
+use super::{Purpose, Standing, Watched};
 use libsqlite3_sys as ffi;
 use std::sync::Arc;
 
@@ -31,8 +33,6 @@ pub(super) enum Authority {
 pub(super) struct Scope {
     pub standing: Standing,
     pub purpose: Purpose,
-    /// What the names of the set's own views begin with.
-    own: [String; 2],
     /// The comment at the head of each statement, which keeps apart what is prepared under different authority.
     pub tag: String,
 }
@@ -41,19 +41,15 @@ impl Scope {
     pub(super) fn new(standing: &Standing, purpose: Purpose) -> Self {
         let set = &standing.set;
         let letter = if purpose == Purpose::Read { 'r' } else { 'w' };
-        Self {
-            own: [format!("r_{set}_"), format!("w_{set}_")],
-            tag: format!("/*{set} {letter}*/ "),
-            standing: standing.clone(),
-            purpose,
-        }
+        Self { tag: format!("/*{set} {letter}*/ "), standing: standing.clone(), purpose }
     }
 
+    /// Whether a view, or a walk in one, was given to the set.
     fn owns(&self, name: &str) -> bool {
-        self.own.iter().any(|prefix| name.starts_with(prefix.as_str()))
+        !name.starts_with('g') && id_of(name).is_some_and(|id| self.standing.reach.piece(id).is_some())
     }
-    fn writes(&self, table: &str) -> Option<&TableWrites> {
-        if self.purpose == Purpose::Write { self.standing.writes.0.get(table) } else { None }
+    fn writes(&self, table: &str, test: impl FnOnce(&Watched) -> bool) -> bool {
+        self.purpose == Purpose::Write && self.standing.reach.may(table, test)
     }
 }
 
@@ -72,7 +68,7 @@ pub(super) struct Question<'a> {
 }
 
 /// Functions that the store's statements call, and those that say in whose name they run.
-const FUNCTIONS: [&str; 21] = [
+const FUNCTIONS: [&str; 22] = [
     "abs",
     "coalesce",
     "count",
@@ -88,6 +84,7 @@ const FUNCTIONS: [&str; 21] = [
     "portcullis_set",
     "portcullis_today",
     "portcullis_user",
+    "portcullis_watched_by",
     "strftime",
     "substr",
     "sum",
@@ -108,14 +105,14 @@ const SETTLED: [&str; 6] =
     ["query_only", "writable_schema", "trusted_schema", "foreign_keys", "recursive_triggers", "ignore_check_constraints"];
 
 /// Whether a statement that asks this may be prepared.
-pub(super) fn admits(authority: &Authority, question: &Question<'_>) -> bool {
+pub(super) fn admits(authority: &Authority, question: &Question<'_>, shelf: &Shelf) -> bool {
     match authority {
         Authority::Owner => true,
         Authority::System => system(question),
         Authority::Trail => trail(question),
         Authority::Nobody => false,
         Authority::Control => matches!(question.action, ffi::SQLITE_TRANSACTION | ffi::SQLITE_SAVEPOINT),
-        Authority::Set(scope) => set(scope, question),
+        Authority::Set(scope) => set(scope, question, shelf),
     }
 }
 
@@ -139,17 +136,21 @@ fn trail(asked: &Question<'_>) -> bool {
     }
 }
 
-fn set(scope: &Scope, asked: &Question<'_>) -> bool {
+fn set(scope: &Scope, asked: &Question<'_>, shelf: &Shelf) -> bool {
     let here = asked.schema == Some("main") && asked.inside.is_none();
-    let table = if here { scope.writes(asked.first) } else { None };
+    // SECURITY: what looks at writes stands on the connection before one is prepared, or there is none
+    // (`a_write_is_refused_where_its_triggers_do_not_stand`).
+    let writes = |what: &dyn Fn(&Watched) -> bool| {
+        here && scope.writes(asked.first, |table| what(table) && table.pieces.iter().all(|piece| shelf.has(&piece.id)))
+    };
     match asked.action {
         // A walk down a tree asks for recursion; what it reads is asked for by itself.
         ffi::SQLITE_SELECT | ffi::SQLITE_RECURSIVE => true,
         ffi::SQLITE_FUNCTION => FUNCTIONS.contains(&asked.second),
         ffi::SQLITE_READ => reads(scope, asked),
-        ffi::SQLITE_INSERT => table.is_some_and(|table| table.insert),
-        ffi::SQLITE_DELETE => table.is_some_and(|table| table.delete),
-        ffi::SQLITE_UPDATE => table.is_some_and(|table| table.update.contains(asked.second)),
+        ffi::SQLITE_INSERT => writes(&|table| table.writes.insert),
+        ffi::SQLITE_DELETE => writes(&|table| table.writes.delete),
+        ffi::SQLITE_UPDATE => writes(&|table| table.writes.update.contains(asked.second)),
         _ => false,
     }
 }
@@ -158,28 +159,32 @@ fn reads(scope: &Scope, asked: &Question<'_>) -> bool {
     // A row of which no column is read is asked for by the name of its table alone; the schema is given only where
     // a view or trigger of the owner led there, because statements do not name it (see `sql::deceives`).
     if asked.second.is_empty() {
-        return asked.schema == Some("main") || scope.owns(asked.first);
-    }
-    if asked.schema != Some("main") {
-        return false;
+        return matches!(asked.schema, Some("main" | "temp")) || scope.owns(asked.first);
     }
     // The set's own views are what the owner made them. A write also brings in the triggers of its table, of
     // every set, and what these look at; the first step into such a view or table is asked for without them.
     let made = |inside: &str| scope.owns(inside) || (scope.purpose == Purpose::Write && is_generated(inside));
-    if scope.owns(asked.first) || asked.inside.is_some_and(made) {
-        return true;
+    let led = asked.inside.is_some_and(made);
+    match asked.schema {
+        Some("temp") => led || scope.owns(asked.first),
+        Some("main") => {
+            let key = |table: &Watched| matches!(asked.second, "id" | "version") || table.writes.keys.contains(asked.second);
+            led || (asked.inside.is_none() && scope.writes(asked.first, key))
+        }
+        _ => false,
     }
-    let key = |table: &TableWrites| matches!(asked.second, "id" | "version") || table.keys.contains(asked.second);
-    asked.inside.is_none() && scope.writes(asked.first).is_some_and(key)
 }
 
-/// Whether only the owner may give something this name: `r_`, `w_` or `g_`, a set, and what it is made for.
+/// Whether only the owner may give something this name: `r_`, `w_` or `g_`, an id, and what it is made for.
 pub(super) fn is_generated(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    let lettered = matches!(bytes.next(), Some(b'r' | b'w' | b'g')) && bytes.next() == Some(b'_');
-    lettered
-        && bytes.by_ref().take(16).filter(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count() == 16
-        && bytes.next() == Some(b'_')
+    id_of(name).is_some()
+}
+
+/// The id in such a name.
+pub(super) fn id_of(name: &str) -> Option<&str> {
+    let (id, rest) = name.strip_prefix(['r', 'w', 'g'])?.strip_prefix('_')?.split_at_checked(16)?;
+    let hex = id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (hex && rest.starts_with('_')).then_some(id)
 }
 
 /// Whether fixed text speaks of something that only the owner names, which statements name by identifiers only.

@@ -158,6 +158,7 @@ impl Conn {
         let done = self.settle(f, |error| error);
         if done.is_err() {
             self.leases.back_to(mark);
+            self.settle_shelf(false);
         }
         done
     }
@@ -210,6 +211,10 @@ impl Conn {
             false => self.settle(f, |error| error),
         };
         (self.lender, self.lent) = (None, None);
+        if done.is_err() {
+            self.settle_shelf(true);
+        }
+        self.rest_shelf();
         let ended = match (&done, self.lost) {
             (Ok(_), _) => Ended::Kept,
             (Err(_), false) => Ended::Undone,
@@ -345,7 +350,11 @@ impl Conn {
     }
 
     /// Runs `f` with another authority, and goes back to the present one.
-    fn acting<T, E: From<DbError>>(&mut self, authority: Authority, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    pub(super) fn acting<T, E: From<DbError>>(
+        &mut self,
+        authority: Authority,
+        f: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         let before = std::mem::replace(&mut self.authority, authority);
         let done = match self.assume() {
             Ok(()) => f(self),
@@ -428,13 +437,42 @@ impl Conn {
         Ok(())
     }
 
-    /// Ends the read transaction of a lent connection; it keeps no authority.
+    /// Ends the read transaction of a lent connection; it keeps no authority. There is nothing to undo, and what was
+    /// generated on it stays for the next.
     pub(super) fn hand_back(&mut self) {
-        // A rollback that fails leaves a broken connection, which the pool drops.
-        if self.depth > 0 {
+        if self.depth > 0 && self.end(true).is_err() {
+            // A rollback that fails leaves a broken connection, which the pool drops.
             let _ = self.end(false);
+            self.settle_shelf(true);
         }
+        self.rest_shelf();
         self.rest(Authority::Nobody);
+    }
+
+    /// The connection for users' reads that belongs to this transaction by now.
+    pub(super) fn lent(&mut self) -> Option<&mut Self> {
+        self.lent.as_mut().map(|line| line.conn())
+    }
+
+    /// Changes what was generated behind the back of the shelf, where users' reads of this transaction run.
+    #[cfg(test)]
+    pub fn behind(&mut self, text: &str) -> Result<(), DbError> {
+        match self.lent() {
+            Some(line) => line.behind(text),
+            None => self.acting(Authority::Owner, |conn| {
+                let writes = conn.mode.writes();
+                if !writes {
+                    conn.batch("PRAGMA query_only=OFF")?;
+                }
+                conn.batch(text)?;
+                if writes { Ok(()) } else { conn.batch("PRAGMA query_only=ON") }
+            }),
+        }
+    }
+
+    /// Nobody uses this connection again.
+    pub(super) fn give_up(&mut self) {
+        self.stuck = true;
     }
 
     /// What has to stand at the head of a dynamic statement now.

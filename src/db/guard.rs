@@ -7,6 +7,7 @@
 //! hands C functions to SQLite and reads what SQLite hands to them, nothing else.
 
 use super::admit::{Authority, Question, admits};
+use super::shelf::Shelf;
 use super::{DbError, Standing};
 use crate::domain::DATETIME_FORMAT;
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
@@ -16,14 +17,18 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// What the connection's owner and SQLite's callbacks both look at.
 struct State {
     authority: Mutex<Authority>,
+    /// What generated objects stand on the connection.
+    shelf: Mutex<Shelf>,
     /// Whether a dynamic statement of ours is about to be prepared, the only kind a set may have.
     asking: AtomicBool,
+    /// How many statements are kept prepared.
+    kept: AtomicUsize,
     /// The open connection; null before and after.
     handle: AtomicPtr<ffi::sqlite3>,
 }
@@ -53,7 +58,9 @@ impl Guard {
         }
         let state = Arc::new(State {
             authority: Mutex::new(Authority::Owner),
+            shelf: Mutex::default(),
             asking: AtomicBool::new(false),
+            kept: AtomicUsize::new(0),
             handle: AtomicPtr::default(),
         });
         OPENING.with_borrow_mut(|opening| *opening = Some(state.clone()));
@@ -71,6 +78,21 @@ impl Guard {
     /// Changes whose statements run from now on.
     pub(super) fn set(&self, authority: Authority) {
         *self.0.authority.lock().unwrap_or_else(PoisonError::into_inner) = authority;
+    }
+
+    /// Looks at what stands on the connection. No statement may run meanwhile.
+    pub(super) fn shelf<T>(&self, look: impl FnOnce(&mut Shelf) -> T) -> T {
+        look(&mut self.0.shelf.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many statements the connection keeps prepared.
+    pub(super) fn kept(&self) -> usize {
+        self.0.kept.load(Ordering::Relaxed)
+    }
+
+    /// From now on it keeps none.
+    pub(super) fn kept_none(&self) {
+        self.0.kept.store(0, Ordering::Relaxed);
     }
 
     /// Announces a dynamic statement, and that it is over.
@@ -109,6 +131,9 @@ impl<C: Instrumentation> Instrumentation for Watch<C> {
                 unsafe { ffi::sqlite3_set_authorizer(handle, Some(judge), Arc::as_ptr(&self.state).cast_mut().cast()) };
             }
         }
+        if matches!(event, InstrumentationEvent::CacheQuery { .. }) {
+            self.state.kept.fetch_add(1, Ordering::Relaxed);
+        }
         self.counter.on_connection_event(event);
     }
 }
@@ -119,9 +144,14 @@ unsafe extern "C" fn install(db: *mut ffi::sqlite3, _: *mut *mut c_char, _: *con
         return ffi::SQLITE_AUTH;
     };
     type Function = unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
-    let functions: [(&CStr, Function); 4] =
-        [(c"portcullis_user", user), (c"portcullis_now", now), (c"portcullis_today", today), (c"portcullis_set", set)];
-    for (name, function) in functions {
+    let functions: [(&CStr, c_int, Function); 5] = [
+        (c"portcullis_user", 0, user),
+        (c"portcullis_now", 0, now),
+        (c"portcullis_today", 0, today),
+        (c"portcullis_set", 0, set),
+        (c"portcullis_watched_by", 1, watched_by),
+    ];
+    for (name, arguments, function) in functions {
         // SAFETY: `db` is the connection SQLite is opening. The name is a C string that SQLite copies. The user
         // data is a counted reference to the state, given back by `forget` when the connection closes, or at
         // once when this call fails; hence the state lives at least as long as the connection.
@@ -129,7 +159,7 @@ unsafe extern "C" fn install(db: *mut ffi::sqlite3, _: *mut *mut c_char, _: *con
             ffi::sqlite3_create_function_v2(
                 db,
                 name.as_ptr(),
-                0,
+                arguments,
                 ffi::SQLITE_UTF8 | ffi::SQLITE_INNOCUOUS,
                 Arc::into_raw(state.clone()).cast_mut().cast(),
                 Some(function),
@@ -174,7 +204,8 @@ unsafe extern "C" fn judge(
         // What cannot be read is no name of ours.
         let (Ok(first), Ok(second), Ok(schema), Ok(inside)) = (first, second, schema, inside) else { return false };
         let question = Question { action, first: first.unwrap_or_default(), second: second.unwrap_or_default(), schema, inside };
-        !state.is_unannounced() && state.with(|authority| admits(authority, &question))
+        let shelf = state.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        !state.is_unannounced() && state.with(|authority| admits(authority, &question, &shelf))
     }));
     if matches!(admitted, Ok(true)) { ffi::SQLITE_OK } else { ffi::SQLITE_DENY }
 }
@@ -210,6 +241,28 @@ unsafe extern "C" fn today(context: *mut ffi::sqlite3_context, _: c_int, _: *mut
 unsafe extern "C" fn set(context: *mut ffi::sqlite3_context, _: c_int, _: *mut *mut ffi::sqlite3_value) {
     // SAFETY: as for `user`.
     unsafe { say(context, |standing| Some(Word::Text(standing.set.to_string()))) }
+}
+
+/// Whether a piece looks at what is written in the name of the present set: 1, or 0, also when there is no set.
+unsafe extern "C" fn watched_by(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value) {
+    // SAFETY: SQLite passes as many values as it says, which live for the length of this call. The text of a value is
+    // null or a C string that lives until the value is used again, and nothing keeps it longer. The user data is the
+    // state, as for `say`.
+    let watched = catch_unwind(AssertUnwindSafe(|| unsafe {
+        let value = if count == 1 && !values.is_null() { *values } else { return false };
+        let Ok(Some(id)) = text_of(ffi::sqlite3_value_text(value).cast()) else { return false };
+        let state = ffi::sqlite3_user_data(context).cast_const().cast::<State>().as_ref();
+        state.is_some_and(|state| {
+            state.with(|authority| matches!(authority, Authority::Set(scope) if scope.standing.reach.is_watched_by(id)))
+        })
+    }));
+    // SAFETY: the context is valid for the length of this call.
+    unsafe {
+        match watched {
+            Ok(watched) => ffi::sqlite3_result_int64(context, i64::from(watched)),
+            Err(_) => ffi::sqlite3_result_error_code(context, ffi::SQLITE_INTERNAL),
+        }
+    }
 }
 
 /// Answers with what the authority stands for; empty when nobody has one.

@@ -78,18 +78,22 @@ impl Maker {
     }
 
     /// A pool of at most so many.
-    pub(super) fn pool(self, size: u32) -> r2d2::Pool<Self> {
-        r2d2::Pool::builder()
+    pub(super) fn pool(self, size: u32) -> Queue {
+        let opening = match &self.source {
+            Source::Sqlite(..) => OPENING,
+            Source::Postgres(_) => postgres::CONNECT,
+        };
+        let lines = r2d2::Pool::builder()
             .max_size(size)
-            // At least one: the pool replaces a broken connection only to keep this many idle, and
-            // without a replacement nobody wakes those who wait for it.
-            .min_idle(Some(1))
+            // None beforehand: a quiet server needs few, and each keeps the schema in memory.
+            .min_idle(Some(0))
             .test_on_check_out(true)
             .connection_timeout(postgres::CONNECT)
             .idle_timeout(Some(Duration::from_secs(600)))
             .max_lifetime(Some(Duration::from_secs(1800)))
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(self)
+            .build_unchecked(self);
+        Queue { lines, opening }
     }
 
     fn usable(&self, line: &Line) -> Result<(), DbError> {
@@ -101,13 +105,40 @@ impl Maker {
     }
 }
 
+/// How soon somebody who waits for a connection asks again.
+const AGAIN: Duration = Duration::from_millis(100);
+/// So long may a file take to be opened, on a machine that is busy with other things. Why it cannot be opened is told
+/// sooner.
+const OPENING: Duration = Duration::from_secs(30);
+
+/// A pool, and how long opening one of its connections may take.
+#[derive(Clone)]
+pub(super) struct Queue {
+    lines: r2d2::Pool<Maker>,
+    opening: Duration,
+}
+
 /// Takes a connection from a pool.
-pub(super) fn take(pool: &r2d2::Pool<Maker>) -> Result<r2d2::PooledConnection<Maker>, DbError> {
-    pool.get().map_err(|error| {
+pub(super) fn take(queue: &Queue) -> Result<r2d2::PooledConnection<Maker>, DbError> {
+    // The pool does not wake those who wait when a broken connection goes: they ask again now and then, and so have
+    // another made in its place.
+    let (mut waited, mut why) = (Duration::ZERO, String::new());
+    loop {
+        match queue.lines.get_timeout(AGAIN) {
+            Ok(line) => return Ok(line),
+            // It tells the reason of a failure once only; without one it has less to say.
+            Err(error) if error.to_string().len() >= why.len() => why = error.to_string(),
+            Err(_) => {}
+        }
+        waited += AGAIN;
         // All connections exist and are in use: the database is there, but everybody wants it.
-        let crowded = pool.state().connections >= pool.max_size();
-        if crowded { DbError::Busy(error.into()) } else { DbError::Unavailable(error.into()) }
-    })
+        let crowded = queue.lines.state().connections >= queue.lines.max_size();
+        let failed = why.contains(": ");
+        let patience = if crowded || failed { postgres::CONNECT } else { queue.opening };
+        if waited >= patience {
+            return Err(if crowded { DbError::Busy(why.into()) } else { DbError::Unavailable(why.into()) });
+        }
+    }
 }
 
 /// Why a connection cannot be used. The pool hands on the text only, so the text has the causes.
@@ -135,7 +166,7 @@ impl ManageConnection for Maker {
 
 /// Lends connections for users' reads to the transactions that need one.
 #[derive(Clone)]
-pub(super) struct Lender(pub r2d2::Pool<Maker>);
+pub(super) struct Lender(pub Queue);
 
 /// A lent connection. It goes back without a transaction and without authority.
 pub(super) struct Lent(r2d2::PooledConnection<Maker>);

@@ -3,7 +3,7 @@
 use super::admit::Authority;
 use super::conn::{Conn, Mode};
 use super::lane::Lanes;
-use super::line::{self, Counts, Lender, Line, Maker, Source};
+use super::line::{self, Counts, Lender, Line, Maker, Queue, Source};
 use super::retry::{self, Contention, Runs};
 use super::{DbError, DbTarget, Dialect, migrate, postgres, roles};
 use std::sync::atomic::Ordering;
@@ -25,8 +25,8 @@ struct Inner {
 /// SQLite has one writer, so writers queue here in order instead of colliding in the file.
 #[derive(Clone)]
 struct Pools {
-    read: r2d2::Pool<Maker>,
-    write: r2d2::Pool<Maker>,
+    read: Queue,
+    write: Queue,
     /// SQLite: users' reads have connections on which the system never prepares a statement.
     users: Option<Lender>,
 }
@@ -252,8 +252,17 @@ impl Db {
     }
 
     /// Forgets every pooled connection, and with it every prepared statement: call it after a schema change.
+    ///
+    /// Those that nobody uses go at once, because each keeps the schema in memory. Those in use go when they come back.
     pub fn bump_generation(&self) {
         self.0.counts.generation.fetch_add(1, Ordering::SeqCst);
+        let mut pools = self.0.pools.write().unwrap_or_else(PoisonError::into_inner);
+        // Pools that cannot be made anew stay; no connection of before is taken from them.
+        if pools.is_some()
+            && let Ok(fresh) = Pools::new(&self.0.target, self.0.size, &self.0.counts)
+        {
+            *pools = Some(fresh);
+        }
     }
 
     /// Lets go of the database: whatever asks from now on is told that it is unavailable.
@@ -285,7 +294,12 @@ impl Db {
                 }
                 f(&mut conn)
             }
-            None => f(&mut line::take(&pools.write)?.conn),
+            None => {
+                let conn = &mut line::take(&pools.write)?.conn;
+                // What stands on it may speak of what the owner is about to change.
+                conn.clear_shelf()?;
+                f(conn)
+            }
         }
     }
 
@@ -297,15 +311,25 @@ impl Db {
     }
 }
 
+/// Reading a file is work of this process, so more connections than its cores can serve read no faster; each keeps in
+/// memory what is generated and prepared on it.
+fn most_readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    cores.saturating_mul(2).max(4)
+}
+
 impl Pools {
     fn new(target: &DbTarget, size: u32, counts: &Arc<Counts>) -> Result<Self, DbError> {
         let pool = |source, size| Maker { source, counts: counts.clone() }.pool(size);
         Ok(match target {
-            DbTarget::Sqlite(path) => Self {
-                read: pool(Db::source(target, Mode::Read)?, size),
-                write: pool(Db::source(target, Mode::Write)?, 1),
-                users: Some(Lender(pool(Source::Sqlite(path.clone(), Mode::Read, Authority::Nobody), size))),
-            },
+            DbTarget::Sqlite(path) => {
+                let size = size.min(most_readers());
+                Self {
+                    read: pool(Db::source(target, Mode::Read)?, size),
+                    write: pool(Db::source(target, Mode::Write)?, 1),
+                    users: Some(Lender(pool(Source::Sqlite(path.clone(), Mode::Read, Authority::Nobody), size))),
+                }
+            }
             DbTarget::Postgres(_) => {
                 let shared = pool(Db::source(target, Mode::Write)?, size);
                 Self { read: shared.clone(), write: shared, users: None }

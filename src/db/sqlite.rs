@@ -22,13 +22,17 @@ diesel::define_sql_function!(
 pub(super) fn open(path: &Path, mode: Mode, counter: impl Instrumentation) -> Result<(SqliteConnection, Guard), DbError> {
     create_private(path)?;
     let text = path.to_str().ok_or_else(|| DbError::Refused("the database path is not valid UTF-8".into()))?;
-    Guard::establish(text, |conn| set_up(conn, mode), counter)
+    let (wire, guard) = Guard::establish(text, |conn| set_up(conn, mode), counter)?;
+    if mode == Mode::Read {
+        guard.shelf(|shelf| shelf.only_reads());
+    }
+    Ok((wire, guard))
 }
 
 fn set_up(conn: &mut SqliteConnection, mode: Mode) -> Result<(), DbError> {
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout={BUSY_MILLIS}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; \
-         PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON;"
+         PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=ON; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
     ))?;
     if mode == Mode::Read {
         conn.batch_execute("PRAGMA query_only=ON;")?;

@@ -1,27 +1,24 @@
 //! Whose rights statements run with inside a transaction that the system began.
 
+use super::pieces::Reach;
 use crate::crypto::sha256;
 use crate::domain::ObjectId;
 use chrono::NaiveDateTime;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A set of rights, in whose name it is used, and when.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    /// Names the generated objects of a set of rights: 16 lower-case hex digits ([`set_id`]).
+    /// Stands for a set of rights in names: 16 lower-case hex digits ([`set_id`]).
     pub set: Arc<str>,
     /// What the generated rules read as the caller.
     pub user: Option<ObjectId>,
     /// What they read as the moment; its date is today.
     pub now: NaiveDateTime,
-    /// What may be written; SQLite's guard looks at it when a statement is prepared.
-    pub writes: Arc<Writes>,
+    /// What it reads and writes; SQLite's guard looks at it when a statement is prepared.
+    pub reach: Arc<Reach>,
 }
-
-/// What statements of a set may write: tables and columns by their names in the database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Writes(pub BTreeMap<String, TableWrites>);
 
 /// What may be written in one table. All empty is of use too: the keys of a table that is listed may be compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +34,16 @@ pub struct TableWrites {
     pub keys: BTreeSet<String>,
 }
 
+impl TableWrites {
+    /// What one of both allows.
+    pub fn add(&mut self, more: Self) {
+        self.insert |= more.insert;
+        self.delete |= more.delete;
+        self.update.extend(more.update);
+        self.keys.extend(more.keys);
+    }
+}
+
 /// What statements are about to do with these rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
@@ -46,7 +53,7 @@ pub enum Purpose {
     Write,
 }
 
-/// The name of the generated objects of a set of rights with this key.
+/// What stands for a set of rights with this key in names.
 pub fn set_id(key: &str) -> Arc<str> {
     sha256(key.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }

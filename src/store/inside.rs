@@ -7,7 +7,6 @@ use super::read::not_there;
 use super::statements::{Footing, ROW, Source};
 use super::tables::Hop;
 use crate::access::{ObjectError, Query, Rights};
-use crate::db::set_id;
 use crate::db::sql::{Param, Sql};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 
@@ -24,9 +23,13 @@ pub(super) fn condition(store: &Store<'_>, rights: &Rights, query: &Query) -> Re
         all = all.and(along(store, rights, query, entity, name)?);
     }
     if let Some(inside) = &query.inside {
-        let set = (store.footing == Footing::Reader).then(|| set_id(&rights.key));
-        let lower = Lower::new(&store.statements.tables, rights, &inside.variables).through(set.as_deref());
-        all = all.and(lower.condition_at(&inside.condition, ROW).map_err(lowering)?);
+        let names = store.statements.names_asked(rights, store.footing).map_err(lowering)?;
+        let lower = Lower::new(&store.statements.tables, rights, &inside.variables).through(names.as_ref());
+        let asked = lower.condition_at(&inside.condition, ROW).map_err(lowering)?;
+        if let Condition::When(question) = &asked {
+            store.statements.about_to_ask(rights, store.footing, question);
+        }
+        all = all.and(asked);
     }
     Ok(all)
 }

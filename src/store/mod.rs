@@ -104,8 +104,15 @@ impl<'c> Store<'c> {
     /// The objects as this caller meets them, in the transaction that the connection is in.
     pub fn new(conn: &'c mut Conn, statements: &'c Statements, caller: Caller, recorder: &'c Recorder) -> Self {
         let params = Params::new(caller.user, caller.now, caller.now.date());
-        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader } else { Footing::System };
+        let footing = if stands(Removable::DatabaseEngine) { Footing::Reader(conn.dialect()) } else { Footing::System };
         Self { conn, statements, caller, footing, params, recorder, events: Vec::new(), kept: Default::default(), broken: false }
+    }
+
+    /// The same, for a check that asks everything once and seldom: none of its statements is kept prepared.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.params = self.params.passing();
+        self
     }
 
     /// Records the deeds. Call it last, and commit only when it succeeded: it refuses after a write
@@ -170,7 +177,7 @@ impl<'c> Store<'c> {
         params: &Params,
         kinds: &[Kind],
     ) -> Result<Vec<Vec<Value>>, ObjectError> {
-        if self.footing != Footing::Reader {
+        if !self.footing.is_reader() {
             return fetch(self.conn, sql, params, kinds).map_err(error::wire);
         }
         let standing = self.statements.standing(rights, self.caller);

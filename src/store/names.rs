@@ -1,5 +1,6 @@
 //! Names of tables, columns and indexes, derived from names of the model.
 
+use crate::db::sql::Sql;
 use crate::domain::{Name, QName};
 
 /// The longest name: PostgreSQL cuts at 63 bytes.
@@ -53,19 +54,33 @@ pub(super) fn index(prefix: &str, table: &str, columns: &[Name]) -> Name {
     bounded(format!("{prefix}_{table}_{}", columns.join("_")))
 }
 
-/// The view through which a set of rights reads a table: rows and members cut down by its rules.
-pub(super) fn reader(set: &str, table: &str) -> Name {
-    bounded(format!("r_{set}_{table}"))
+/// The view through which a table is read: rows and members cut down by rules.
+pub(super) fn reader(id: &str, table: &str) -> Name {
+    bounded(format!("r_{id}_{table}"))
 }
 
-/// The view through which the rules of a set of rights look at a table: every row, and only what rules compare.
-pub(super) fn witness(set: &str, table: &str) -> Name {
-    bounded(format!("w_{set}_{table}"))
+/// The view through which rules look at a table: every row, and only what rules compare.
+pub(super) fn witness(id: &str, table: &str) -> Name {
+    bounded(format!("w_{id}_{table}"))
 }
 
-/// A trigger of a set of rights on a table.
-pub(super) fn trigger(set: &str, table: &str, when: &str) -> Name {
-    bounded(format!("g_{set}_{when}_{table}"))
+/// A trigger on a table.
+pub(super) fn trigger(id: &str, table: &str, when: &str) -> Name {
+    bounded(format!("g_{id}_{when}_{table}"))
+}
+
+/// A table as generated objects speak of it: on SQLite these are temporary, and the table is in the file.
+pub(super) fn stored(table: &Name) -> Sql {
+    let mut sql = Sql::new();
+    sql.raw_by("main.", "").ident(table);
+    sql
+}
+
+/// A generated view as other generated objects speak of it.
+pub(super) fn temporary(view: &Name) -> Sql {
+    let mut sql = Sql::new();
+    sql.raw_by("temp.", "").ident(view);
+    sql
 }
 
 /// A member's column in a reader's view. No column of a table has this mark in its name.

@@ -1,5 +1,6 @@
 //! What is compiled once: the tables of a model, and per set of rights what its holder may do with a row.
 
+use super::engine::{Names, Pieces};
 use super::lower::{Condition, Lower, LowerError, Lowered};
 use super::names;
 use super::read::Shapes;
@@ -8,23 +9,24 @@ use super::tables::{Collision, Place, Table, Tables};
 use super::{Caller, SyncError, engine};
 use crate::access::{Authority, EntityRights, Grants, Rights};
 use crate::db::sql::{Params, Sql};
-use crate::db::{Conn, Standing, Writes, set_id};
+use crate::db::{Conn, Dialect, Standing, set_id};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, QName};
 use crate::expr::{Node, Typed, sql_gap};
 use crate::model::Model;
+use crate::recent::Recent;
 use chrono::NaiveDateTime;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Compiled statements. One value lives with one model; it is shared by all requests.
 pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
-    compiled: RwLock<HashMap<Key, Arc<Compiled>>>,
-    /// What each set of rights may write, by its key.
-    writes: RwLock<HashMap<Arc<str>, Arc<Writes>>>,
-    /// The keys of rights whose families are known to be prepared.
+    compiled: Recent<Key, Arc<Compiled>>,
+    /// What the database is told of on the connection that needs it (SQLite).
+    pub(super) pieces: Pieces,
+    /// The keys of rights whose families are known to be prepared (PostgreSQL).
     prepared: RwLock<HashSet<Arc<str>>>,
     /// What the rules of each set of rights compare.
     pub(super) known: Known,
@@ -33,8 +35,8 @@ pub struct Statements {
 /// Which rights, about which entity, and where they look.
 type Key = (Arc<str>, QName, Footing, bool);
 
-/// Sets of rights are made of role sets and elevated flows, so their number is bounded; this is far beyond it.
-const MOST: usize = 10_000;
+/// So much is at work at a time: the pages of some dozens of sets of rights.
+const MOST: usize = 1_500;
 /// The alias of the row that a compiled condition is about.
 pub(super) const ROW: &str = "t";
 
@@ -43,8 +45,8 @@ pub(super) const ROW: &str = "t";
 pub(super) enum Footing {
     /// The tables: the tests of writes, which are the system's own work.
     System,
-    /// The views of the set of rights: whatever is read in its name.
-    Reader,
+    /// The views of the set of rights, as they are called in such a database: whatever is read in its name.
+    Reader(Dialect),
     /// What those views are made of: the row from its table, what paths lead to from the witness views.
     Maker,
     /// The same with the row under its table's own name, as row-level security wants it.
@@ -52,6 +54,10 @@ pub(super) enum Footing {
 }
 
 impl Footing {
+    /// Whether it looks at the views of the set.
+    pub(super) fn is_reader(self) -> bool {
+        matches!(self, Self::Reader(_))
+    }
     /// What the row is called.
     fn row(self, table: &Table) -> &str {
         if self == Self::Policy { &table.name } else { ROW }
@@ -108,8 +114,8 @@ impl Statements {
         Ok(Self {
             model: model.clone(),
             tables: Tables::of(model)?,
-            compiled: RwLock::default(),
-            writes: RwLock::default(),
+            compiled: Recent::new(MOST),
+            pieces: Pieces::default(),
             prepared: RwLock::default(),
             known: Known::default(),
         })
@@ -123,47 +129,114 @@ impl Statements {
     /// Whether the database was told of these grants, and of every elevation that work for them can reach.
     pub fn is_prepared(&self, conn: &mut Conn, grants: &Grants, now: NaiveDateTime) -> Result<bool, SyncError> {
         let key = &grants.rights().key;
-        if !stands(Removable::DatabaseEngine) || self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key) {
+        let known = || match conn.dialect() {
+            Dialect::Sqlite => self.pieces.knows(key),
+            Dialect::Postgres => self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key),
+        };
+        if !stands(Removable::DatabaseEngine) || known() {
             return Ok(true);
         }
         let made = engine::is_made(conn, self, grants, &Params::new(None, now, now.date()))?;
-        if made {
+        if made && conn.dialect() == Dialect::Postgres {
             self.know_prepared(grants);
         }
         Ok(made)
     }
 
-    /// These rights, in the name of somebody.
-    pub(super) fn standing(&self, rights: &Rights, caller: Caller) -> Standing {
-        Standing { set: set_id(&rights.key), user: caller.user, now: caller.now, writes: self.writes(rights) }
+    /// Makes these grants usable where nothing has to be stored for that (SQLite).
+    pub(super) fn announce(&self, grants: &Grants) -> Result<(), SyncError> {
+        self.pieces.announce(&self.tables, grants).map_err(|error| SyncError::Rules(error.to_string()))
     }
 
-    fn writes(&self, rights: &Rights) -> Arc<Writes> {
-        if let Some(found) = self.writes.read().unwrap_or_else(PoisonError::into_inner).get(&rights.key) {
-            return found.clone();
+    /// The names of everything that has been composed so far (SQLite), for whoever counts or looks.
+    pub fn generated_names(&self) -> Vec<String> {
+        self.pieces.names()
+    }
+
+    /// These rights, in the name of somebody.
+    pub(super) fn standing(&self, rights: &Rights, caller: Caller) -> Standing {
+        Standing { set: set_id(&rights.key), user: caller.user, now: caller.now, reach: self.pieces.reach(rights) }
+    }
+
+    /// The same, about to write objects of an entity.
+    pub(super) fn standing_to_write(
+        &self,
+        rights: &Rights,
+        entity: &QName,
+        caller: Caller,
+        dialect: Dialect,
+    ) -> Lowered<Standing> {
+        if dialect == Dialect::Sqlite {
+            self.pieces.list(self, rights, entity)?;
         }
-        let made = Arc::new(engine::writes(&self.tables, rights).0);
-        let mut all = self.writes.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.clear();
+        Ok(self.standing(rights, caller))
+    }
+
+    /// What the views of a set are called for what is read of an entity; nothing where tables are looked at.
+    pub(super) fn names(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Option<Names>> {
+        Ok(match footing {
+            Footing::System => None,
+            Footing::Reader(Dialect::Sqlite) => Some(self.pieces.portion(self, rights, entity)?.names.clone()),
+            _ => Some(Names::of_set(set_id(&rights.key))),
+        })
+    }
+
+    /// What the views are called that questions of the model look through under a set.
+    pub(super) fn names_asked(&self, rights: &Rights, footing: Footing) -> Lowered<Option<Names>> {
+        match footing {
+            Footing::Reader(Dialect::Sqlite) => self.pieces.asked(rights).map(Some),
+            Footing::System => Ok(None),
+            _ => Ok(Some(Names::of_set(set_id(&rights.key)))),
         }
-        all.insert(rights.key.clone(), made.clone());
-        made
+    }
+
+    /// Tells sets of rights apart whose rules about an entity are compiled once for all of them.
+    pub(super) fn asked_as(&self, rights: &Rights, footing: Footing) -> Option<u64> {
+        if footing == Footing::Reader(Dialect::Sqlite) { self.pieces.serial(rights) } else { None }
+    }
+
+    /// A question of the model is about to be asked under a set.
+    pub(super) fn about_to_ask(&self, rights: &Rights, footing: Footing, question: &Sql) {
+        if footing == Footing::Reader(Dialect::Sqlite) {
+            self.pieces.give_asked(rights, question);
+        }
     }
 
     pub(super) fn know_prepared(&self, grants: &Grants) {
         self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(grants.rights().key.clone());
     }
 
+    /// From now on the statements about an entity are those of other rights by mistake, and the database knows better.
+    #[cfg(test)]
+    pub(super) fn mistake(&self, rights: &Rights, wrong: &Rights, entity: &QName, dialect: Dialect) {
+        for footing in [Footing::System, Footing::Reader(dialect)] {
+            let names = self.names(rights, entity, footing).unwrap();
+            let made = Compiled::new(&self.tables, wrong, &wrong.entities[entity], footing, names.as_ref()).unwrap();
+            let key = (self.rights_key(rights, entity, footing).unwrap(), entity.clone(), footing, true);
+            self.compiled.keep(key, Arc::new(made));
+        }
+    }
+
     /// From now on the statements of these rights are as if there were no rules: only the database knows them.
     #[cfg(test)]
     pub(super) fn unheed(&self, rights: &Rights) {
         for (entity, rules) in rights.entities.iter().filter(|(entity, _)| self.tables.get(entity).is_some()) {
-            for footing in [Footing::System, Footing::Reader] {
-                let made = Compiled::new(&self.tables, rights, rules, footing).unwrap().unheeded();
-                let key = (rights.key.clone(), entity.clone(), footing, true);
-                self.compiled.write().unwrap().insert(key, Arc::new(made));
+            for footing in [Footing::System, Footing::Reader(Dialect::Sqlite), Footing::Reader(Dialect::Postgres)] {
+                let Ok(names) = self.names(rights, entity, footing) else { continue };
+                let made = Compiled::new(&self.tables, rights, rules, footing, names.as_ref()).unwrap().unheeded();
+                let key = (self.rights_key(rights, entity, footing).unwrap(), entity.clone(), footing, true);
+                self.compiled.keep(key, Arc::new(made));
             }
+        }
+    }
+
+    /// What stands for the rights on an entity: the same key means the same statements.
+    fn rights_key(&self, rights: &Rights, entity: &QName, footing: Footing) -> Lowered<Arc<str>> {
+        match footing {
+            Footing::Reader(Dialect::Sqlite) => Ok(self.pieces.portion(self, rights, entity)?.key.clone()),
+            // Tables have the same names for everybody.
+            Footing::System => Ok(self.pieces.shared_key(self, rights, entity).unwrap_or_else(|| rights.key.clone())),
+            _ => Ok(rights.key.clone()),
         }
     }
 
@@ -178,17 +251,14 @@ impl Statements {
                 None => return Ok(None),
             },
         };
-        let key = (rights.key.clone(), entity.clone(), footing, heeded);
-        if let Some(found) = self.compiled.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Some(found.clone()));
+        let key = (self.rights_key(rights, entity, footing)?, entity.clone(), footing, heeded);
+        if let Some(found) = self.compiled.get(&key) {
+            return Ok(Some(found));
         }
-        let made = Compiled::new(&self.tables, rights, &rules, footing)?;
+        let names = self.names(rights, entity, footing)?;
+        let made = Compiled::new(&self.tables, rights, &rules, footing, names.as_ref())?;
         let made = Arc::new(if heeded { made } else { made.unheeded() });
-        let mut all = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.clear();
-        }
-        all.insert(key, made.clone());
+        self.compiled.keep(key, made.clone());
         Ok(Some(made))
     }
 }
@@ -199,11 +269,17 @@ fn unruled(table: &Table) -> EntityRights {
 }
 
 impl Compiled {
-    fn new(tables: &Tables, rights: &Rights, of: &Arc<EntityRights>, footing: Footing) -> Lowered<Self> {
+    /// The rules on a footing, with the names that views have there.
+    pub(super) fn new(
+        tables: &Tables,
+        rights: &Rights,
+        of: &Arc<EntityRights>,
+        footing: Footing,
+        names: Option<&Names>,
+    ) -> Lowered<Self> {
         let table = tables.get(&of.entity.name).ok_or_else(|| LowerError::Unstored(of.entity.name.to_string()))?.clone();
         let none = BTreeMap::new();
-        let set = (footing != Footing::System).then(|| set_id(&rights.key));
-        let lower = || Lower::new(tables, rights, &none).through(set.as_deref()).generated(footing.is_generated());
+        let lower = || Lower::new(tables, rights, &none).through(names).generated(footing.is_generated());
         let mut rules = Vec::with_capacity(of.rules.len());
         for rule in &of.rules {
             rules.push(match &rule.condition {
@@ -211,8 +287,8 @@ impl Compiled {
                 None => Condition::Always,
             });
         }
-        let view = set.clone().filter(|_| footing == Footing::Reader);
-        let from = view.as_ref().map_or_else(|| table.name.clone(), |set| names::reader(set, &table.name));
+        let view = names.filter(|_| footing.is_reader());
+        let from = view.map_or_else(|| table.name.clone(), |names| names.reader(&table.name));
         let mut made = Self {
             table,
             from,
@@ -235,14 +311,14 @@ impl Compiled {
                 Some(granting) if made.needed(granting) != reading => made.any(granting),
                 _ => Condition::Always,
             };
-            let value = made.source(name, place, view.as_deref(), &lower())?;
+            let value = made.source(name, place, view, &lower())?;
             made.readable.insert(name.clone(), readable(&table, name, place, shown, value));
         }
         Ok(made)
     }
 
     /// How the value of a member is had.
-    fn source(&self, name: &Name, place: &Place, view: Option<&str>, lower: &Lower<'_>) -> Lowered<Source> {
+    fn source(&self, name: &Name, place: &Place, view: Option<&Names>, lower: &Lower<'_>) -> Lowered<Source> {
         let column = |column: &str| {
             let mut value = Sql::new();
             value.ident(ROW).raw(".").ident(column);
@@ -252,7 +328,7 @@ impl Compiled {
             (Place::Column { column: of, .. }, None) => column(of),
             (Place::Column { column: of, .. }, Some(_)) => column(&names::masked(of)),
             (Place::Link(link), None) => Source::Link(link.table.clone()),
-            (Place::Link(link), Some(set)) => Source::Link(names::reader(set, &link.table)),
+            (Place::Link(link), Some(names)) => Source::Link(names.reader(&link.table)),
             // What has a gap may have more digits in memory than the database has.
             (Place::Calculated { expression, .. }, _) if sql_gap(expression).is_some() => Source::Memory(expression.clone()),
             (Place::Calculated { expression, .. }, view) => match lower.value_at(expression, ROW) {

@@ -8,6 +8,7 @@ use crate::support::actor::Page;
 use crate::support::project;
 use crate::support::server::{Server, Setup, people, written};
 use portcullis::access::{Authority, Grants, Objects, Query};
+use portcullis::app::{Round, compare_layers};
 use portcullis::audit::{self, Filter, Record};
 use portcullis::db::DbError;
 use portcullis::domain::{Name, QName};
@@ -25,8 +26,9 @@ fn plant(server: &Server, role: &str, right: &str, wrong: &str) {
     *domain = domain.replacen(right, wrong, 1);
     let (model, findings) = model::load(&files);
     let model = Arc::new(model.unwrap_or_else(|| panic!("{}", findings.human())));
-    let grants = Grants::compile(&model, &BTreeSet::from([Name::new(role)]), true);
+    let roles = BTreeSet::from([Name::new(role)]);
     let (live, employee) = (app.live(), QName::new("hr", "Employee"));
+    let (grants, right) = (Grants::compile(&model, &roles, true), Grants::compile(&live.model, &roles, true));
     let recorder = Recorder { keys: app.keys.clone(), node: "n1".into(), clock: app.clock.clone(), who: None, request_id: None };
     let asked = app.db.read(|conn| {
         let caller = Caller { user: None, now: app.clock.now() };
@@ -34,6 +36,8 @@ fn plant(server: &Server, role: &str, right: &str, wrong: &str) {
         let mut query = Query::of(&employee, Vec::new());
         query.limit = 1;
         let mut store = Store::new(conn, &live.statements, caller, &recorder);
+        // The database was told of the right rules before.
+        store.compare_alone(&right, 0).map_err(|error| DbError::Refused(error.to_string()))?;
         store.view(&permit, &query).map_err(|error| DbError::Refused(error.to_string()))?;
         store.compare(grants.rights(), 0).map_err(|error| DbError::Refused(error.to_string()))?;
         Ok::<_, DbError>(())
@@ -106,6 +110,28 @@ fn the_agreement_check_finds_a_dropped_rule_before_anybody_meets_it() {
     let recorded = incidents(&server);
     assert!(recorded.iter().any(|record| record.object.as_deref().is_some_and(|object| object.starts_with("hr.Employee#"))));
     assert!(recorded.iter().all(|record| record.summary.contains("agreement check")), "{recorded:?}");
+}
+
+#[test]
+fn a_check_of_some_sets_of_roles_is_followed_by_one_of_the_next_until_all_were_looked_at() {
+    let server = people();
+    let (app, live) = (&server.web().app, server.web().app.live());
+    let check = |from, most| compare_layers(&app.db, &live.statements, &app.keys, &app.clock, Round::new(from, most)).unwrap();
+    let all = compare_layers(&app.db, &live.statements, &app.keys, &app.clock, Round::ALL).unwrap();
+    assert!(all.sets == all.of && all.of >= 7, "{all:?}");
+    let none = check(0, 0);
+    assert_eq!((none.sets, none.next), (0, 0), "what jobs run under is looked at each time");
+    let (mut next, mut rows) = (0, 0);
+    for at in 1..=all.of {
+        let found = check(next, 1);
+        assert_eq!((found.sets, found.of, found.next), (1, all.of, at));
+        (next, rows) = (found.next, rows + found.rows - none.rows);
+    }
+    assert_eq!(rows + none.rows, all.rows, "together they looked at what one check of everything does");
+    let again = check(next, 1);
+    assert_eq!((again.rows, again.sets), (check(0, 1).rows, 1), "after the last comes the first");
+    let rest = check(next - 1, usize::MAX);
+    assert_eq!((rest.rows, rest.sets), (all.rows, all.of), "whichever is the first");
 }
 
 const APP: &str = "

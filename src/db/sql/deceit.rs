@@ -17,10 +17,11 @@ impl Sql {
         self.pieces.iter().zip(next).any(|(piece, next)| match piece {
             Piece::Ident(name) => {
                 let after = next.and_then(text).unwrap_or_default().trim_start();
-                (is_generated(name) && defines(after)) || (name.eq_ignore_ascii_case("main") && after.starts_with('.'))
+                let schema = ["main", "temp"].iter().any(|schema| name.eq_ignore_ascii_case(schema));
+                (is_generated(name) && defines(after)) || (schema && after.starts_with('.'))
             }
             // It was looked through before it was written; what was added to it since was not.
-            Piece::Text(_) => true,
+            Piece::Text(..) => true,
             other => text(other).is_some_and(|text| speaks_of_generated(text) || unasked(text)),
         })
     }
@@ -54,7 +55,7 @@ fn unasked(text: &str) -> bool {
         let is = |other: &str| word.eq_ignore_ascii_case(other);
         let next = words.peek().copied().unwrap_or_default();
         let replaces = (is("OR") && next.eq_ignore_ascii_case("REPLACE")) || (is("REPLACE") && next.eq_ignore_ascii_case("INTO"));
-        if replaces || ["NATURAL", "USING", "main"].into_iter().any(is) {
+        if replaces || ["NATURAL", "USING", "main", "temp"].into_iter().any(is) {
             return true;
         }
     }

@@ -22,7 +22,7 @@ impl Sql {
 pub(super) fn write(piece: &Piece, dialect: Dialect, out: &mut String) {
     match piece {
         Piece::Raw(text) => out.push_str(text),
-        Piece::Text(text) => out.push_str(text),
+        Piece::Text(text, _) => out.push_str(text),
         Piece::RawBy { sqlite, pg } => out.push_str(if dialect == Dialect::Sqlite { sqlite } else { pg }),
         Piece::Ident(name) => out.push_str(&identifier(name, dialect)),
         Piece::Int(number) => out.push_str(&number.to_string()),

@@ -14,11 +14,13 @@ mod statement;
 use crate::domain::{Kind, Name, ObjectId, Value};
 use bound::Bound;
 use chrono::{NaiveDate, NaiveDateTime};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use statement::{execute, fetch, fetch_flat};
 
 use super::Dialect;
+use super::admit::is_generated;
 
 /// A value that is known only when the statement runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ pub struct Params {
     today: Bound,
     object: Bound,
     start: Bound,
+    /// Whether what is asked in this run is asked too seldom to be kept prepared.
+    passing: bool,
 }
 
 impl Params {
@@ -54,11 +58,20 @@ impl Params {
             today: Bound::Date(Some(today)),
             object: key(None),
             start: key(None),
+            passing: false,
         }
     }
     /// The same run, for a question about these objects.
     pub fn about(&self, object: Option<ObjectId>, start: Option<ObjectId>) -> Self {
         Self { object: key(object), start: key(start), ..self.clone() }
+    }
+    /// For a run whose statements are not kept prepared: each that is kept holds memory for as long as its connection.
+    pub fn passing(self) -> Self {
+        Self { passing: true, ..self }
+    }
+    /// Whether this is such a run.
+    pub fn is_passing(&self) -> bool {
+        self.passing
     }
     fn value(&self, param: Param) -> &Bound {
         match param {
@@ -87,8 +100,8 @@ pub struct Sql {
 #[derive(Clone, Debug)]
 enum Piece {
     Raw(&'static str),
-    /// The text of several pieces, as one database is given it.
-    Text(Arc<str>),
+    /// The text of several pieces, as one database is given it, and the names in it that only the owner gives.
+    Text(Arc<str>, Arc<[Name]>),
     RawBy {
         sqlite: &'static str,
         pg: &'static str,
@@ -150,6 +163,32 @@ impl Sql {
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
+    /// The names in it, without their quotes; of what was [`Self::written`] only those of generated objects.
+    pub fn idents(&self) -> impl Iterator<Item = &str> {
+        fn names(piece: &Piece) -> &[Name] {
+            match piece {
+                Piece::Ident(name) => std::slice::from_ref(name),
+                Piece::Text(_, names) => names,
+                _ => &[],
+            }
+        }
+        self.pieces.iter().flat_map(names).map(Name::as_str)
+    }
+    /// The names and words in it, as SQLite is given them.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        fn words(text: &str) -> impl Iterator<Item = &str> {
+            text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        }
+        self.pieces.iter().flat_map(move |piece| {
+            let (name, text) = match piece {
+                Piece::Ident(name) => (Some(name.as_str()), ""),
+                Piece::Raw(text) | Piece::RawBy { sqlite: text, .. } => (None, *text),
+                Piece::Text(text, _) => (None, &**text),
+                _ => (None, ""),
+            };
+            name.into_iter().chain(words(text))
+        })
+    }
     /// The text a database of this dialect is given, for golden tests and plans.
     pub fn text(&self, dialect: Dialect) -> String {
         statement::text(self, dialect)
@@ -161,18 +200,21 @@ impl Sql {
         if dialect == Dialect::Sqlite && self.deceives() {
             return self.clone();
         }
-        let (mut pieces, mut text) = (Vec::new(), String::new());
-        for piece in self.pieces.iter() {
+        let (mut pieces, mut text, mut names) = (Vec::new(), String::new(), BTreeSet::new());
+        for piece in self.pieces.iter().map(Some).chain([None]) {
             match piece {
-                Piece::Bind(_) | Piece::Param(_) => {
-                    pieces.extend((!text.is_empty()).then(|| Piece::Text(text.as_str().into())));
+                None | Some(Piece::Bind(_) | Piece::Param(_)) => {
+                    let names = std::mem::take(&mut names).into_iter().collect();
+                    pieces.extend((!text.is_empty()).then(|| Piece::Text(text.as_str().into(), names)));
                     text.clear();
-                    pieces.push(piece.clone());
+                    pieces.extend(piece.cloned());
                 }
-                other => literal::write(other, dialect, &mut text),
+                Some(other) => {
+                    literal::write(other, dialect, &mut text);
+                    names.extend(generated(other));
+                }
             }
         }
-        pieces.extend((!text.is_empty()).then(|| Piece::Text(text.into())));
         Self { pieces: Arc::new(pieces), uncacheable: self.uncacheable, honest: true }
     }
 
@@ -180,6 +222,15 @@ impl Sql {
         self.honest = false;
         Arc::make_mut(&mut self.pieces).push(piece);
         self
+    }
+}
+
+/// The names in a piece that only the owner gives.
+fn generated(piece: &Piece) -> Vec<Name> {
+    match piece {
+        Piece::Ident(name) if is_generated(name) => vec![name.clone()],
+        Piece::Text(_, names) => names.to_vec(),
+        _ => Vec::new(),
     }
 }
 

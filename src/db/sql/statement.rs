@@ -47,6 +47,9 @@ pub fn fetch_flat(conn: &mut Conn, sql: &Sql, params: &Params, kinds: &[Kind], r
 pub fn execute(conn: &mut Conn, sql: &Sql, params: &Params) -> Result<usize, DbError> {
     let scope = conn.tag();
     let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
+    if let Some(scope) = &scope {
+        conn.provide(scope, sql)?;
+    }
     conn.asking(|conn| on!(conn, |c| c.execute_returning_count(&statement))).map_err(DbError::from)
 }
 
@@ -99,14 +102,14 @@ impl Query for Statement<'_> {
 
 impl<DB: DynBackend> QueryFragment<DB> for Statement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if self.sql.uncacheable {
+        if self.sql.uncacheable || self.params.is_some_and(|params| params.passing) {
             out.unsafe_to_cache_prepared();
         }
         out.push_sql(self.tag);
         for piece in self.sql.pieces.iter() {
             match piece {
                 Piece::Raw(text) => out.push_sql(text),
-                Piece::Text(text) => out.push_sql(text),
+                Piece::Text(text, _) => out.push_sql(text),
                 Piece::RawBy { sqlite, pg } => out.push_sql(match DB::DIALECT {
                     Dialect::Sqlite => sqlite,
                     Dialect::Postgres => pg,
@@ -141,6 +144,9 @@ fn each(
 ) -> Result<(), DbError> {
     let scope = conn.tag();
     let statement = Statement::of(sql, params, scope.as_deref(), conn.dialect())?;
+    if let Some(scope) = &scope {
+        conn.provide(scope, sql)?;
+    }
     conn.asking(|conn| on!(conn, |c| load(c, statement, kinds, &mut take))).map_err(DbError::from)
 }
 

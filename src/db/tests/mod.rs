@@ -6,6 +6,7 @@ mod guard;
 mod guards;
 mod literal;
 mod roles;
+mod shelf;
 mod speed;
 mod standing;
 

@@ -2,7 +2,7 @@
 
 use super::noon;
 use crate::db::sql::{Params, Sql, execute, fetch};
-use crate::db::{Conn, Db, DbError, Dialect, Purpose, Standing, TableWrites, Writes, set_id};
+use crate::db::{Conn, Db, DbError, Dialect, Object, ObjectKind, Piece, Purpose, Reach, Standing, TableWrites, Watched, set_id};
 use crate::domain::{Kind, ObjectId, Value};
 use std::sync::Arc;
 
@@ -32,9 +32,9 @@ pub(super) fn name(short: &str) -> String {
     match short {
         "r" => format!("r_{}_hr_employee", employee()),
         "w" => format!("w_{}_hr_employee", employee()),
-        "g" => format!("g_{}_hr_employee_u", employee()),
+        "g" => format!("g_{}_hr_employee_u", guards()),
         "other" => format!("r_{}_hr_employee", director()),
-        "other_g" => format!("g_{}_hr_employee_u", director()),
+        "other_g" => format!("g_{}_hr_employee_u", set_id("the director's triggers")),
         own => own.to_owned(),
     }
 }
@@ -50,9 +50,38 @@ pub(super) fn standing(set: Arc<str>, user: i64) -> Standing {
         update: update.iter().map(|column| (*column).to_owned()).collect(),
         ..TableWrites::default()
     };
-    let writes = [("hr_employee", table(false, false, &["name", "version"])), ("hr_note", table(true, true, &["text"]))];
-    let writes = Writes(writes.into_iter().map(|(name, writes)| (name.to_owned(), writes)).collect());
-    Standing { set, user: Some(ObjectId(user)), now: noon(), writes: Arc::new(writes) }
+    let (reach, views) = (Reach::default(), views(&set));
+    reach.give(&views);
+    let watched = |writes, pieces| Watched { writes, pieces, follow: Vec::new() };
+    reach.allow("hr_employee", watched(table(false, false, &["name", "version"]), vec![triggers()]));
+    reach.allow("hr_note", watched(table(true, true, &["text"]), Vec::new()));
+    Standing { set, user: Some(ObjectId(user)), now: noon(), reach: Arc::new(reach) }
+}
+
+/// What the employee's triggers bear.
+fn guards() -> Arc<str> {
+    set_id("the employee's triggers")
+}
+
+fn piece(id: Arc<str>, kind: ObjectKind, objects: &[(&str, &str)], needs: Vec<Arc<Piece>>) -> Arc<Piece> {
+    let object = |(short, text): &(&str, &str)| {
+        let text = sql(text).ddl(Dialect::Sqlite).replace("OWN'", &format!("{}'", guards()));
+        Object { name: name(short), kind, text }
+    };
+    Arc::new(Piece { id, objects: objects.iter().map(object).collect(), needs })
+}
+
+/// The views of a set on SQLite.
+pub(super) fn views(set: &Arc<str>) -> Arc<Piece> {
+    let [reader, witness, all] = VIEWS;
+    let objects: &[_] = if *set == director() { &[("other", all)] } else { &[("r", reader), ("w", witness)] };
+    piece(set.clone(), ObjectKind::View, objects, Vec::new())
+}
+
+/// The triggers that look at what the employee writes, and one of another set.
+pub(super) fn triggers() -> Arc<Piece> {
+    let [own, other] = TRIGGERS;
+    piece(guards(), ObjectKind::Trigger, &[("g", own), ("other_g", other)], vec![views(&director())])
 }
 
 /// What a set finds, as text.
@@ -80,7 +109,7 @@ pub(super) fn write_as(db: &Db, text: &str) -> Result<usize, DbError> {
 pub(super) fn fill(db: &Db) {
     db.owner(|conn| {
         let own = match conn.dialect() {
-            Dialect::Sqlite => SQLITE.to_vec(),
+            Dialect::Sqlite => Vec::new(),
             Dialect::Postgres => POSTGRES.to_vec(),
         };
         let roles = conn.roles().map(|roles| {
@@ -88,7 +117,7 @@ pub(super) fn fill(db: &Db) {
             [of(&employee()), of(&director())].concat()
         });
         for statement in TABLES.iter().copied().chain(own) {
-            let mut text = sql(statement).ddl(conn.dialect()).replace("SET'", &format!("{}'", employee()));
+            let mut text = sql(statement).ddl(conn.dialect());
             for (at, role) in roles.iter().flatten().enumerate() {
                 text = text.replace(&format!("#{at}"), role);
             }
@@ -119,16 +148,19 @@ const ROWS: [&str; 3] = [
     "INSERT INTO hr_note VALUES (1, 1, 'mine', 1), (2, 1, 'theirs', 2)",
     "INSERT INTO setting VALUES ('secret', 'word')",
 ];
-const SQLITE: [&str; 5] = [
-    "CREATE VIEW {r} AS SELECT id, version, name AS m_name, CASE WHEN id = portcullis_user() THEN salary END AS m_salary \
-     FROM hr_employee WHERE id < 3",
-    "CREATE VIEW {w} AS SELECT id, version, boss FROM hr_employee",
-    "CREATE VIEW {other} AS SELECT id, version, salary AS m_salary FROM hr_employee",
-    "CREATE TRIGGER {g} BEFORE UPDATE ON hr_employee WHEN portcullis_set() = 'SET' AND old.id IS NOT portcullis_user() \
+const VIEWS: [&str; 3] = [
+    "CREATE TEMP VIEW {r} AS SELECT id, version, name AS m_name, CASE WHEN id = portcullis_user() THEN salary END AS m_salary \
+     FROM main.hr_employee WHERE id < 3",
+    "CREATE TEMP VIEW {w} AS SELECT id, version, boss FROM main.hr_employee",
+    "CREATE TEMP VIEW {other} AS SELECT id, version, salary AS m_salary FROM main.hr_employee",
+];
+const TRIGGERS: [&str; 2] = [
+    "CREATE TEMP TRIGGER {g} BEFORE UPDATE ON main.hr_employee \
+     WHEN portcullis_watched_by('OWN') AND old.id IS NOT portcullis_user() \
      BEGIN SELECT RAISE(ABORT, 'portcullis: not this row'); END",
     // Looks at what the employee may not see, as a trigger of another set does.
-    "CREATE TRIGGER {other_g} BEFORE UPDATE ON hr_employee WHEN portcullis_set() = 'nobody' \
-     BEGIN SELECT RAISE(ABORT, 'portcullis: no') WHERE EXISTS (SELECT 1 FROM {other} WHERE m_salary = old.salary); END",
+    "CREATE TEMP TRIGGER {other_g} BEFORE UPDATE ON main.hr_employee WHEN portcullis_watched_by('nobody') \
+     BEGIN SELECT RAISE(ABORT, 'portcullis: no') WHERE EXISTS (SELECT 1 FROM temp.{other} WHERE m_salary = old.salary); END",
 ];
 /// `#0` and `#1` read and write for the employee, `#2` and `#3` for the director.
 const POSTGRES: [&str; 15] = [

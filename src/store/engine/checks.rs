@@ -37,7 +37,7 @@ pub(super) struct Check {
 
 /// Makes the checks of one table for one set.
 pub(super) struct Checks<'a> {
-    pub set: &'a Set,
+    pub set: &'a Set<'a>,
     pub statements: &'a Statements,
     pub compiled: &'a Compiled,
     pub all: Vec<Check>,
@@ -76,7 +76,7 @@ impl Checks<'_> {
             Condition::Always => return None,
             Condition::Never => out.raw("TRUE"),
             Condition::When(rule) => {
-                out.raw("NOT EXISTS (SELECT 1 FROM ").ident(names::witness(&self.set.id, &self.table().name));
+                out.raw("NOT EXISTS (SELECT 1 FROM ").append(&names::temporary(&self.set.names.witness(&self.table().name)));
                 out.raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ").append(&column(row, "id"));
                 out.raw(" AND ").append(rule).raw(")")
             }
@@ -200,8 +200,8 @@ impl Checks<'_> {
         let none = BTreeMap::new();
         match default.flatten() {
             Some(expression) => {
-                let lower =
-                    Lower::new(&self.statements.tables, &self.set.rights, &none).through(Some(&self.set.id)).generated(true);
+                let names = Some(&self.set.names);
+                let lower = Lower::new(&self.statements.tables, self.set.rights, &none).through(names).generated(true);
                 match lower.value_as(expression, kind, NEW) {
                     Ok(value) => Ok(Some(value)),
                     Err(LowerError::Beyond(_)) => Ok(None),
@@ -228,7 +228,9 @@ pub(super) fn of_links(checks: &Checks<'_>, member: &Name, target: &QName) -> Ve
             Condition::Always => continue,
             Condition::Never => refuses.raw("TRUE"),
             Condition::When(rule) => {
-                refuses.raw("NOT EXISTS (SELECT 1 FROM ").ident(names::witness(&checks.set.id, &checks.table().name));
+                refuses
+                    .raw("NOT EXISTS (SELECT 1 FROM ")
+                    .append(&names::temporary(&checks.set.names.witness(&checks.table().name)));
                 refuses.raw(" AS ").ident(ROW).raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ");
                 refuses.append(&column(row, crate::store::tables::OWNER)).raw(" AND ").append(rule).raw(")")
             }
@@ -243,7 +245,7 @@ pub(super) fn of_links(checks: &Checks<'_>, member: &Name, target: &QName) -> Ve
     all
 }
 
-impl Set {
+impl Set<'_> {
     /// ` AND` the object with this key is none that the set reads.
     fn unreadable(&self, statements: &Statements, target: &QName, key: &Sql) -> Sql {
         let mut out = Sql::new();
@@ -254,7 +256,8 @@ impl Set {
         }
         let read = self.rights.entities.get(target).is_some_and(|of| !of.readable.is_empty());
         if let Some(table) = statements.tables.get(target).filter(|_| read) {
-            out.raw(" AND NOT EXISTS (SELECT 1 FROM ").ident(names::reader(&self.id, &table.name)).raw(" AS ").ident(ROW);
+            let view = names::temporary(&self.names.reader(&table.name));
+            out.raw(" AND NOT EXISTS (SELECT 1 FROM ").append(&view).raw(" AS ").ident(ROW);
             out.raw(" WHERE ").ident(ROW).raw(".").ident("id").raw(" = ").append(key).raw(")");
         }
         out

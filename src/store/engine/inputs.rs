@@ -2,15 +2,16 @@
 //!
 //! Deliberately coarse in one way: a part of a rule that these roles fold away still counts.
 
-use crate::access::Rights;
+use crate::access::{EntityRights, Rights};
 use crate::domain::{Name, QName};
 use crate::expr::{Node, Root, Typed, split};
 use crate::model::Multiplicity;
 use crate::store::tables::{Hop, Place, Tables};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Columns by entity, and link tables, that stand unmasked in the views of a set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inputs {
     pub columns: BTreeMap<QName, BTreeSet<Name>>,
     pub links: BTreeSet<Name>,
@@ -20,31 +21,58 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// What the rules of these rights compare, and what these questions of the model do.
-    pub(super) fn of(tables: &Tables, rights: &Rights, questions: &[(QName, std::sync::Arc<Typed>)]) -> Self {
+    pub(super) fn of(tables: &Tables, rights: &Rights, questions: &[(QName, Arc<Typed>)]) -> Self {
         let mut all = Self::default();
-        for (name, of) in &rights.entities {
-            let Some(table) = tables.get(name) else { continue };
-            for rule in &of.rules {
-                all.touch(name);
-                if let Some(condition) = &rule.condition {
-                    all.expression(tables, condition);
-                }
-            }
-            for (member, place) in table.members.iter().filter(|(member, _)| of.readable.contains_key(*member)) {
-                match place {
-                    Place::Calculated { expression, .. } => all.paths(tables, expression),
-                    Place::Column { column, .. } if leads_back(table, member) => {
-                        all.along.entry(name.clone()).or_default().insert(column.clone());
-                    }
-                    _ => {}
-                }
+        rights.entities.values().for_each(|of| all.entity(tables, of));
+        all.questions(tables, rights, questions);
+        all
+    }
+
+    /// What the rules about one entity compare.
+    pub(super) fn of_entity(tables: &Tables, of: &EntityRights) -> Self {
+        let mut all = Self::default();
+        all.entity(tables, of);
+        all
+    }
+
+    /// What these questions compare, as far as these rights may ask them.
+    pub(super) fn of_questions(tables: &Tables, rights: &Rights, questions: &[(QName, Arc<Typed>)]) -> Self {
+        let mut all = Self::default();
+        all.questions(tables, rights, questions);
+        all
+    }
+
+    fn entity(&mut self, tables: &Tables, of: &EntityRights) {
+        let name = &of.entity.name;
+        let Some(table) = tables.get(name) else { return };
+        for rule in &of.rules {
+            self.touch(name);
+            if let Some(condition) = &rule.condition {
+                self.expression(tables, condition);
             }
         }
+        if of.rules.iter().any(|rule| rule.create) {
+            // What the server puts into a new row by itself may follow paths too.
+            let defaults = of.entity.attributes.values().map(|a| a.default.as_ref());
+            let defaults = defaults.chain(of.entity.associations.values().map(|a| a.default.as_ref()));
+            defaults.flatten().for_each(|default| self.expression(tables, default));
+        }
+        for (member, place) in table.members.iter().filter(|(member, _)| of.readable.contains_key(*member)) {
+            match place {
+                Place::Calculated { expression, .. } => self.paths(tables, expression),
+                Place::Column { column, .. } if leads_back(table, member) => {
+                    self.along.entry(name.clone()).or_default().insert(column.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn questions(&mut self, tables: &Tables, rights: &Rights, questions: &[(QName, Arc<Typed>)]) {
         let readable = |name: &QName| rights.entities.get(name).is_some_and(|of| !of.readable.is_empty());
         for (_, condition) in questions.iter().filter(|(entity, _)| readable(entity)) {
-            all.expression(tables, &settled(condition));
+            self.expression(tables, &settled(condition));
         }
-        all
     }
 
     fn touch(&mut self, entity: &QName) {

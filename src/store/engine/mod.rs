@@ -1,9 +1,10 @@
-//! What the database itself is told of the access rules, generated per set of rights.
+//! What the database itself is told of the access rules.
 //!
-//! Guarantees: whatever runs in the name of a set reads through the set's views, whose rows and
-//! members are cut down by the rules of that set, so that a condition or a mask forgotten by the
-//! statements above shows nothing; the objects are made by the owner of the schema, all of a family
-//! or none, and what was made is noted, so that a hand that changes them later is found.
+//! Guarantees: whatever runs in the name of a set of rights reads through views, whose rows and members are cut down by
+//! the rules of that set, so that a condition or a mask forgotten by the statements above shows nothing; what rights on
+//! one entity come to is composed from these rights and nothing else, and made by the owner of the schema: on SQLite on
+//! the connection that needs it (`pieces`), on PostgreSQL in the schema, all of a family or none, and noted, so that a
+//! hand that changes it later is found.
 //! Deliberately not here: who runs statements with which rights (`crate::db`), and the rules'
 //! meaning (`super::lower`). The witness views show what rules compare, of every row: they are for
 //! rules, and no statement above asks them for anything to show.
@@ -11,6 +12,9 @@
 mod catalogue;
 mod checks;
 mod inputs;
+mod naming;
+mod pieces;
+mod portion;
 mod prepare;
 mod remove;
 mod roles;
@@ -19,11 +23,12 @@ mod triggers;
 mod views;
 mod writes;
 
+pub(super) use naming::Names;
+pub(super) use pieces::Pieces;
 #[cfg(test)]
 pub(super) use prepare::strip;
 pub(super) use prepare::{Preparation, differences, drop_objects, foreseen, is_made, lock, make_objects, plan};
 pub(super) use views::masked_column;
-pub(super) use writes::writes;
 
 use super::lower::Lowered;
 use super::statements::Statements;
@@ -36,27 +41,27 @@ use inputs::Inputs;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// One set of rights, ready to be generated from.
-pub(super) struct Set {
+/// Rights that are about to be generated from: all of a set, or what they come to for one entity.
+pub(super) struct Set<'r> {
     pub id: Arc<str>,
-    pub rights: Arc<Rights>,
+    pub rights: &'r Rights,
+    names: Names,
     inputs: Inputs,
 }
 
-impl Set {
-    fn new(statements: &Statements, wanted: &sets::Wanted) -> Self {
+impl<'r> Set<'r> {
+    fn new(statements: &Statements, wanted: &'r sets::Wanted) -> Self {
         let inputs = Inputs::of(&statements.tables, &wanted.rights, &wanted.questions);
-        Self { id: set_id(&wanted.rights.key), rights: wanted.rights.clone(), inputs }
+        let id = set_id(&wanted.rights.key);
+        Self { names: Names::of_set(id.clone()), id, rights: &wanted.rights, inputs }
     }
 
-    /// Everything that is made for the set, in this order.
-    fn objects(&self, statements: &Statements, roles: Option<&Roles>) -> Lowered<Vec<Step>> {
+    /// Everything that is made for the set on PostgreSQL, in this order.
+    fn objects(&self, statements: &Statements, roles: &Roles) -> Lowered<Vec<Step>> {
         let mut steps = self.witness_views(statements);
-        steps.extend(self.reader_views(statements, roles.is_some())?);
+        steps.extend(self.reader_views(statements)?);
         steps.extend(self.triggers(statements, roles)?);
-        if let Some(roles) = roles {
-            steps.extend(self.grants(statements, roles)?);
-        }
+        steps.extend(self.grants(statements, roles)?);
         Ok(steps)
     }
 

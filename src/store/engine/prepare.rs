@@ -109,20 +109,19 @@ fn counted<'s>(steps: impl Iterator<Item = &'s Step>, dialect: Dialect, verb: &s
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// The sets of one family as the model wants them.
-fn scripts(statements: &Statements, grants: &Grants, roles: Option<&Roles>) -> Result<Vec<Script>, SyncError> {
+/// The sets of one family as the model wants them on PostgreSQL.
+fn scripts(statements: &Statements, grants: &Grants, roles: &Roles) -> Result<Vec<Script>, SyncError> {
     let make = |wanted: &sets::Wanted| {
         let set = Set::new(statements, wanted);
         let steps = set.objects(statements, roles).map_err(|error| SyncError::Rules(error.to_string()))?;
-        Ok(Script::new(set.id, set.rights.key.clone(), steps, roles))
+        Ok(Script::new(set.id, set.rights.key.clone(), steps))
     };
     sets::family(grants).iter().map(make).collect()
 }
 
 impl Script {
-    fn new(id: Arc<str>, rights: Arc<str>, steps: Vec<Step>, roles: Option<&Roles>) -> Self {
-        let dialect = if roles.is_some() { Dialect::Postgres } else { Dialect::Sqlite };
-        let text: Vec<String> = steps.iter().flat_map(|step| step.sql(dialect)).collect();
+    fn new(id: Arc<str>, rights: Arc<str>, steps: Vec<Step>) -> Self {
+        let text: Vec<String> = steps.iter().flat_map(|step| step.sql(Dialect::Postgres)).collect();
         Self { id, rights, steps, digest: digest(&text.join("\n")) }
     }
 }
@@ -149,6 +148,8 @@ pub(in crate::store) fn foreseen(conn: &mut Conn, statements: &Statements, param
 
 /// What has to be done so that all these grants are prepared. When a set is of another model, or tables change, all
 /// that was generated goes, and what is asked for here is made anew; the rest is made when it is used.
+///
+/// On SQLite nothing is stored: what is there goes, because an earlier version or another hand made it.
 pub(in crate::store) fn plan(
     conn: &mut Conn,
     statements: &Statements,
@@ -156,12 +157,14 @@ pub(in crate::store) fn plan(
     tables_change: bool,
     params: &Params,
 ) -> Result<Preparation, SyncError> {
-    let roles = conn.roles().cloned();
-    let roles = roles.as_ref();
     let (notes, drift) = (noted(conn, params)?, differences(conn, params)?);
+    let Some(roles) = &conn.roles().cloned() else {
+        let there = catalogue::there(conn, params)?;
+        let anew = !there.is_empty() || !notes.is_empty();
+        return Ok(Preparation { anew, drops: remove::all(&there), drift, ..Preparation::default() });
+    };
     let mut wanted = BTreeMap::new();
-    let steps = roles.map(|roles| everywhere(statements, roles)).unwrap_or_default();
-    wanted.insert(EVERY.into(), Script::new(EVERY.into(), "every table".into(), steps, roles));
+    wanted.insert(EVERY.into(), Script::new(EVERY.into(), "every table".into(), everywhere(statements, roles)));
     for grants in all {
         wanted.extend(scripts(statements, grants, roles)?.into_iter().map(|script| (script.id.clone(), script)));
     }
@@ -261,7 +264,11 @@ pub(in crate::store) fn is_made(
     grants: &Grants,
     params: &Params,
 ) -> Result<bool, SyncError> {
-    let all = scripts(statements, grants, conn.roles())?;
+    let Some(roles) = conn.roles().cloned() else {
+        statements.announce(grants)?;
+        return Ok(true);
+    };
+    let all = scripts(statements, grants, &roles)?;
     let ids: Vec<&str> = all.iter().map(|script| &*script.id).collect();
     let notes = noted_of(conn, Some(&ids), params)?;
     Ok(all.iter().all(|script| notes.get(&*script.id) == Some(&script.digest)))

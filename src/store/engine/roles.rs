@@ -12,7 +12,6 @@ use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, QName, Value};
 use crate::expr::{Node, Root, Typed};
 use crate::store::lower::{Condition, Lowered};
-use crate::store::names;
 use crate::store::statements::{Compiled, Footing, Source, Statements};
 use crate::store::sync::Step;
 use crate::store::tables::{OWNER, Place, TARGET, Table};
@@ -34,7 +33,7 @@ pub(super) fn everywhere(statements: &Statements, roles: &Roles) -> Vec<Step> {
     steps
 }
 
-impl Set {
+impl Set<'_> {
     /// Roles, ownership, grants and policies.
     pub(super) fn grants(&self, statements: &Statements, roles: &Roles) -> Lowered<Vec<Step>> {
         let (reader, writer, holder) = (roles.reader(&self.id), roles.writer(&self.id), roles.holder(&self.id));
@@ -42,10 +41,10 @@ impl Set {
         let mut views = Vec::new();
         for entity in self.inputs.columns.keys() {
             let Some(table) = statements.tables.get(entity) else { continue };
-            views.push(select(&names::witness(&self.id, &table.name), &[&reader, &writer, &holder, &roles.system()]));
+            views.push(select(&self.names.witness(&table.name), &[&reader, &writer, &holder, &roles.system()]));
         }
         for link in &self.inputs.links {
-            views.push(select(&names::witness(&self.id, link), &[&reader, &writer, &holder, &roles.system()]));
+            views.push(select(&self.names.witness(link), &[&reader, &writer, &holder, &roles.system()]));
         }
         steps.push(Step::new(format!("grant what rules of {} compare", self.rights.key), views));
         for compiled in self.readable(statements)? {
@@ -88,20 +87,20 @@ impl Set {
         let mut rule = policy(&self.id, "s", &table.name);
         rule.raw(" FOR SELECT TO ").ident(&holder).raw(" USING (").append(&rows.sql()).raw(")");
         sql.push(rule);
-        sql.extend(self.handed_over(roles, &names::reader(&self.id, &table.name)));
+        sql.extend(self.handed_over(roles, &self.names.reader(&table.name)));
         for (member, readable) in &compiled.readable {
             let Source::Link(link) = &readable.value else { continue };
             sql.push(grant("SELECT", &link_columns(), link, &holder));
             let shown = cut.as_ref().and_then(|cut| cut.readable.get(member));
             let owner = shown.map_or(Condition::Never, |readable| rows.clone().and(readable.shown.clone()));
             sql.push(self.linked(link, "s", " FOR SELECT TO ", &holder, " USING (", table, &owner));
-            sql.extend(self.handed_over(roles, &names::reader(&self.id, link)));
+            sql.extend(self.handed_over(roles, &self.names.reader(link)));
         }
         Ok(vec![Step::new(format!("grant what {} reads of {entity}", self.rights.key), sql)])
     }
 
     fn policed(&self, statements: &Statements, entity: &QName) -> Lowered<Option<std::sync::Arc<Compiled>>> {
-        statements.compiled_on(&self.rights, entity, Footing::Policy)
+        statements.compiled_on(self.rights, entity, Footing::Policy)
     }
 
     /// A policy on links: the row that owns one satisfies a condition.

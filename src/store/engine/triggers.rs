@@ -2,36 +2,34 @@
 
 use super::Set;
 use super::checks::{Check, Checks, When, of_links};
-use super::writes::writes;
 use crate::db::Roles;
 use crate::db::sql::Sql;
 use crate::domain::{Kind, Name, Value};
 use crate::store::lower::Lowered;
 use crate::store::names;
-use crate::store::statements::{Footing, Statements};
+use crate::store::statements::{Compiled, Footing, Statements};
 use crate::store::sync::Step;
-use crate::store::tables::Place;
+use crate::store::tables::{Place, Tables};
 use std::collections::BTreeMap;
 
-impl Set {
-    /// The triggers of every table that the set may write, and (on SQLite) of those that go with a row that it deletes.
-    pub(super) fn triggers(&self, statements: &Statements, roles: Option<&Roles>) -> Lowered<Vec<Step>> {
-        let mut steps = Vec::new();
-        let mut all = self.checks(statements)?;
-        if roles.is_none() {
-            writes(&statements.tables, &self.rights).1.refuse(&mut all);
+/// The checks of several tables.
+pub(super) type ByTable = BTreeMap<Name, Vec<Check>>;
+
+impl Set<'_> {
+    /// The triggers of every table that the set may write on PostgreSQL.
+    pub(super) fn triggers(&self, statements: &Statements, roles: &Roles) -> Lowered<Vec<Step>> {
+        let (mut steps, mut all) = (Vec::new(), ByTable::new());
+        for entity in self.rights.entities.keys() {
+            if statements.tables.get(entity).is_none_or(|table| table.entity.system) {
+                continue;
+            }
+            let Some(compiled) = statements.compiled_on(self.rights, entity, Footing::Maker)? else { continue };
+            self.checks(statements, &compiled, &mut all)?;
         }
         for (table, checks) in all {
-            let mut by_moment: BTreeMap<When, Vec<Check>> = BTreeMap::new();
-            for check in checks {
-                by_moment.entry(check.when).or_default().push(check);
-            }
-            for (when, checks) in by_moment {
+            for (when, checks) in by_moment(checks) {
                 let name = names::trigger(&self.id, &table, short(when));
-                let sql = match roles {
-                    None => vec![sqlite(&self.id, &name, &table, when, &follows(statements, &table, when), &checks)],
-                    Some(roles) => postgres(&roles.writer(&self.id), &name, &table, when, &checks),
-                };
+                let sql = postgres(&roles.writer(&self.id), &name, &table, when, &checks);
                 let what = format!("trigger {name}: what {} may not write in {table}", self.rights.key);
                 steps.push(Step::new(what, sql));
             }
@@ -39,33 +37,47 @@ impl Set {
         Ok(steps)
     }
 
-    /// All checks, by table.
-    fn checks(&self, statements: &Statements) -> Lowered<BTreeMap<Name, Vec<Check>>> {
-        let mut all: BTreeMap<Name, Vec<Check>> = BTreeMap::new();
-        for entity in self.rights.entities.keys() {
-            let Some(table) = statements.tables.get(entity).filter(|table| !table.entity.system) else { continue };
-            let Some(compiled) = statements.compiled_on(&self.rights, entity, Footing::Maker)? else { continue };
-            let mut checks = Checks { set: self, statements, compiled: &compiled, all: Vec::new() };
-            let writes = Self::deeds(&compiled.rights);
-            if writes.change {
-                checks.changes();
-            }
-            if writes.create {
-                checks.creation()?;
-            }
-            if writes.delete {
-                checks.deletion();
-            }
-            for (member, place) in &table.members {
-                let (Place::Link(link), Some(association)) = (place, table.entity.associations.get(member)) else { continue };
-                if compiled.rights.writable.contains_key(member) {
-                    all.entry(link.table.clone()).or_default().extend(of_links(&checks, member, &association.target));
-                }
-            }
-            all.entry(table.name.clone()).or_default().extend(checks.all);
-        }
-        Ok(all)
+    /// The triggers of one table on SQLite.
+    pub(super) fn temporary_triggers(&self, tables: &Tables, table: &Name, checks: Vec<Check>) -> Vec<(Name, Sql)> {
+        let one = |(when, checks): (When, Vec<Check>)| {
+            let name = names::trigger(&self.id, table, short(when));
+            let sql = sqlite(&self.id, &name, table, when, &follows(tables, table, when), &checks);
+            (name, sql)
+        };
+        by_moment(checks).into_iter().map(one).collect()
     }
+
+    /// The checks of one entity, by table: its own, and those of its links.
+    pub(super) fn checks(&self, statements: &Statements, compiled: &Compiled, all: &mut ByTable) -> Lowered<()> {
+        let table = &compiled.table;
+        let mut checks = Checks { set: self, statements, compiled, all: Vec::new() };
+        let writes = Self::deeds(&compiled.rights);
+        if writes.change {
+            checks.changes();
+        }
+        if writes.create {
+            checks.creation()?;
+        }
+        if writes.delete {
+            checks.deletion();
+        }
+        for (member, place) in &table.members {
+            let (Place::Link(link), Some(association)) = (place, table.entity.associations.get(member)) else { continue };
+            if compiled.rights.writable.contains_key(member) {
+                all.entry(link.table.clone()).or_default().extend(of_links(&checks, member, &association.target));
+            }
+        }
+        all.entry(table.name.clone()).or_default().extend(checks.all);
+        Ok(())
+    }
+}
+
+fn by_moment(checks: Vec<Check>) -> BTreeMap<When, Vec<Check>> {
+    let mut all: BTreeMap<When, Vec<Check>> = BTreeMap::new();
+    for check in checks {
+        all.entry(check.when).or_default().push(check);
+    }
+    all
 }
 
 fn short(when: When) -> &'static str {
@@ -94,18 +106,18 @@ fn text(sql: &mut Sql, text: &str) {
 
 /// ` AND NOT (…)`: that a row goes, or loses a reference, because the row that it pointed at has just gone. SQLite does so
 /// in the name of whoever deletes that row; elsewhere a reference to a row that is not there cannot be.
-fn follows(statements: &Statements, table: &Name, when: When) -> Sql {
+fn follows(tables: &Tables, table: &Name, when: When) -> Sql {
     let mut sql = Sql::new();
     if matches!(when, When::BeforeInsert | When::AfterInsert) {
         return sql;
     }
-    for (at, (column, target)) in statements.tables.references_of(table).into_iter().enumerate() {
+    for (at, (column, target)) in tables.references_of(table).into_iter().enumerate() {
         sql.raw(if at == 0 { " AND NOT (" } else { " OR " });
         sql.ident("old").raw(".").ident(&column).raw(" IS NOT NULL");
         if when != When::BeforeDelete {
             sql.raw(" AND ").ident("new").raw(".").ident(&column).raw(" IS NULL");
         }
-        sql.raw(" AND NOT EXISTS (SELECT 1 FROM ").ident(&target).raw(" AS ").ident("gone").raw(" WHERE ");
+        sql.raw(" AND NOT EXISTS (SELECT 1 FROM ").append(&names::stored(&target)).raw(" AS ").ident("gone").raw(" WHERE ");
         sql.ident("gone").raw(".").ident("id").raw(" = ").ident("old").raw(".").ident(&column).raw(")");
     }
     if !sql.is_empty() {
@@ -114,12 +126,13 @@ fn follows(statements: &Statements, table: &Name, when: When) -> Sql {
     sql
 }
 
-fn sqlite(set: &str, name: &Name, table: &Name, when: When, follows: &Sql, checks: &[Check]) -> Sql {
+/// It looks at what sets write to which its piece belongs, and at nothing else.
+fn sqlite(id: &str, name: &Name, table: &Name, when: When, follows: &Sql, checks: &[Check]) -> Sql {
     let mut sql = Sql::new();
-    sql.raw("CREATE TRIGGER ").ident(name).raw(moment(when)).ident(table).raw(" WHEN portcullis_set() = ");
-    text(&mut sql, set);
-    sql.append(follows);
-    sql.raw(" BEGIN");
+    sql.raw("CREATE TEMP TRIGGER ").ident(name).raw(moment(when)).append(&names::stored(table));
+    sql.raw(" WHEN portcullis_watched_by(");
+    text(&mut sql, id);
+    sql.raw(")").append(follows).raw(" BEGIN");
     for check in checks {
         sql.raw(" SELECT RAISE(ABORT, ");
         text(&mut sql, &format!("portcullis: {}", check.message));

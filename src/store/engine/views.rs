@@ -11,43 +11,40 @@ use crate::store::tables::{OWNER, Place, TARGET, Table};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-impl Set {
+impl Set<'_> {
     /// The views that paths lead to: first, because the readers' views are made of them.
     pub(super) fn witness_views(&self, statements: &Statements) -> Vec<Step> {
         let mut steps = Vec::new();
         for (entity, columns) in &self.inputs.columns {
             let Some(table) = statements.tables.get(entity) else { continue };
-            let view = names::witness(&self.id, &table.name);
-            let mut sql = create(&view);
-            row_columns(&mut sql, columns);
-            sql.raw(" FROM ").ident(&table.name).raw(" AS ").ident(ROW);
+            let view = self.names.witness(&table.name);
+            let sql = witness_view(&view, &table.name, columns);
             steps.push(Step::new(format!("view {view}: what rules of {} compare in {entity}", self.rights.key), vec![sql]));
         }
         for link in &self.inputs.links {
-            let view = names::witness(&self.id, link);
-            let mut sql = create(&view);
-            link_columns(&mut sql, link);
+            let view = self.names.witness(link);
+            let sql = witness_links(&view, link);
             steps.push(Step::new(format!("view {view}: links that rules of {} follow", self.rights.key), vec![sql]));
         }
         steps
     }
 
-    /// The views that the set reads. Where row-level security holds their owner to the same rows, they do not ask for
-    /// the rows again: the rule would be computed once more for nothing.
-    pub(super) fn reader_views(&self, statements: &Statements, secured: bool) -> Lowered<Vec<Step>> {
+    /// The views that the set reads. Row-level security holds their owner to the same rows, so they do not ask for the
+    /// rows again: the rule would be computed once more for nothing.
+    pub(super) fn reader_views(&self, statements: &Statements) -> Lowered<Vec<Step>> {
         let mut steps = Vec::new();
         for compiled in self.readable(statements)? {
             let entity = &compiled.table.entity.name;
-            let view = names::reader(&self.id, &compiled.table.name);
+            let view = self.names.reader(&compiled.table.name);
             let step = format!("view {view}: what {} reads of {entity}", self.rights.key);
-            steps.push(Step::new(step, vec![self.reader_view(&view, &compiled, secured)]));
+            steps.push(Step::new(step, vec![self.reader_view(&view, &compiled, true)]));
             for (member, readable) in &compiled.readable {
                 let (Source::Link(link), Some(Place::Link(_))) = (&readable.value, compiled.table.members.get(member)) else {
                     continue;
                 };
-                let view = names::reader(&self.id, link);
+                let view = self.names.reader(link);
                 let step = format!("view {view}: what {} reads of {entity}.{member}", self.rights.key);
-                steps.push(Step::new(step, vec![link_view(&view, link, &compiled, readable, secured)]));
+                steps.push(Step::new(step, vec![link_view(&view, link, &compiled, readable, true)]));
             }
         }
         Ok(steps)
@@ -62,7 +59,7 @@ impl Set {
             if statements.tables.get(entity).is_none() {
                 continue;
             }
-            let compiled = statements.compiled_on(&self.rights, entity, Footing::Maker)?;
+            let compiled = statements.compiled_on(self.rights, entity, Footing::Maker)?;
             all.extend(compiled.filter(|compiled| !compiled.rights.readable.is_empty()));
         }
         Ok(all)
@@ -74,7 +71,7 @@ impl Set {
         inputs.chain(self.inputs.along.get(entity).into_iter().flatten()).cloned().collect()
     }
 
-    fn reader_view(&self, view: &Name, compiled: &Compiled, secured: bool) -> Sql {
+    pub(super) fn reader_view(&self, view: &Name, compiled: &Compiled, secured: bool) -> Sql {
         let mut sql = create(view);
         row_columns(&mut sql, &self.unmasked(&compiled.table.entity.name));
         for (member, readable) in &compiled.readable {
@@ -87,7 +84,7 @@ impl Set {
             };
             sql.raw(" AS ").ident(&column);
         }
-        sql.raw(" FROM ").ident(&compiled.table.name).raw(" AS ").ident(ROW);
+        sql.raw(" FROM ").append(&names::stored(&compiled.table.name)).raw(" AS ").ident(ROW);
         if !secured && !matches!(compiled.visible, Condition::Always) {
             sql.raw(" WHERE ").append(&compiled.visible.sql());
         }
@@ -104,13 +101,32 @@ pub(in crate::store) fn masked_column(table: &Table, member: &str) -> Option<Nam
     }
 }
 
+/// What rules compare in every row of a table.
+pub(super) fn witness_view(view: &Name, table: &Name, columns: &BTreeSet<Name>) -> Sql {
+    let mut sql = create(view);
+    row_columns(&mut sql, columns);
+    sql.raw(" FROM ").append(&names::stored(table)).raw(" AS ").ident(ROW);
+    sql
+}
+
+/// The links that rules follow.
+pub(super) fn witness_links(view: &Name, link: &Name) -> Sql {
+    let mut sql = create(view);
+    link_columns(&mut sql, link);
+    sql
+}
+
 /// Links are read where the row that owns them shows the member.
-fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable: &Readable, secured: bool) -> Sql {
+pub(super) fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable: &Readable, secured: bool) -> Sql {
     let mut sql = create(view);
     link_columns(&mut sql, link);
     let owner = compiled.visible.clone().and(readable.shown.clone());
     if !secured && !matches!(owner, Condition::Always) {
-        sql.raw(" WHERE EXISTS (SELECT 1 FROM ").ident(&compiled.table.name).raw(" AS ").ident(ROW).raw(" WHERE ");
+        sql.raw(" WHERE EXISTS (SELECT 1 FROM ")
+            .append(&names::stored(&compiled.table.name))
+            .raw(" AS ")
+            .ident(ROW)
+            .raw(" WHERE ");
         sql.ident(ROW).raw(".").ident("id").raw(" = ").ident("l").raw(".").ident(OWNER);
         sql.raw(" AND ").append(&owner.sql()).raw(")");
     }
@@ -119,7 +135,7 @@ fn link_view(view: &Name, link: &Name, compiled: &Compiled, readable: &Readable,
 
 fn create(view: &Name) -> Sql {
     let mut sql = Sql::new();
-    sql.raw("CREATE VIEW ").ident(view).raw(" AS SELECT ");
+    sql.raw_by("CREATE TEMP VIEW ", "CREATE VIEW ").ident(view).raw(" AS SELECT ");
     sql
 }
 
@@ -134,5 +150,5 @@ fn link_columns(sql: &mut Sql, link: &Name) {
     for (at, column) in [OWNER, TARGET].into_iter().enumerate() {
         sql.raw(if at == 0 { "" } else { ", " }).ident("l").raw(".").ident(column).raw(" AS ").ident(column);
     }
-    sql.raw(" FROM ").ident(link).raw(" AS ").ident("l");
+    sql.raw(" FROM ").append(&names::stored(link)).raw(" AS ").ident("l");
 }

@@ -7,8 +7,8 @@
 use super::Set;
 use super::checks::{Check, When};
 use crate::access::{EntityRights, Rights};
+use crate::db::TableWrites;
 use crate::db::sql::Sql;
-use crate::db::{TableWrites, Writes};
 use crate::domain::{Name, QName};
 use crate::model::OnDelete;
 use crate::store::tables::{OWNER, Place, TARGET, Table, Tables};
@@ -24,14 +24,15 @@ pub(super) struct Deeds {
 
 /// What follows from foreign keys only.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Implied {
+pub(super) struct Implied {
     deletes: BTreeSet<Name>,
     clears: BTreeSet<(Name, Name)>,
 }
 
 impl Implied {
     /// Refuses what is listed for the guard's sake only.
-    pub(super) fn refuse(&self, all: &mut BTreeMap<Name, Vec<Check>>) {
+    pub(super) fn refuse(&self) -> BTreeMap<Name, Vec<Check>> {
+        let mut all: BTreeMap<Name, Vec<Check>> = BTreeMap::new();
         let mut always = Sql::new();
         always.raw("TRUE");
         for table in &self.deletes {
@@ -44,10 +45,11 @@ impl Implied {
             let message = format!("{column} of {table} is cleared by the system's hand only");
             all.entry(table.clone()).or_default().push(Check { when: When::BeforeUpdate, refuses, message });
         }
+        all
     }
 }
 
-impl Set {
+impl Set<'_> {
     /// What the set may do with an entity.
     pub(super) fn deeds(of: &EntityRights) -> Deeds {
         Deeds {
@@ -70,19 +72,24 @@ impl Set {
     }
 }
 
-/// What the guard is told of these rights, and what of it follows from foreign keys only.
-pub(in crate::store) fn writes(tables: &Tables, rights: &Rights) -> (Writes, Implied) {
-    let mut reach = Reach { tables, writes: BTreeMap::new(), deleted: BTreeSet::new(), implied: Implied::default() };
-    let stored = |entity: &QName| tables.get(entity).filter(|table| !table.entity.system);
-    for (entity, of) in &rights.entities {
-        if let Some(table) = stored(entity) {
-            reach.direct(of, table);
+/// What the guard is told of rights on one entity: by table, its own, those of its links, and those that change with it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub tables: BTreeMap<Name, TableWrites>,
+    pub implied: Implied,
+}
+
+/// What rights let be written of an entity, and what of it follows from foreign keys only.
+pub(super) fn writes(tables: &Tables, rights: &Rights, entity: &QName) -> Told {
+    let mut reach = Reach { tables, rights, writes: BTreeMap::new(), deleted: BTreeSet::new(), implied: Implied::default() };
+    let stored = tables.get(entity).filter(|table| !table.entity.system);
+    if let (Some(of), Some(table)) = (rights.entities.get(entity), stored) {
+        reach.direct(of, table);
+        if Set::deeds(of).delete {
+            reach.follow(entity);
         }
     }
-    for (entity, _) in rights.entities.iter().filter(|(entity, of)| Set::deeds(of).delete && stored(entity).is_some()) {
-        reach.follow(entity);
-    }
-    (Writes(reach.writes), reach.implied)
+    Told { tables: reach.writes, implied: reach.implied }
 }
 
 fn is_stamp(table: &Table, member: &Name) -> bool {
@@ -92,14 +99,37 @@ fn is_stamp(table: &Table, member: &Name) -> bool {
 
 struct Reach<'a> {
     tables: &'a Tables,
-    writes: BTreeMap<String, TableWrites>,
+    rights: &'a Rights,
+    writes: BTreeMap<Name, TableWrites>,
     deleted: BTreeSet<QName>,
     implied: Implied,
 }
 
 impl Reach<'_> {
     fn table(&mut self, name: &Name) -> &mut TableWrites {
-        self.writes.entry(name.to_string()).or_default()
+        self.writes.entry(name.clone()).or_default()
+    }
+
+    /// The rights on an entity, where they can be to write.
+    fn of(&self, entity: &QName) -> Option<&EntityRights> {
+        let of = self.rights.entities.get(entity)?;
+        (!of.entity.system).then_some(of)
+    }
+
+    /// Whether the rights themselves let rows of an entity be deleted.
+    fn deletes(&self, entity: &QName) -> bool {
+        self.of(entity).is_some_and(|of| Set::deeds(of).delete)
+    }
+
+    /// Whether the rights themselves let a member be written.
+    fn member(&self, entity: &QName, member: &Name) -> bool {
+        self.of(entity).is_some_and(|of| of.writable.contains_key(member))
+    }
+
+    /// Whether the rights themselves let a column be changed.
+    fn changes(&self, table: &Table, column: &Name) -> bool {
+        let of = self.of(&table.entity.name);
+        of.is_some_and(|of| Set::deeds(of).change && Set::changed_columns(of, table).contains(column))
     }
 
     fn direct(&mut self, of: &EntityRights, table: &Table) {
@@ -156,25 +186,26 @@ impl Reach<'_> {
         let tables = self.tables;
         let Some(table) = tables.get(entity) else { return };
         self.look_around(table);
-        for place in table.members.values() {
+        for (member, place) in &table.members {
             if let Place::Link(link) = place {
-                self.goes(&link.table);
+                self.goes(&link.table, self.member(entity, member));
+                self.table(&link.table).keys.extend([OWNER.to_owned(), TARGET.to_owned()]);
             }
         }
         for (owner, association) in tables.pointing_at(entity) {
             match (owner.members.get(&association.name), association.on_delete) {
                 (Some(Place::Link(link)), _) => {
-                    self.goes(&link.table);
+                    self.goes(&link.table, self.member(&owner.entity.name, &association.name));
                     // The link that goes also refers to its owner, whose key SQLite compares.
                     self.table(&owner.name);
                 }
                 (Some(Place::Column { .. }), OnDelete::Cascade) => {
-                    self.goes(&owner.name);
+                    self.goes(&owner.name, self.deletes(&owner.entity.name));
                     self.follow(&owner.entity.name);
                 }
                 (Some(Place::Column { column, .. }), OnDelete::Clear) => {
-                    let clear = column.to_string();
-                    if self.table(&owner.name).update.insert(clear) {
+                    self.table(&owner.name).update.insert(column.to_string());
+                    if !self.changes(owner, column) {
                         self.implied.clears.insert((owner.name.clone(), column.clone()));
                     }
                 }
@@ -183,8 +214,10 @@ impl Reach<'_> {
         }
     }
 
-    fn goes(&mut self, table: &Name) {
-        if !std::mem::replace(&mut self.table(table).delete, true) {
+    /// Rows of a table go; `granted` is whether the rights let them be removed anyway.
+    fn goes(&mut self, table: &Name, granted: bool) {
+        self.table(table).delete = true;
+        if !granted {
             self.implied.deletes.insert(table.clone());
         }
     }

@@ -53,12 +53,12 @@ impl Lower<'_> {
         let start = self.value(of, scope)?;
         let (x, l) = (self.alias(), self.alias());
         let (mut from, mut when) = (Sql::new(), Sql::new());
-        from.ident(self.from(&self.table(&target)?.name)).raw(" AS ").ident(&x);
+        from.append(&self.from(&self.table(&target)?.name)).raw(" AS ").ident(&x);
         match hop {
             Hop::Column(column) | Hop::Back { column, .. } => when.raw("(").ident(&x).raw(".").ident(&column),
             Hop::Link(link) => {
                 from.raw(" JOIN ")
-                    .ident(self.from(&link.table))
+                    .append(&self.from(&link.table))
                     .raw(" AS ")
                     .ident(&l)
                     .raw(" ON ")
@@ -134,7 +134,7 @@ impl Lower<'_> {
         }
         // ` FROM table AS c JOIN walk ON `
         let joined = |tree: &mut Sql, walk: &Name| {
-            tree.raw(" FROM ").ident(&from).raw(" AS ").ident(&c).raw(" JOIN ").ident(walk).raw(" ON ").ident(&c).raw(".");
+            tree.raw(" FROM ").append(&from).raw(" AS ").ident(&c).raw(" JOIN ").ident(walk).raw(" ON ").ident(&c).raw(".");
         };
         // INVARIANT: UNION drops what is already there, so a circle in the tree ends the walk.
         // SECURITY: nothing is within an object from which the way up never ends: a circle would make everything

@@ -15,6 +15,7 @@ mod paths;
 mod text;
 mod value;
 
+use super::engine::Names;
 use super::names;
 use super::tables::Tables;
 use crate::access::Rights;
@@ -37,6 +38,9 @@ pub(crate) enum LowerError {
     /// An entity or member that is not stored.
     #[error("{0} is not stored")]
     Unstored(String),
+    /// Rights that the database was not told of.
+    #[error("the database was not told of these rights")]
+    Unprepared,
     /// The statement would become too large.
     #[error("the expression is too large for a statement")]
     TooLarge,
@@ -52,9 +56,9 @@ pub(super) struct Lower<'a> {
     pub tables: &'a Tables,
     rights: &'a Rights,
     variables: &'a BTreeMap<Name, Value>,
-    /// The set of rights whose witness views stand for the tables that paths lead to.
-    set: Option<&'a str>,
-    /// Whether the text becomes an object of that set.
+    /// The names of the witness views that stand for the tables that paths lead to.
+    names: Option<&'a Names>,
+    /// Whether the text becomes a generated object.
     generated: bool,
     aliases: Cell<u32>,
     size: Cell<u32>,
@@ -69,12 +73,12 @@ pub(super) struct Scope<'s> {
 
 impl<'a> Lower<'a> {
     pub(super) fn new(tables: &'a Tables, rights: &'a Rights, variables: &'a BTreeMap<Name, Value>) -> Self {
-        Self { tables, rights, variables, set: None, generated: false, aliases: Cell::new(0), size: Cell::new(0) }
+        Self { tables, rights, variables, names: None, generated: false, aliases: Cell::new(0), size: Cell::new(0) }
     }
 
-    /// The same, but whatever a path leads to is read through the witness views of a set of rights.
-    pub(super) fn through(self, set: Option<&'a str>) -> Self {
-        Self { set, ..self }
+    /// The same, but whatever a path leads to is read through witness views.
+    pub(super) fn through(self, names: Option<&'a Names>) -> Self {
+        Self { names, ..self }
     }
 
     /// The same, for the text of an object that the owner makes.
@@ -83,18 +87,24 @@ impl<'a> Lower<'a> {
     }
 
     /// A name for a walk down a tree. Where other sets' triggers come along SQLite's guard is told what is read inside
-    /// a walk by the walk's own name, so in what the owner makes it bears that of the set; in a statement it never may.
+    /// a walk by the walk's own name, so in what the owner makes it bears the id of that; in a statement it never may.
     fn walk(&self) -> Name {
         let alias = Name::from(self.alias());
-        match self.set.filter(|_| self.generated) {
-            Some(set) => names::witness(set, &alias),
+        match self.names.filter(|_| self.generated) {
+            Some(names) => names::witness(names.own(), &alias),
             None => alias,
         }
     }
 
     /// What stands after FROM for a table that a path leads to.
-    fn from(&self, table: &Name) -> Name {
-        self.set.map_or_else(|| table.clone(), |set| names::witness(set, table))
+    fn from(&self, table: &Name) -> Sql {
+        let mut out = Sql::new();
+        match self.names {
+            None => out.ident(table),
+            Some(names) if self.generated => out.append(&names::temporary(&names.witness(table))),
+            Some(names) => out.ident(names.witness(table)),
+        };
+        out
     }
 
     /// A condition over the row with this alias.

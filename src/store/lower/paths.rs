@@ -38,12 +38,12 @@ impl Lower<'_> {
         let mut out = Sql::new();
         match self.tables.hop(entity, name) {
             Some((Hop::Back { column, .. }, owner)) => {
-                out.raw("(SELECT ").ident(&x).raw(".").ident("id").raw(" FROM ").ident(self.from(&self.table(&owner)?.name));
+                out.raw("(SELECT ").ident(&x).raw(".").ident("id").raw(" FROM ").append(&self.from(&self.table(&owner)?.name));
                 out.raw(" AS ").ident(&x).raw(" WHERE ").ident(&x).raw(".").ident(&column);
             }
             _ => {
                 out.raw("(SELECT ").append(&self.at(&x, entity, name, calculated)?);
-                out.raw(" FROM ").ident(self.from(&self.table(entity)?.name)).raw(" AS ").ident(&x);
+                out.raw(" FROM ").append(&self.from(&self.table(entity)?.name)).raw(" AS ").ident(&x);
                 out.raw(" WHERE ").ident(&x).raw(".").ident("id");
             }
         }
@@ -59,7 +59,7 @@ impl Lower<'_> {
         let mut out = Sql::new();
         if let Some((Hop::Back { column, .. }, owner)) = self.tables.hop(entity, name) {
             let x = self.alias();
-            out.raw("(SELECT ").ident(&x).raw(".").ident("id").raw(" FROM ").ident(self.from(&self.table(&owner)?.name));
+            out.raw("(SELECT ").ident(&x).raw(".").ident("id").raw(" FROM ").append(&self.from(&self.table(&owner)?.name));
             out.raw(" AS ").ident(&x).raw(" WHERE ").ident(&x).raw(".").ident(&column);
             out.raw(" = ").ident(row).raw(".").ident("id").raw(")");
             return Ok(out);
@@ -93,7 +93,7 @@ impl Lower<'_> {
         let x = self.alias();
         let select = |column: &str| -> Lowered<Sql> {
             let mut out = Sql::new();
-            out.raw("SELECT ").ident(&x).raw(".").ident(column).raw(" FROM ").ident(self.from(&self.table(entity)?.name));
+            out.raw("SELECT ").ident(&x).raw(".").ident(column).raw(" FROM ").append(&self.from(&self.table(entity)?.name));
             out.raw(" AS ").ident(&x).raw(" WHERE ").append(&inner(&x)?);
             Ok(out)
         };

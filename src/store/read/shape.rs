@@ -1,9 +1,11 @@
 //! Questions that were put before: their statements, kept with the rules that they were composed of.
 //!
 //! Guarantees: a kept statement has in it what the rules, the model and the shape of the question say, and no value of
-//! a question or of a caller, all of which are bound when it runs; it is kept inside the compiled rules of one set of
-//! rights about one entity, so it serves no other rights, no other model and no other footing; their number is bounded.
-//! Deliberately not here: questions with filters, a search or variables, which are composed anew each time.
+//! a question or of a caller, all of which are bound when it runs; it is kept inside the compiled rules about one entity,
+//! and where sets of rights share these, it serves the one set that it was composed for; so it serves no other rights, no
+//! other model and no other footing; their number is bounded.
+//! Deliberately not here: questions with filters, a search or variables, and those of checks that ask everything once,
+//! which are composed anew each time.
 
 use super::ask::{self, Composed};
 use super::frame::Frame;
@@ -21,6 +23,9 @@ const MOST: usize = 200;
 /// What the text of a statement depends on, beside the rules and what the model asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
+    /// The set of rights that it was composed for. Others share the rules about the entity, but perhaps not those about
+    /// what the question leads to, nor what the set reaches.
+    set: Option<u64>,
     what: What,
     object: bool,
     along: Option<(QName, Name)>,
@@ -79,11 +84,12 @@ fn kept(
     what: Option<What>,
     compose: impl FnOnce() -> Result<Composed, ObjectError>,
 ) -> Result<Arc<Composed>, ObjectError> {
-    let plain = query.filters.is_empty() && query.search.is_none();
+    let plain = query.filters.is_empty() && query.search.is_none() && !store.params.is_passing();
     let inside = query.inside.as_ref().map(|inside| &inside.condition);
     let Some(what) = what.filter(|_| plain && !inside.is_some_and(has_variables)) else { return compose().map(Arc::new) };
     let along = query.along.as_ref().map(|(entity, _, name)| (entity.clone(), name.clone()));
-    let shape = Shape { what, object: query.object.is_some(), along };
+    let set = store.statements.asked_as(rights, store.footing);
+    let shape = Shape { set, what, object: query.object.is_some(), along };
     let compiled = Frame::root(store, rights, &query.entity)?;
     if let Some(found) = compiled.shapes.find(&shape, inside) {
         return Ok(found);

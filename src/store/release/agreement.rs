@@ -21,7 +21,9 @@ pub(super) const MOST_TOLD: usize = 5;
 /// What was compared, and what differed.
 #[derive(Debug, Default)]
 pub struct Compared {
-    /// Rows that were looked at, counted for each caller.
+    /// Entities that were looked at, counted for each caller,
+    pub entities: usize,
+    /// and their rows.
     pub rows: usize,
     /// Differences between layers.
     pub differences: Vec<Disagreement>,
@@ -44,6 +46,7 @@ impl Store<'_> {
         let mut entities: Vec<&EntityRights> = rights.entities.values().map(|rights| &**rights).collect();
         entities.sort_by(|a, b| a.entity.name.cmp(&b.entity.name));
         for entity in entities.into_iter().filter(|found| found.entity.persistable && !found.readable.is_empty()) {
+            all.entities += 1;
             let sample = sample(self, &entity.entity.name, turn)?;
             if !sample.is_empty() {
                 all.rows += sample.len();

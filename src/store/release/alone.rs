@@ -4,8 +4,8 @@
 //! Guarantees: a policy that is gone or lets every row through, row-level security that is switched off, a view
 //! that forgot its rows or a mask is found over the rows of the sample, because the question has no rule of the
 //! layers above in it, which would hide it; a table or a view of others that the set's reader reaches is found.
-//! Deliberately not here: what a set may write. For that what was generated is compared with the catalogue
-//! (`store::drift`).
+//! Deliberately not here: what a set may write. For that what was generated is compared with the catalogue: here with
+//! that of the connection that was asked (SQLite), else in `store::drift`.
 
 use super::agreement::{MOST_TOLD, sample};
 use super::decide::about;
@@ -20,7 +20,7 @@ use crate::domain::{Kind, Name, ObjectId, Value};
 use crate::store::error::{fault, lowering, wire};
 use crate::store::statements::{Footing, Readable, Source};
 use crate::store::tables::{OWNER, TARGET, Table};
-use crate::store::{Store, SyncError, engine, names};
+use crate::store::{Store, SyncError, engine, model_in_force};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a role of users may read at all is its set's own views, in no schema anything else but what extensions show.
@@ -55,7 +55,11 @@ impl Store<'_> {
             SyncError::Db(error) => wire(error),
             other => ObjectError::Fault(other.into()),
         };
-        if self.footing != Footing::Reader || !engine::is_made(self.conn, self.statements, grants, &self.params).map_err(made)? {
+        if !self.footing.is_reader() || !engine::is_made(self.conn, self.statements, grants, &self.params).map_err(made)? {
+            return Ok(all);
+        }
+        // Before a model was applied there are no tables (SQLite, where nothing has to be made for a set).
+        if model_in_force(self.conn).map_err(wire)?.is_empty() {
             return Ok(all);
         }
         for wanted in engine::sets::family(grants) {
@@ -66,6 +70,8 @@ impl Store<'_> {
                 Err(why) => all.differences.push(shut(format!("the set {}", rights.key), &why)),
             }
         }
+        let changed = self.conn.shelf_faults().map_err(wire)?;
+        all.differences.extend(changed.into_iter().map(|what| engine_differs(what, "not as it was made", "made of the rules")));
         Ok(all)
     }
 
@@ -173,7 +179,9 @@ fn given<'r>(
     readable: &[(&'r Name, &'r Readable)],
     rows: &[ObjectId],
 ) -> Result<Result<Given<'r>, String>, ObjectError> {
-    let (set, mut all) = (set_id(&rights.key), Given::default());
+    let mut all = Given::default();
+    let names = store.statements.names(rights, &table.entity.name, store.footing).map_err(lowering)?;
+    let names = names.ok_or_else(|| fault("a set without views"))?;
     let (mut sql, mut kinds) = (Sql::new(), vec![Kind::Object(table.entity.name.clone())]);
     sql.raw("SELECT v.id");
     for (member, of) in readable.iter().filter(|(_, of)| matches!(of.value, Source::Sql(_))) {
@@ -182,7 +190,7 @@ fn given<'r>(
         kinds.push(of.kind.clone());
         all.members.push(*member);
     }
-    sql.raw(" FROM ").ident(names::reader(&set, &table.name)).raw(" AS v WHERE v.id IN ").append(&keys(rows)).uncacheable();
+    sql.raw(" FROM ").ident(names.reader(&table.name)).raw(" AS v WHERE v.id IN ").append(&keys(rows)).uncacheable();
     match ask(store, rights, Some((&sql, &kinds)))? {
         Ok(found) => found.into_iter().for_each(|line| {
             let mut line = line.into_iter();
@@ -194,7 +202,7 @@ fn given<'r>(
     }
     for (member, of) in readable {
         let Source::Link(link) = &of.value else { continue };
-        let mut lists = match links(store, rights, &names::reader(&set, link), rows)? {
+        let mut lists = match links(store, rights, &names.reader(link), rows)? {
             Ok(lists) => lists,
             Err(why) => return Ok(Err(why)),
         };

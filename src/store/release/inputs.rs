@@ -7,6 +7,7 @@ use crate::access::{EntityRights, Rights};
 use crate::domain::{Name, QName};
 use crate::expr::{Node, Root, Typed};
 use crate::model::Model;
+use crate::recent::Recent;
 use crate::store::tables::{Table, Tables};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,8 +15,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// The members that decide about reading, by the entity that owns them, and the rules of each.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
-    /// What the rights say of each entity.
-    plans: HashMap<QName, Arc<Plan>>,
+    /// The rights that it was made of.
+    rights: HashMap<QName, Arc<EntityRights>>,
+    /// What they say of each entity that was met.
+    plans: RwLock<HashMap<QName, Arc<Plan>>>,
     /// Stored members with a column.
     members: BTreeMap<QName, BTreeSet<Name>>,
     /// Entities whose tree is climbed.
@@ -24,50 +27,60 @@ pub(super) struct Inputs {
     anchors: BTreeSet<Name>,
 }
 
-/// The inputs of each set of rights that was met.
-#[derive(Default)]
-pub(in crate::store) struct Known(RwLock<HashMap<Arc<str>, Arc<Inputs>>>);
+/// The inputs of the sets of rights that were met lately.
+pub(in crate::store) struct Known(Recent<Arc<str>, Arc<Inputs>>);
 
-/// Sets of rights are made of role sets, so their number is bounded; this is far beyond it.
-const MOST: usize = 10_000;
+/// So many sets of rights are at work at a time; those of others are found again when they are met again.
+const MOST: usize = 64;
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(Recent::new(MOST))
+    }
+}
 
 impl Known {
     /// The inputs of these rights, for a question about this entity.
     pub(super) fn of(&self, tables: &Tables, rights: &Rights, entity: &QName) -> Arc<Inputs> {
-        if let Some(found) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&rights.key)
-            && found.plans.get(entity).is_some_and(|plan| plan.is_of(rights.entities.get(entity)))
+        if let Some(found) = self.0.get(&rights.key)
+            && found.is_of(rights, entity)
         {
-            return found.clone();
+            return found;
         }
         let made = Arc::new(Inputs::of(tables, rights));
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.clear();
-        }
-        all.insert(rights.key.clone(), made.clone());
+        self.0.keep(rights.key.clone(), made.clone());
         made
     }
 }
 
 impl Inputs {
     fn of(tables: &Tables, rights: &Rights) -> Self {
-        let mut found = Self::default();
+        let mut found = Self { rights: rights.entities.clone(), ..Self::default() };
         let rules = rights.entities.values().flat_map(|entity| &entity.rules).filter(|rule| !rule.read.is_empty());
         for condition in rules.filter_map(|rule| rule.condition.as_ref()) {
             found.collect(tables, condition, 0);
         }
-        for table in tables.all() {
-            let name = &table.entity.name;
-            let plan = Plan::of(table, rights.entities.get(name), &found);
-            found.plans.insert(name.clone(), Arc::new(plan));
-        }
         found
     }
 
-    /// What these rights say of an entity. They are compared: a name alone proves nothing.
+    /// Whether it was made of the very rights on an entity. They are compared: a name alone proves nothing.
+    fn is_of(&self, rights: &Rights, entity: &QName) -> bool {
+        match (self.rights.get(entity), rights.entities.get(entity)) {
+            (Some(own), Some(theirs)) => Arc::ptr_eq(own, theirs),
+            (own, theirs) => own.is_none() && theirs.is_none(),
+        }
+    }
+
+    /// What these rights say of an entity; a plan serves the very rights that it was made of.
     pub(super) fn plan(&self, table: &Arc<Table>, rights: Option<&Arc<EntityRights>>) -> Arc<Plan> {
-        let known = self.plans.get(&table.entity.name).filter(|plan| plan.is_of(rights));
-        known.cloned().unwrap_or_else(|| Arc::new(Plan::of(table, rights, self)))
+        let name = &table.entity.name;
+        let known = self.plans.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(known) = known.filter(|plan| plan.is_of(rights)) {
+            return known;
+        }
+        let made = Arc::new(Plan::of(table, rights, self));
+        self.plans.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), made.clone());
+        made
     }
 
     /// The members of an entity that decide.

@@ -52,7 +52,10 @@ pub fn plan(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Res
     let circles = trees::circles_where(conn, statements, now, there)?;
     plan.warnings = circles.iter().map(ToString::to_string).collect();
     let params = &params;
-    let foreseen = engine::foreseen(conn, statements, params)?;
+    let foreseen = match dialect {
+        Dialect::Sqlite => Vec::new(),
+        Dialect::Postgres => engine::foreseen(conn, statements, params)?,
+    };
     plan.engine = engine::plan(conn, statements, &foreseen, !plan.steps.is_empty(), params)?;
     if plan.steps.is_empty() && in_force != model.fingerprint {
         // The tables stay as they are; rules, pages or flows differ, and all nodes must run the same.
@@ -123,6 +126,9 @@ pub fn can_prepare(db: &Db) -> Result<bool, DbError> {
 /// Makes what is generated for these grants, and for every elevation that work for them can reach. What is there is
 /// left alone; what was changed by other hands is not mended here.
 pub fn prepare(db: &Db, statements: &Statements, grants: &Grants, now: NaiveDateTime) -> Result<(), SyncError> {
+    if db.dialect() == Dialect::Sqlite {
+        return statements.announce(grants);
+    }
     let params = Params::new(None, now, now.date());
     db.owner(|conn| {
         engine::lock(conn, REQUEST)?;

@@ -172,6 +172,7 @@ fn again<'d>(app: &App<'d>) -> App<'d> {
 
 fn reading(app: &App<'_>, who: &Person, dice: &mut Dice, told: &str) -> usize {
     let alone = again(app);
+    alone.proved(who);
     alone.statements.unheed(who.grants.rights());
     let (mut cells, mut hidden) = (0, 0);
     for entity in ["Employee", "Department", "Skill"].map(hr) {
@@ -292,6 +293,7 @@ fn value(dice: &mut Dice, member: &str, places: &[ObjectId], people: &[ObjectId]
 
 fn writing(app: &App<'_>, who: &Person, dice: &mut Dice, told: &str, counts: &mut BTreeMap<&'static str, usize>) {
     let alone = again(app);
+    alone.proved(who);
     alone.statements.unheed(who.grants.rights());
     let all = |entity: &str| -> Vec<ObjectId> {
         app.view(&app.admin(), &Query::of(&hr(entity), Vec::new())).unwrap().rows.iter().map(|row| row.id).collect()

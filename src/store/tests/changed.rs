@@ -8,7 +8,6 @@ use crate::db::testing::{self, each};
 use crate::db::{Db, DbError, Dialect, set_id};
 use crate::domain::{Kind, ObjectId, Value};
 use crate::store::Statements;
-use crate::store::statements::Footing;
 
 /// Somebody whose rules bite, among people of whom they may see some only.
 fn desk(db: &Db) -> (App<'_>, Person) {
@@ -39,10 +38,14 @@ fn owner(app: &App<'_>, who: &Person, text: &str) {
 }
 
 /// The definition of the set's view of employees.
-fn definition(db: &Db, who: &Person) -> String {
-    let (mut sql, set) = (Sql::new(), set_id(&who.grants.rights().key));
+fn definition(app: &App<'_>, who: &Person) -> String {
+    let (db, mut sql, set) = (app.db, Sql::new(), set_id(&who.grants.rights().key));
+    if db.dialect() == Dialect::Sqlite {
+        app.proved(who);
+        return app.statements.pieces.reader_text(&app.statements, who.grants.rights(), &hr("Employee")).replace('`', "\"");
+    }
     let name = Value::text(format!("r_{set}_hr_employee"));
-    sql.raw_by("SELECT sql FROM sqlite_master WHERE name = ", "SELECT pg_get_viewdef(oid) FROM pg_class WHERE relname = ");
+    sql.raw("SELECT pg_get_viewdef(oid) FROM pg_class WHERE relname = ");
     sql.bind(&name, &Kind::Text);
     let params = Params::new(None, now(), now().date());
     let rows = db.owner(|conn| fetch(conn, &sql, &params, &[Kind::Text])).unwrap();
@@ -139,13 +142,16 @@ fn instead(right: &str, column: &str, by: &str) -> String {
 fn a_view_that_forgot_its_rows_or_a_mask_or_has_other_values_is_found() {
     each(|db| {
         let (app, who) = desk(db);
-        let right = definition(db, &who);
+        let right = definition(&app, &who);
         let put = |text: &str| match db.dialect() {
-            Dialect::Sqlite => owner(&app, &who, &format!("DROP VIEW \"r_{{set}}_hr_employee\"; {text}")),
+            Dialect::Sqlite => {
+                app.statements.pieces.plant(&app.statements, who.grants.rights(), &hr("Employee"), text);
+                db.bump_generation();
+            }
             Dialect::Postgres => owner(&app, &who, &format!("CREATE OR REPLACE VIEW \"r_{{set}}_hr_employee\" AS {text}")),
         };
         assert!(found(&app, &who).is_empty());
-        let from = " FROM \"hr_employee\" AS \"t\"";
+        let from = "\"hr_employee\" AS \"t\"";
         let all = right.find(&format!("{from} WHERE ")).map(|at| at + from.len());
         let none = all.map_or_else(|| format!("{right} WHERE false"), |_| format!("{right} AND false"));
         let mut bugs = vec![
@@ -166,6 +172,38 @@ fn a_view_that_forgot_its_rows_or_a_mask_or_has_other_values_is_found() {
     });
 }
 
+#[test]
+fn on_sqlite_what_stands_on_the_connection_of_users_is_held_against_what_was_composed() {
+    testing::sqlite(|db| {
+        let (app, who) = desk(db);
+        let name = definition(&app, &who).split('"').nth(1).unwrap().to_owned();
+        let check = |text: &str| {
+            app.read(&who, |store| {
+                store.compare_alone(&who.grants, 3).unwrap();
+                store.conn.behind(text).unwrap();
+                let found = store.conn.shelf_faults().unwrap();
+                let told = store.compare_alone(&who.grants, 3).unwrap().differences;
+                (found, told)
+            })
+        };
+        for (deed, told) in [
+            (format!("DROP VIEW temp.{name}; CREATE TEMP VIEW {name} AS SELECT * FROM main.hr_employee"), "was changed"),
+            (format!("DROP VIEW temp.{name}"), "is gone"),
+            ("CREATE TEMP VIEW more AS SELECT 1".to_owned(), "was not made here"),
+        ] {
+            let (found, differences) = check(&deed);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].ends_with(told), "{deed}: {found:?}");
+            assert!(
+                differences.iter().any(|one| one.about == found[0] && one.first.1 == "not as it was made"),
+                "{differences:?}"
+            );
+            db.bump_generation();
+        }
+        assert!(found(&app, &who).is_empty(), "a new connection has what was composed");
+    });
+}
+
 /// The statements were compiled from a model in which the rule that grants a write forgot its rows.
 #[test]
 fn a_rule_that_is_dropped_from_the_tests_of_a_write_is_held_by_the_database_and_told_as_a_disagreement() {
@@ -183,10 +221,9 @@ fn a_rule_that_is_dropped_from_the_tests_of_a_write_is_held_by_the_database_and_
         let model = model_of(&DOMAIN.replace(right, "write: [nick, notes, skills, boss]"));
         let wrong = Grants::compile(&model, who.grants.roles(), true);
         let statements = Statements::new(&app.model).unwrap();
-        for footing in [Footing::System, Footing::Reader] {
-            statements.compiled_on(wrong.rights(), &hr("Employee"), footing).unwrap().unwrap();
-        }
         let app = App { statements, model: app.model.clone(), recorder: app.recorder.clone(), db };
+        app.proved(&who);
+        app.statements.mistake(who.grants.rights(), wrong.rights(), &hr("Employee"), db.dialect());
         match change(&app, other) {
             Err(WriteError::Object(ObjectError::Disagreement(found))) => {
                 assert_eq!((found.first.0, found.second.0), (Layer::EntityAccess, Layer::DatabaseEngine));

@@ -70,6 +70,7 @@ fn decided(db: &Db) {
     let me = Person { rights: who.grants.rights(), user: who.id };
     let case = Case { model: &model, subject: me, asker: None, now: now() };
     let mut seen = [0, 0];
+    app.proved(&who);
     app.db
         .read(|conn| {
             for id in &employees {

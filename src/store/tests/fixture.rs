@@ -4,7 +4,7 @@ use crate::access::{Authority, Grants, ObjectError, Objects, Query, Row, Rows, W
 use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::db::schema::account;
-use crate::db::{Conn, Db, DbError, Moment, on};
+use crate::db::{Conn, Db, DbError, Dialect, Moment, on};
 use crate::domain::{Decimal, Kind, Name, ObjectId, QName, Value};
 use crate::expr::{MemberType, Schema};
 use crate::model::{Files, Model, Multiplicity, load};
@@ -239,6 +239,13 @@ impl<'d> App<'d> {
         }
     }
 
+    /// Whoever acts was proved before, and with that their rights are known where nothing has to be stored for them.
+    pub fn proved(&self, who: &Person) {
+        if self.db.dialect() == Dialect::Sqlite {
+            self.statements.announce(&who.grants).unwrap();
+        }
+    }
+
     pub fn account(&self, email: &str) -> ObjectId {
         let row = |conn: &mut Conn| -> Result<i64, DbError> {
             let at = Moment(now());
@@ -275,6 +282,7 @@ impl<'d> App<'d> {
                 Self(Err(error))
             }
         }
+        self.proved(who);
         let done = self.db.write(|conn| {
             let mut store = Store::new(conn, &self.statements, Caller { user: who.id, now: now() }, &self.recorder);
             let value = deed(&mut store, &who.grants).map_err(|error| Undone(Ok(error)))?;
@@ -315,6 +323,7 @@ impl<'d> App<'d> {
     }
 
     pub fn read<T>(&self, who: &Person, ask: impl FnOnce(&mut Store<'_>) -> T) -> T {
+        self.proved(who);
         let mut answer = None;
         self.db
             .read(|conn| {

@@ -89,7 +89,7 @@ fn a_rule_inside_another_one_neither_widens_the_rows_nor_masks_the_members_of_th
         let grants = Grants::compile(&model, &BTreeSet::from([Name::new("Employee")]), true);
         let rights = crate::access::Authority::rights(&grants).clone();
         let statements = crate::store::Statements::new(&model).unwrap();
-        let made = statements.compiled_on(&rights, &hr("Employee"), Footing::Reader).unwrap().unwrap();
+        let made = statements.compiled_on(&rights, &hr("Employee"), Footing::Reader(Dialect::Postgres)).unwrap().unwrap();
         let text = |condition: &crate::store::lower::Condition| condition.sql().text(Dialect::Sqlite);
         let members = ["name", "salary"].map(|name| made.readable.get(name).map_or("none".into(), |r| text(&r.shown)));
         (text(&made.visible), members)

@@ -53,12 +53,14 @@ pub(in crate::store) fn change(
     let mut written = differing;
     written.extend(stamps);
     let table = &compiled.table;
-    let still = still(store, rights, &compiled, object, |compiled| {
-        granting(compiled, &given_members).into_iter().fold(Condition::Always, Condition::and)
-    })?;
-    let sql = row::change(table, object, before.version, &still, &written);
+    let granted = |compiled: &Compiled| granting(compiled, &given_members).into_iter().fold(Condition::Always, Condition::and);
+    let still = still(store, rights, &compiled, object, granted)?;
+    let by_set = row::change(table, object, before.version, &still, &written);
+    // What a set looks through is the set's: the system asks the row itself.
+    let by_system = row::change(table, object, before.version, &granted(&compiled), &written);
     let write = |store: &mut Store<'_>, hand: Hand<'_>| {
-        let touched = store.deed(hand, |conn, params| execute(conn, &sql, params));
+        let sql = if matches!(hand, Hand::Set(_)) { &by_set } else { &by_system };
+        let touched = store.deed(hand, &entity.name, |conn, params| execute(conn, sql, params));
         // The row is held since it was read, so it is still the one that was tested.
         if touched.map_err(|error| feedback::of_write(error, table, Some(object)))? != 1 {
             return Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into());

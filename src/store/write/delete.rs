@@ -98,7 +98,7 @@ fn rehearse(
 ) -> Result<(), WriteError> {
     let mut sql = row_goes(table, object);
     sql.raw(" AND ").append(&still.sql());
-    match store.rehearsed(rights, |conn, params| execute(conn, &sql, params)) {
+    match store.rehearsed(rights, &table.entity.name, &sql) {
         // What still points at the row is looked at after the row itself.
         Ok(1) | Err(DbError::ForeignKey(_)) => Ok(()),
         Ok(_) => Err(disagreement(row::told(table, Some(object)), "no such row for these rights".into()).into()),

@@ -1,8 +1,9 @@
 //! By whose hand rows are written, and which layer's no it was.
 
 use crate::access::{ObjectError, Rights, WriteError};
-use crate::db::sql::Params;
+use crate::db::sql::{Params, Sql, execute};
 use crate::db::{Conn, DbError, Purpose};
+use crate::domain::QName;
 use crate::domain::knockout::{Removable, stands};
 use crate::store::Store;
 use crate::store::error::write;
@@ -39,16 +40,18 @@ impl From<DbError> for Rehearsed {
 }
 
 impl Store<'_> {
-    /// Writes by a hand.
+    /// Writes objects of an entity, or their links, by a hand.
     pub(super) fn deed<T>(
         &mut self,
         hand: Hand<'_>,
+        entity: &QName,
         write: impl FnOnce(&mut Conn, &Params) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
         let params = &self.params;
         match hand {
             Hand::Set(rights) if stands(Removable::DatabaseEngine) => {
-                let standing = self.statements.standing(rights, self.caller);
+                let standing = self.statements.standing_to_write(rights, entity, self.caller, self.conn.dialect());
+                let standing = standing.map_err(|error| DbError::Other(error.into()))?;
                 self.conn.within(&standing, Purpose::Write, |conn| write(conn, params))
             }
             _ => write(self.conn, params),
@@ -88,19 +91,23 @@ impl Store<'_> {
         }
     }
 
-    /// What a write in the name of a set of rights comes to, of which nothing stays.
-    pub(super) fn rehearsed(
-        &mut self,
-        rights: &Rights,
-        write: impl FnOnce(&mut Conn, &Params) -> Result<usize, DbError>,
-    ) -> Result<usize, DbError> {
-        let standing = self.statements.standing(rights, self.caller);
+    /// How many objects of an entity a statement changes in the name of a set of rights; of that nothing stays.
+    pub(super) fn rehearsed(&mut self, rights: &Rights, entity: &QName, sql: &Sql) -> Result<usize, DbError> {
+        let standing = match stands(Removable::DatabaseEngine) {
+            true => Some(self.statements.standing_to_write(rights, entity, self.caller, self.conn.dialect())),
+            false => None,
+        };
+        let standing = standing.transpose().map_err(|error| DbError::Other(error.into()))?;
+        if let Some(standing) = &standing {
+            // What looks at the statement stays for the next one.
+            self.conn.make_ready(standing, Purpose::Write, sql)?;
+        }
         let params = &self.params;
         // An error is what undoes it.
         let undone = self.conn.savepoint(|conn| {
-            let rows = match stands(Removable::DatabaseEngine) {
-                true => conn.within(&standing, Purpose::Write, |conn| write(conn, params)),
-                false => write(conn, params),
+            let rows = match &standing {
+                Some(standing) => conn.within(standing, Purpose::Write, |conn| execute(conn, sql, params)),
+                None => execute(conn, sql, params),
             };
             Err::<Infallible, _>(rows.map_or_else(Rehearsed::Failed, Rehearsed::Done))
         });

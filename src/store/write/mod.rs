@@ -21,11 +21,9 @@ use super::Store;
 use super::error::{lowering, wire};
 use super::inside::rows_of;
 use super::lower::Condition;
-use super::names;
 use super::statements::{Compiled, Footing, ROW};
 use crate::access::{Act, Denied, Layer, ObjectError, Permit, Reason, Rights, WriteError};
 use crate::audit::{Event, EventKind};
-use crate::db::set_id;
 use crate::db::sql::{Sql, fetch};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
@@ -112,13 +110,16 @@ fn still(
         return Ok(rules(compiled));
     }
     let entity = &compiled.table.entity.name;
-    let through = store.statements.compiled_on(rights, entity, Footing::Reader).map_err(lowering)?;
+    let footing = Footing::Reader(store.conn.dialect());
+    let through = store.statements.compiled_on(rights, entity, footing).map_err(lowering)?;
     let rule = match through.map_or(Condition::Never, |through| rules(&through)) {
         Condition::When(rule) => rule,
         known => return Ok(known),
     };
+    let names = store.statements.names(rights, entity, footing).map_err(lowering)?;
+    let witness = names.map_or_else(|| compiled.table.name.clone(), |names| names.witness(&compiled.table.name));
     let mut sql = Sql::new();
-    sql.raw("EXISTS (SELECT 1 FROM ").ident(names::witness(&set_id(&rights.key), &compiled.table.name)).raw(" AS ").ident(ROW);
+    sql.raw("EXISTS (SELECT 1 FROM ").ident(witness).raw(" AS ").ident(ROW);
     sql.raw(" WHERE ").append(&key_is(entity, object)).raw(" AND ").append(&rule).raw(")");
     Ok(Condition::When(sql))
 }

@@ -57,7 +57,7 @@ pub(super) fn stored(
 }
 
 pub(super) fn insert(store: &mut Store<'_>, hand: Hand<'_>, table: &Table, values: &Values) -> Result<ObjectId, WriteError> {
-    let found = store.deed(hand, |conn, params| inserted(conn, params, table, values));
+    let found = store.deed(hand, &table.entity.name, |conn, params| inserted(conn, params, table, values));
     let found = found.map_err(|error| feedback::of_write(error, table, None))?;
     Ok(found.ok_or_else(|| fault("a new row has no key"))?)
 }
@@ -151,13 +151,15 @@ pub(super) fn write_links(
             let mut sql = Sql::new();
             sql.raw("DELETE FROM ").ident(&link.table).raw(" WHERE ").raw(OWNER).raw(" = ").append(&bound(object));
             sql.raw(" AND ").raw(TARGET).raw(" = ").append(&bound(*gone));
-            let touched = store.deed(hand, |conn, params| execute(conn, &sql, params)).map_err(|error| granted(about, error))?;
+            let touched = store
+                .deed(hand, &table.entity.name, |conn, params| execute(conn, &sql, params))
+                .map_err(|error| granted(about, error))?;
             if touched != 1 {
                 return Err(disagreement(about(), "no such link for these rights".into()).into());
             }
         }
         for come in after.iter().filter(|id| !before.contains(id)) {
-            let done = store.deed(hand, |conn, params| linked(conn, params, link, object, *come));
+            let done = store.deed(hand, &table.entity.name, |conn, params| linked(conn, params, link, object, *come));
             done.map_err(|error| granted(about, error))?;
         }
     }
