@@ -19,7 +19,8 @@ fn plant(app: &App<'_>, who: &Person, right: &str, wrong: &str) {
     let model = model_of(&DOMAIN.replacen(right, wrong, 1));
     let grants = Grants::compile(&model, who.grants.roles(), who.id.is_some());
     assert_eq!(grants.rights().key, who.grants.rights().key);
-    app.statements.compiled_on(grants.rights(), &hr("Employee"), Footing::System).unwrap().unwrap();
+    app.proved(who);
+    app.statements.mistake(who.grants.rights(), grants.rights(), &hr("Employee"), app.db.dialect());
 }
 
 fn disagreement<T: std::fmt::Debug>(answer: Result<T, ObjectError>) -> Disagreement {
