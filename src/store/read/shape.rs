@@ -2,8 +2,8 @@
 //!
 //! Guarantees: a kept statement has in it what the rules, the model and the shape of the question say, and no value of
 //! a question or of a caller, all of which are bound when it runs; it is kept inside the compiled rules of one set of
-//! rights about one entity, so it serves no other rights, no other model and no other footing; their number is bounded.
-//! Deliberately not here: questions with filters, a search or variables, which are composed anew each time.
+//! rights about one entity, so it serves no other rights, no other model and no other authority; their number is bounded.
+//! Deliberately not here: questions with filters, a search or variables, which are composed each time.
 
 use super::ask::{self, Composed};
 use super::frame::Frame;
