@@ -200,16 +200,15 @@ impl Clockwork {
     }
 
     fn turn(&mut self) {
-        // A node that leaves, or runs a model that is no longer in force, leaves the work to others.
         let web = self.web.clone();
-        let working = web.app.at_work();
+        let _same_model = web.app.at_jobs();
+        // A node that leaves, or runs a model that is no longer in force, leaves the work to others.
         if self.web.app.may_work().is_ok() {
             let done = self.events();
             self.troubles.tell(&self.web.app, "scheduled events wait", done);
             let delivered = self.app().deliver().map(drop);
             self.troubles.tell(&self.web.app, "mail waits", delivered);
         }
-        drop(working);
         let now = self.app().clock.now();
         if self.upkeep.is_none_or(|at| (now - at).num_seconds() >= UPKEEP_SECONDS) && self.app().upkeep().is_ok() {
             self.upkeep = Some(now);

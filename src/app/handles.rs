@@ -117,7 +117,7 @@ impl Handles for Book {
     fn seal(&self, state: &FormState) -> String {
         self.keys.seal(FORM, self.binding.as_bytes(), &self.limited(state))
     }
-    // SECURITY: a state of another model does not open either, it is only told from one of another session.
+    // SECURITY: a state of another model does not open either; only the reason that is given differs from that for another session.
     fn open(&self, text: &str) -> Option<FormState> {
         self.form(text).filter(|form| !self.is_over(form)).map(|form| form.content)
     }

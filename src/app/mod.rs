@@ -80,8 +80,10 @@ pub struct App {
     /// Present only while demo mode runs, on loopback.
     pub demo: Option<Demo>,
     live: RwLock<Arc<Live>>,
-    /// Read by whoever works with the model that runs, and written by whoever exchanges it.
+    /// Read-locked by each request, write-locked while the model is replaced.
     working: RwLock<()>,
+    /// Locked while jobs run, and while the model is replaced.
+    jobs: Mutex<()>,
     /// Findings of a model that did not replace the running one.
     rejected: RwLock<Option<Arc<Findings>>>,
     registrations: meter::Meter,
@@ -128,6 +130,7 @@ impl App {
             demo,
             live: RwLock::new(Arc::new(live)),
             working: RwLock::new(()),
+            jobs: Mutex::new(()),
             rejected: RwLock::new(None),
             registrations: meter::Meter::default(),
             waiting: recording::Waiting::default(),

@@ -88,7 +88,7 @@ mod tests {
         let purposes: Vec<String> = (0..300).map(|n| format!("purpose {n}")).collect();
         let all = || purposes.iter().map(|purpose| keys.mac(purpose, b"x")).collect::<Vec<_>>();
         let first = all();
-        assert_eq!(first, all(), "kept, and beyond the bound made anew");
+        assert_eq!(first, all(), "kept, and derived again beyond the bound");
         let different: std::collections::BTreeSet<_> = first.iter().collect();
         assert_eq!(different.len(), 300);
         for (n, purpose) in purposes.iter().enumerate() {

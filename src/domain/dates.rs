@@ -32,7 +32,7 @@ pub fn date_text(date: NaiveDate) -> String {
 /// A moment in [`DATETIME_FORMAT`].
 pub fn datetime_text(at: NaiveDateTime) -> String {
     let millis = at.nanosecond() / 1_000_000;
-    // A second that is added to a minute is told by more than a thousand.
+    // In a leap second there are 1,000 or more.
     if millis > 999 {
         return at.format(DATETIME_FORMAT).to_string();
     }

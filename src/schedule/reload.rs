@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How often the files are looked at.
-pub(super) const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// What is known of the files without reading them: the newest change, how many there are, and their bytes, so that a
 /// file that was removed or exchanged for an older one counts as a change too.

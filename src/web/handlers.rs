@@ -11,7 +11,7 @@ use crate::gate::{self, BadCookies, COOKIE_TOKEN, Client, Credit, Facts, Form, S
 use actix_session::Session;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, Method, StatusCode, header};
+use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
@@ -31,12 +31,11 @@ pub fn routes(config: &mut ServiceConfig) {
         web::post().to(move |request, state, session, body| with_form(request, state, session, body, Lane::Vital, act))
     };
     config
-        // First, and without a pattern to match: most requests are for pages.
-        .service(web::scope("/p").default_service(web::route().to(page)))
         .route("/", get(Web::home))
         .route("/health/live", web::get().to(async || HttpResponse::Ok().body("live")))
         .route("/health/ready", web::get().to(ready))
         .route("/static/{path:.*}", web::get().to(asset))
+        .service(web::resource("/p/{name}").route(web::get().to(show)).route(web::post().to(send)))
         .service(web::resource("/sign-in").route(get(Web::sign_in_page)).route(hashing(Web::sign_in)))
         .route("/sign-in/demo", post(Web::sign_in_demo))
         .route("/sign-out", vital(Web::sign_out))
@@ -193,26 +192,12 @@ pub(super) async fn with_form(
     formed(request, state, session, body, lane, act).await
 }
 
-/// The name of the page in an address that begins with `/p`; what is no name is refused like an unknown one.
-fn page_in(request: &HttpRequest) -> String {
-    request.match_info().unprocessed().strip_prefix('/').unwrap_or_default().to_owned()
-}
-
-async fn page(request: HttpRequest, state: Data<Web>, session: Session, body: Payload) -> HttpResponse {
-    match *request.method() {
-        Method::GET => show(request, state, session).await,
-        Method::POST => send(request, state, session, body).await,
-        _ => HttpResponse::MethodNotAllowed().finish(),
-    }
-}
-
-async fn show(request: HttpRequest, state: Data<Web>, session: Session) -> HttpResponse {
-    let (read, name) = (read(&request, &state, &session), page_in(&request));
+async fn show(request: HttpRequest, state: Data<Web>, session: Session, name: Path<String>) -> HttpResponse {
+    let read = read(&request, &state, &session);
     hop(state, session, read, move |web, read| web.show_page(read, &name)).await
 }
 
-async fn send(request: HttpRequest, state: Data<Web>, session: Session, body: Payload) -> HttpResponse {
-    let name = page_in(&request);
+async fn send(request: HttpRequest, state: Data<Web>, session: Session, name: Path<String>, body: Payload) -> HttpResponse {
     formed(request, state, session, body, Lane::Work, move |web, read| web.send_page(read, &name)).await
 }
 

@@ -106,6 +106,24 @@ fn no_request_fails_while_a_changed_model_takes_effect() {
 }
 
 #[test]
+fn a_change_waits_for_a_job_and_requests_are_answered_meanwhile() {
+    let folder = notes::app();
+    let server = Setup::of(folder.path()).scheduled().run();
+    let ada = notes::sign_in(server.address(), "ada");
+    {
+        let _job = server.web().app.at_jobs();
+        edit(folder.path(), "app.yaml", "title: Notes", "title: Other notes");
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(1) {
+            let answer = ada.get("/p/notes.All");
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            assert!(!answer.body.contains("Other notes"), "the change did not wait");
+        }
+    }
+    shown(&server, "Other notes");
+}
+
+#[test]
 fn an_error_in_the_files_leaves_the_last_good_model_running_until_it_is_corrected() {
     let folder = notes::app();
     let server = Setup::of(folder.path()).scheduled().run();

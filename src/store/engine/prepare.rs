@@ -101,12 +101,12 @@ fn counted<'s>(steps: impl Iterator<Item = &'s Step>, dialect: Dialect, verb: &s
             *count += usize::from(object.is_some_and(|object| object.split(' ').next() == Some(*word)));
         }
     }
-    let told = counts.iter().filter(|(.., count)| *count > 0).map(|(_, kind, count)| match (*kind, *count) {
+    let lines = counts.iter().filter(|(.., count)| *count > 0).map(|(_, kind, count)| match (*kind, *count) {
         (kind, 1) => format!("1 {kind}"),
         ("policy", count) => format!("{count} policies"),
         (kind, count) => format!("{count} {kind}s"),
     });
-    told.collect::<Vec<_>>().join(", ")
+    lines.collect::<Vec<_>>().join(", ")
 }
 
 /// The sets of one family as the model wants them on PostgreSQL.

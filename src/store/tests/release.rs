@@ -188,7 +188,7 @@ fn a_page_is_decided_in_as_many_statements_as_its_rules_have_hops() {
             app.view(who, query).unwrap();
             db.statements() - before - 2 * around
         };
-        // PostgreSQL is told of the reader's role, and of the system's before it decides again.
+        // The reader's role is sent to PostgreSQL, and the system's before the second decision.
         let role = u64::from(db.dialect() == Dialect::Postgres);
         let admin = app.admin();
         assert_eq!(cost(&admin, &employees(&["name", "salary"])), 1 + role, "rules without conditions need nothing to be read");
