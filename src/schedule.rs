@@ -1,23 +1,25 @@
 //! The server's clockwork: what other nodes did, scheduled events, waiting mail and refusals, upkeep,
 //! the agreement check of the layers, and in demo mode the model's files.
 //!
-//! Three threads, so that nothing that concerns all nodes waits for a long job, and nothing for the
-//! sealing of the trail; a turn that fails is logged and tried again. It decides nothing: the use cases do.
+//! Threads of their own, so that nothing that concerns all nodes waits for a long job, nothing for the sealing of the
+//! trail, and an author for none of them; a turn that fails is logged and tried again. It decides nothing: the use cases do.
 
-use crate::app::{App, Live, Refusal, Runs};
-use crate::audit::{Event, EventKind, Unsealed};
+mod reload;
+
+use self::reload::Reload;
+use crate::app::{App, Refusal, Runs};
+use crate::audit::Unsealed;
 use crate::config::Level;
 use crate::db::Contention;
-use crate::model::{self, Files, Findings, Severity, Timing};
+use crate::model::Timing;
 use crate::store;
 use crate::web::Web;
-use crate::workspace::Snapshots;
 use chrono::NaiveDateTime;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const TICK: Duration = Duration::from_millis(500);
 const UPKEEP_SECONDS: i64 = 3_600;
@@ -48,21 +50,26 @@ impl Schedule {
         let (watched, ending, mut clockwork) = (web.clone(), web.clone(), Clockwork::new(web));
         let mut troubles = Troubles::default();
         // What waits at the end is recorded before the process is gone.
-        all.spawn("watch", move || watch(&watched.app, &mut troubles), move || ending.app.record_all_waiting())?;
-        all.spawn("schedule", move || clockwork.turn(), || ())?;
+        all.spawn("watch", TICK, move || watch(&watched.app, &mut troubles), move || ending.app.record_all_waiting())?;
+        if all.web.app.demo.is_some() {
+            let mut reload = Reload::new(all.web.clone());
+            all.spawn("reload", reload::LOOK, move || reload.turn(), || ())?;
+        }
+        all.spawn("schedule", TICK, move || clockwork.turn(), || ())?;
         Ok(all)
     }
 
     fn spawn(
         &mut self,
         name: &str,
+        pause: Duration,
         mut turn: impl FnMut() + Send + 'static,
         end: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<()> {
         let (stop, stopped) = channel::<()>();
         let run = move || {
             turn();
-            while matches!(stopped.recv_timeout(TICK), Err(RecvTimeoutError::Timeout)) {
+            while matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
                 turn();
             }
             end();
@@ -172,12 +179,10 @@ struct Clockwork {
     /// When it was looked last whether tables have grown, and how large they were when their statistics were gathered.
     statistics: Option<NaiveDateTime>,
     sizes: store::Sizes,
-    files: Option<SystemTime>,
 }
 
 impl Clockwork {
     fn new(web: Arc<Web>) -> Self {
-        let files = newest(&web.app.settings.app);
         Self {
             web,
             started: false,
@@ -187,7 +192,6 @@ impl Clockwork {
             contention: None,
             statistics: None,
             sizes: store::Sizes::new(),
-            files,
         }
     }
 
@@ -196,8 +200,10 @@ impl Clockwork {
     }
 
     fn turn(&mut self) {
+        let web = self.web.clone();
+        let _same_model = web.app.at_jobs();
         // A node that leaves, or runs a model that is no longer in force, leaves the work to others.
-        if self.app().may_work().is_ok() {
+        if self.web.app.may_work().is_ok() {
             let done = self.events();
             self.troubles.tell(&self.web.app, "scheduled events wait", done);
             let delivered = self.app().deliver().map(drop);
@@ -210,9 +216,6 @@ impl Clockwork {
         self.layers(now);
         self.contention(now);
         self.statistics(now);
-        if self.app().demo.is_some() {
-            self.watch();
-        }
     }
 
     /// At the start and once an hour: whether the layers still decide alike.
@@ -288,60 +291,6 @@ impl Clockwork {
         }
         Ok(())
     }
-
-    /// In demo mode a changed model takes effect by itself; one with an error leaves the old one running.
-    fn watch(&mut self) {
-        let folder = self.app().settings.app.clone();
-        let newest = newest(&folder);
-        if newest == self.files {
-            return;
-        }
-        self.files = newest;
-        let Ok(files) = Files::read(&folder) else { return };
-        let (model, findings) = model::load(&files);
-        match model {
-            Some(model) if model.fingerprint == self.app().live().model.fingerprint => self.app().reject(None),
-            Some(model) => self.replace(model, findings),
-            None => {
-                let errors = findings.count(Severity::Error);
-                self.log(&format!("the changed model has {errors} error(s); the last good one is still running"));
-                self.app().reject(Some(findings));
-            }
-        }
-    }
-
-    fn replace(&self, model: model::Model, findings: Findings) {
-        let app = self.app();
-        let model = Arc::new(model);
-        let snapshots = Arc::new(Snapshots::new(model.clone()));
-        let live = match Live::new(model.clone(), snapshots, findings) {
-            Ok(live) => live,
-            Err(error) => return self.log(&error.to_string()),
-        };
-        // Between the note of the new model and its taking effect here, this node is not one that runs an old one.
-        let still = app.hold_still();
-        if let Err(error) = store::apply(&app.db, &live.statements, &BTreeSet::new(), app.clock.now()) {
-            self.log(&format!("the database cannot follow the changed model: {error}"));
-            return;
-        }
-        app.replace(live);
-        drop(still);
-        if let Err(refusal) = app.follow() {
-            self.log(&refusal.to_string());
-        }
-        if let Err(error) = self.web.refresh() {
-            self.log(&error.to_string());
-        }
-        let event = Event::new(EventKind::ModelReloaded, "a changed model took effect").on(model.fingerprint.clone());
-        if let Err(refusal) = app.record(&event) {
-            self.log(&refusal.to_string());
-        }
-        self.log("the changed model is running");
-    }
-
-    fn log(&self, text: &str) {
-        self.app().logs.write("portcullis.model", Level::Warning, text, None);
-    }
 }
 
 /// What to say of writes that met each other since the last time; nothing when none did.
@@ -366,23 +315,6 @@ fn is_due(timing: Timing, last: NaiveDateTime, now: NaiveDateTime) -> bool {
             today.is_some_and(|at| now >= at && last < at)
         }
     }
-}
-
-/// When the newest model file was written, and so whether anything changed.
-fn newest(folder: &std::path::Path) -> Option<SystemTime> {
-    let mut newest = None;
-    let mut todo = vec![folder.to_path_buf()];
-    while let Some(at) = todo.pop() {
-        for entry in std::fs::read_dir(at).ok()?.flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                todo.push(entry.path());
-            }
-            let changed = entry.metadata().and_then(|data| data.modified()).ok();
-            newest = newest.max(changed);
-        }
-    }
-    newest
 }
 
 #[cfg(test)]

@@ -80,7 +80,8 @@ mod tests {
         assert!(other.iter().all(|one| Arc::ptr_eq(one, &other[0])), "on an entity on which they have the same");
         assert!(!Arc::ptr_eq(&a, &on(&again, "A", "Thing")), "of another model");
         let kept = |entity: &str| shared.0.lock().unwrap()[&QName::new("m", entity)].len();
-        assert_eq!((kept("Thing"), kept("Other")), (4, 1), "three of one model are in use, and one of the other was");
+        let counts = (kept("Thing"), kept("Other"));
+        assert_eq!(counts, (4, 2), "three and one of this model are in use, and one of each was of the other model");
         drop((a, b, d));
         drop(on(&again, "B", "Thing"));
         assert_eq!(kept("Thing"), 2, "one that is in use, and one that was made just now");

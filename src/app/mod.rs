@@ -6,6 +6,7 @@
 
 mod act;
 pub mod admin;
+mod adopt;
 mod agreement;
 mod ask;
 mod carry;
@@ -79,6 +80,10 @@ pub struct App {
     /// Present only while demo mode runs, on loopback.
     pub demo: Option<Demo>,
     live: RwLock<Arc<Live>>,
+    /// Read-locked by each request, write-locked while the model is replaced.
+    working: RwLock<()>,
+    /// Locked while jobs run, and while the model is replaced.
+    jobs: Mutex<()>,
     /// Findings of a model that did not replace the running one.
     rejected: RwLock<Option<Arc<Findings>>>,
     registrations: meter::Meter,
@@ -124,6 +129,8 @@ impl App {
             logs,
             demo,
             live: RwLock::new(Arc::new(live)),
+            working: RwLock::new(()),
+            jobs: Mutex::new(()),
             rejected: RwLock::new(None),
             registrations: meter::Meter::default(),
             waiting: recording::Waiting::default(),
@@ -141,7 +148,7 @@ impl App {
     pub fn live(&self) -> Arc<Live> {
         self.live.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
-    /// Lets another model take effect.
+    /// Lets another model take effect here, over a database that is made for it ([`App::adopt`] sees to that).
     pub fn replace(&self, live: Live) {
         *self.live.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(live);
         self.reject(None);

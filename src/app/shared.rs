@@ -29,7 +29,7 @@ impl App {
     }
 
     /// While this is kept, [`App::follow`] waits.
-    pub fn hold_still(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn hold_still(&self) -> MutexGuard<'_, ()> {
         self.following.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

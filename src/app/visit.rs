@@ -104,6 +104,7 @@ impl Visit<'_> {
     fn book(&self, workspace: &SharedWorkspace) -> Book {
         Book {
             again: None,
+            last: Default::default(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
             binding: self.asker.binding.clone(),

@@ -4,13 +4,12 @@
 //! all of them open to every user role, the visitors' too. No check of the model would let most of them pass: that is
 //! what they are for. Whoever opens one must see and do no more than the rules on entities and microflows give.
 
-use crate::domain::{Kind, Name, QName};
+use crate::domain::{ByName, Kind, Name, QName};
 use crate::expr::{Node, Root, Span, Template, Typed};
 use crate::model::{
     Action, Button, ButtonStyle, Column, ColumnShow, DataGrid, DataView, Entity, Input, Layout, ListFrom, ListSource, Microflow,
     Model, Module, Open, Page, Place, Reference, Stat, Tone, ViewSource, Widget, WidgetKind,
 };
-use indexmap::IndexMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -31,7 +30,7 @@ pub fn page_of(what: &str, of: &QName) -> QName {
 /// Adds the pages and the role that holds nothing.
 pub fn equip(model: &mut Model) {
     let role = QName::new(MODULE, "Everybody");
-    let mut roles = IndexMap::new();
+    let mut roles = ByName::default();
     roles.insert(role.name.clone(), "The attack".to_owned());
     model.modules.insert(Name::new(MODULE), Module { roles });
     model.user_roles.insert(Name::new(NOBODY), Default::default());
@@ -80,7 +79,7 @@ fn source(entity: &QName, from: ListFrom) -> ListSource {
 }
 
 impl Maker<'_> {
-    fn page(&self, name: QName, parameters: IndexMap<Name, QName>, mut content: Vec<Widget>) -> Page {
+    fn page(&self, name: QName, parameters: ByName<Name, QName>, mut content: Vec<Widget>) -> Page {
         let mut number = 0;
         content.iter_mut().for_each(|widget| count(widget, &mut number));
         let (title, place) = (Template::fixed("Attack"), Place::default());
@@ -113,7 +112,7 @@ impl Maker<'_> {
 
     fn list(&self, entity: &Entity) -> Page {
         let content = vec![self.grid(entity, ListFrom::Entity), button("Leave", Action::Cancel)];
-        self.page(page_of("List", &entity.name), IndexMap::new(), content)
+        self.page(page_of("List", &entity.name), ByName::default(), content)
     }
 
     /// An input or a selector for every member that can have one.
@@ -148,7 +147,7 @@ impl Maker<'_> {
     fn fresh(&self, entity: &Entity) -> Page {
         let save = button("Save", Action::Save { close: false, message: None });
         let content = vec![self.view(entity, ViewSource::New(Vec::new()), vec![save]), button("Leave", Action::Cancel)];
-        self.page(page_of("New", &entity.name), IndexMap::new(), content)
+        self.page(page_of("New", &entity.name), ByName::default(), content)
     }
 
     fn figures(&self, entity: &Entity) -> Page {
@@ -159,7 +158,7 @@ impl Maker<'_> {
             let source = source(&entity.name, ListFrom::Entity);
             widget(WidgetKind::Stat(Stat { title, source, sum, opens: None, icon: None, tone: Tone::Neutral }))
         };
-        self.page(page_of("Figures", &entity.name), IndexMap::new(), figures.map(stat).collect())
+        self.page(page_of("Figures", &entity.name), ByName::default(), figures.map(stat).collect())
     }
 
     /// What an object leads to along associations to many.
@@ -182,7 +181,7 @@ impl Maker<'_> {
     /// A button for a flow. Stored objects come as page parameters, one in memory is filled in on the page; `None` for a
     /// flow that takes several of those, or a list.
     fn run(&self, flow: &Microflow) -> Option<Page> {
-        let mut parameters = IndexMap::new();
+        let mut parameters = ByName::default();
         let (mut with, mut memory) = (Vec::new(), None);
         for (name, kind) in &flow.parameters {
             let value = match kind {
@@ -209,8 +208,8 @@ impl Maker<'_> {
     }
 }
 
-fn one(name: &str, entity: &QName) -> IndexMap<Name, QName> {
-    IndexMap::from([(Name::new(name), entity.clone())])
+fn one(name: &str, entity: &QName) -> ByName<Name, QName> {
+    ByName::from_iter([(Name::new(name), entity.clone())])
 }
 
 /// Gives the widgets their ids, in document order.

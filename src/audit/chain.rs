@@ -6,7 +6,7 @@
 use crate::crypto::{Keys, constant_time_eq};
 use crate::db::Moment;
 use crate::db::schema::{audit_head, audit_record, audit_seal};
-use crate::domain::DATETIME_FORMAT;
+use crate::domain::datetime_text;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
@@ -62,7 +62,7 @@ impl Row {
     /// The keyed hash over every other field.
     pub(super) fn link(&self, keys: &Keys) -> String {
         let mut data = Vec::with_capacity(256 + self.summary.len() + self.details.len());
-        let at = self.at.0.format(DATETIME_FORMAT).to_string();
+        let at = datetime_text(self.at.0);
         let (n, severity, caller) = (self.n.to_string(), self.severity.to_string(), self.caller.map(|id| id.to_string()));
         push(&mut data, Some(self.node.as_str()));
         let purpose = if self.lane.is_empty() {

@@ -95,7 +95,7 @@ impl Migrate {
         if plan.is_empty() {
             return say::line(format_args!("The database is in step with the model."));
         }
-        plan.summary(dialect).iter().for_each(|line| say::line(line));
+        plan.summary(dialect).iter().for_each(say::line);
         let mut statements = 0_usize;
         for step in plan.all_steps() {
             let all = step.sql(dialect);

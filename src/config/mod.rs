@@ -10,6 +10,7 @@ mod display;
 mod draft;
 mod level;
 mod origin;
+mod priority;
 mod production;
 mod resolve;
 mod secret;
@@ -19,6 +20,7 @@ mod variables;
 
 pub use level::Level;
 pub use origin::Origin;
+pub use priority::step_back;
 pub use production::Gap;
 pub use secret::Secret;
 pub use strength::weakness;

@@ -3,11 +3,12 @@
 use super::{random_bytes, require};
 use crate::config::weakness;
 use crate::domain::QName;
+use aws_lc_rs::aead::LessSafeKey;
 use aws_lc_rs::{cipher, hkdf, hmac};
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 /// The file in the data folder that holds the root secret.
@@ -49,6 +50,29 @@ struct Inner {
     handle_decrypt: cipher::DecryptingKey,
     handle_tag: hmac::Key,
     tags: Tags,
+    macs: Made<hmac::Key>,
+    seals: Made<LessSafeKey>,
+}
+
+/// The keys that were made of the root, by purpose: making one takes longer than using it. They live as long as the root.
+pub(super) struct Made<K>(RwLock<HashMap<Box<str>, Arc<K>>>);
+
+/// Keys that are kept of a kind: more than there are purposes.
+const MOST_MADE: usize = 100;
+
+impl<K> Made<K> {
+    /// The key for a purpose.
+    pub(super) fn of(&self, purpose: &str, make: impl FnOnce() -> K) -> Arc<K> {
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(purpose) {
+            return known.clone();
+        }
+        let made = Arc::new(make());
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < MOST_MADE {
+            all.insert(purpose.into(), made.clone());
+        }
+        made
+    }
 }
 
 /// The tag of each entity whose handles were asked for.
@@ -113,6 +137,8 @@ impl Keys {
             handle_decrypt: require(cipher::DecryptingKey::ecb(block())),
             handle_tag: hmac::Key::new(hmac::HMAC_SHA256, derive(&root, &["handle tag"]).as_ref()),
             tags: Tags::default(),
+            macs: Made(RwLock::default()),
+            seals: Made(RwLock::default()),
             root,
         }))
     }
@@ -129,6 +155,12 @@ impl Keys {
     }
     pub(super) fn tags(&self) -> &Tags {
         &self.0.tags
+    }
+    pub(super) fn macs(&self) -> &Made<hmac::Key> {
+        &self.0.macs
+    }
+    pub(super) fn seals(&self) -> &Made<LessSafeKey> {
+        &self.0.seals
     }
     pub(super) fn handle_tag(&self) -> &hmac::Key {
         &self.0.handle_tag

@@ -5,6 +5,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
 
 /// What was sealed was altered, cut, made elsewhere, or belongs to another purpose or context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,14 +36,15 @@ impl Keys {
 
     /// A keyed hash for one purpose (HMAC-SHA-256).
     pub fn mac(&self, purpose: &str, data: &[u8]) -> [u8; 32] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.key("mac", purpose).as_slice());
+        let key = self.macs().of(purpose, || hmac::Key::new(hmac::HMAC_SHA256, self.key("mac", purpose).as_slice()));
         let mut out = [0; 32];
         out.copy_from_slice(hmac::sign(&key, data).as_ref());
         out
     }
 
-    fn sealing_key(&self, purpose: &str) -> LessSafeKey {
-        LessSafeKey::new(require(UnboundKey::new(&AES_256_GCM, self.key("seal", purpose).as_slice())))
+    fn sealing_key(&self, purpose: &str) -> Arc<LessSafeKey> {
+        let make = || LessSafeKey::new(require(UnboundKey::new(&AES_256_GCM, self.key("seal", purpose).as_slice())));
+        self.seals().of(purpose, make)
     }
 }
 
@@ -77,6 +79,22 @@ mod tests {
         }
         for garbage in ["", "=", "A", "not base64 !", "\u{1F512}", &"A".repeat(100_000)] {
             assert_eq!(keys.open("p", b"aad", garbage), Err(Forged));
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_made_before_serves_its_own_purpose_and_use_only() {
+        let keys = Keys::ephemeral();
+        let purposes: Vec<String> = (0..300).map(|n| format!("purpose {n}")).collect();
+        let all = || purposes.iter().map(|purpose| keys.mac(purpose, b"x")).collect::<Vec<_>>();
+        let first = all();
+        assert_eq!(first, all(), "kept, and derived again beyond the bound");
+        let different: std::collections::BTreeSet<_> = first.iter().collect();
+        assert_eq!(different.len(), 300);
+        for (n, purpose) in purposes.iter().enumerate() {
+            let sealed = keys.seal(purpose, b"", b"x");
+            assert_eq!(keys.open(purpose, b"", &sealed).as_deref(), Ok(b"x".as_slice()));
+            assert_eq!(keys.open(&purposes[(n + 1) % 300], b"", &sealed), Err(Forged));
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Conn {
     stuck: bool,
     /// How many commits of this process came before the present transaction (SQLite).
     commits: u64,
+    /// Whether something was asked in it.
+    asked: bool,
     /// The ends of the trail's lanes between transactions,
     lanes: Arc<Lanes>,
     /// and what the present transaction adds to them.
@@ -105,6 +107,7 @@ impl Conn {
             depth: 0,
             stuck: false,
             commits: 0,
+            asked: false,
             lanes: Arc::default(),
             leases: Leases::default(),
             lost: false,
@@ -140,6 +143,7 @@ impl Conn {
 
     /// What typed statements run on.
     pub fn wire(&mut self) -> &mut Wire {
+        self.asked = true;
         &mut self.wire
     }
 
@@ -263,7 +267,7 @@ impl Conn {
         (self.mode, self.authority) = (mode, authority);
         // What a transaction left that ended in a panic has no end that anybody knows.
         (self.leases, self.lost) = (Leases::default(), false);
-        self.commits = self.committed();
+        (self.commits, self.asked) = (self.committed(), false);
         self.stuck = true;
         Ok(())
     }
@@ -418,8 +422,10 @@ impl Conn {
             // read. What this transaction read before was to prove who asks; it goes on from here.
             let _still = counts.as_ref().map(|counts| counts.commits.read().unwrap_or_else(PoisonError::into_inner));
             if self.committed() == self.commits {
-                // Nothing was committed since it began, so its state is the present one, if it has one yet.
-                self.look()?;
+                // Nothing was committed since it began, so its state is the present one: that of what it asked first.
+                if !self.asked {
+                    self.look()?;
+                }
             } else {
                 self.end(false)?;
                 self.begin_now(self.authority.clone())?;

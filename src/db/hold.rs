@@ -74,7 +74,7 @@ impl Db {
 
 impl Conn {
     /// Waits until no other transaction has taken this turn, but not longer than that; the end of the transaction gives
-    /// it back. Whoever has it may be at it for minutes, so the wait is not that for a row. On SQLite a write transaction
+    /// it back. It may be kept for minutes, so the limit for waiting for a row does not apply. On SQLite a write transaction
     /// is alone anyway.
     pub fn take_turn(&mut self, turn: i64, longest: Duration) -> Result<(), DbError> {
         if self.dialect() == Dialect::Sqlite {

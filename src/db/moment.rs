@@ -1,9 +1,9 @@
 //! A moment as the databases keep it.
 //!
-//! SQLite: text of fixed width ([`DATETIME_FORMAT`]), so that text order is time order and
+//! SQLite: text of fixed width ([`DATETIME_FORMAT`](crate::domain::DATETIME_FORMAT)), so that text order is time order and
 //! dynamic statements compare with it. PostgreSQL: `timestamp` without zone, holding UTC.
 
-use crate::domain::DATETIME_FORMAT;
+use crate::domain::{datetime_text, read_datetime};
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -32,7 +32,7 @@ impl From<NaiveDateTime> for Moment {
 
 /// Reads the fixed-width text; anything else is not a moment of ours.
 pub(super) fn parse(text: &str) -> Result<NaiveDateTime, String> {
-    NaiveDateTime::parse_from_str(text, DATETIME_FORMAT).map_err(|_| format!("not a moment: {} characters", text.len()))
+    read_datetime(text).ok_or_else(|| format!("not a moment: {} characters", text.len()))
 }
 
 /// Reads a date of exactly ten characters, `2026-03-01`. By hand, because a list reads many.
@@ -47,7 +47,7 @@ pub(super) fn parse_date(text: &str) -> Result<NaiveDate, String> {
 
 impl ToSql<MomentType, Sqlite> for Moment {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.format(DATETIME_FORMAT).to_string());
+        out.set_value(datetime_text(self.0));
         Ok(IsNull::No)
     }
 }

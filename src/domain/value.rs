@@ -1,6 +1,6 @@
 //! A value of the model, in memory.
 
-use super::{Decimal, Kind, ObjectId};
+use super::{Decimal, Kind, ObjectId, date_text, datetime_text};
 use chrono::{NaiveDate, NaiveDateTime};
 use std::sync::Arc;
 
@@ -84,8 +84,8 @@ impl Value {
             Self::Integer(n) => n.to_string(),
             Self::Decimal(d) => d.to_string(),
             Self::Boolean(b) => b.to_string(),
-            Self::Date(d) => d.format("%Y-%m-%d").to_string(),
-            Self::DateTime(t) => t.format(DATETIME_FORMAT).to_string(),
+            Self::Date(d) => date_text(*d),
+            Self::DateTime(t) => datetime_text(*t),
             Self::Object(id) => format!("#{}", id.0),
             Self::List(ids) => ids.iter().map(|id| format!("#{}", id.0)).collect::<Vec<_>>().join(" "),
             Self::Uncomputable => UNCOMPUTABLE.to_owned(),

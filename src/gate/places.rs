@@ -3,7 +3,7 @@
 //! Guarantees: the total is never exceeded; a client has no more than its share, and no more than is still free for
 //! others, so that a few clients cannot leave nothing for the rest; what was taken is given back when its place is
 //! dropped, whatever happened meanwhile.
-//! Deliberately not here: waiting (`queue` has it). Who finds no place is told at once.
+//! Deliberately not here: waiting (`queue` has it). Without a place the request is refused at once.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -1,8 +1,8 @@
 //! The model as the server runs it: immutable, every name resolved, every expression typed.
 
-use crate::domain::{Kind, Member, Name, Number, QName, Value};
+use crate::domain::{ByName, Kind, Member, Name, Number, QName, Value};
 use crate::expr::{Aggregate, Template, Typed};
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -48,9 +48,9 @@ pub struct Model {
     /// Digest of all model files: two models with the same one are the same.
     pub fingerprint: String,
     /// Modules and their roles (with documentation lines).
-    pub modules: IndexMap<Name, Module>,
+    pub modules: ByName<Name, Module>,
     /// User roles.
-    pub user_roles: IndexMap<Name, UserRole>,
+    pub user_roles: ByName<Name, UserRole>,
     /// Denies that no grant beats.
     pub guardrails: Vec<Guardrail>,
     /// Who may use which part of the administration.
@@ -62,28 +62,28 @@ pub struct Model {
     /// Users of demo mode.
     pub demo_users: Vec<DemoUser>,
     /// Enumerations.
-    pub enumerations: IndexMap<QName, Enumeration>,
+    pub enumerations: ByName<QName, Enumeration>,
     /// Entities, `system.User` among them.
-    pub entities: IndexMap<QName, Arc<Entity>>,
+    pub entities: ByName<QName, Arc<Entity>>,
     /// Pages.
-    pub pages: IndexMap<QName, Arc<Page>>,
+    pub pages: ByName<QName, Arc<Page>>,
     /// Microflows.
-    pub microflows: IndexMap<QName, Arc<Microflow>>,
+    pub microflows: ByName<QName, Arc<Microflow>>,
     /// Constants that are not secret.
-    pub constants: IndexMap<QName, (Kind, Value)>,
+    pub constants: ByName<QName, (Kind, Value)>,
     /// Names of environment variables that hold secret constants.
-    pub secrets: IndexMap<QName, String>,
+    pub secrets: ByName<QName, String>,
     /// Scheduled events.
     pub schedule: Vec<ScheduledEvent>,
     /// Public snapshots.
-    pub snapshots: IndexMap<QName, Snapshot>,
+    pub snapshots: ByName<QName, Snapshot>,
 }
 
 /// A module.
 #[derive(Clone, Debug, Default)]
 pub struct Module {
     /// Its roles, with their documentation lines.
-    pub roles: IndexMap<Name, String>,
+    pub roles: ByName<Name, String>,
 }
 
 /// A user role: a set of module roles.
@@ -226,7 +226,7 @@ impl Tone {
 #[derive(Clone, Debug)]
 pub struct Enumeration {
     /// Its values in order.
-    pub values: IndexMap<Name, EnumerationValue>,
+    pub values: ByName<Name, EnumerationValue>,
 }
 
 /// How an enumeration value is shown.
@@ -254,11 +254,11 @@ pub struct Entity {
     /// The built-in users: never written by a model, kept in the account table.
     pub system: bool,
     /// Attributes, server-kept ones among them.
-    pub attributes: IndexMap<Name, Attribute>,
+    pub attributes: ByName<Name, Attribute>,
     /// Associations this entity owns.
-    pub associations: IndexMap<Name, Association>,
+    pub associations: ByName<Name, Association>,
     /// Names for the other side of associations that point here.
-    pub inverses: IndexMap<Name, Inverse>,
+    pub inverses: ByName<Name, Inverse>,
     /// The self-association that spans a tree.
     pub tree: Option<Name>,
     /// The attribute that stands for an object in a selector.
@@ -601,7 +601,7 @@ pub struct Page {
     /// Module roles that may open it.
     pub roles: BTreeSet<QName>,
     /// Parameters: name → entity.
-    pub parameters: IndexMap<Name, QName>,
+    pub parameters: ByName<Name, QName>,
     /// Widgets.
     pub content: Vec<Widget>,
     /// Where it is declared.
@@ -905,13 +905,13 @@ pub struct Microflow {
     /// Module roles that may run it from a page.
     pub roles: BTreeSet<QName>,
     /// Parameters.
-    pub parameters: IndexMap<Name, Kind>,
+    pub parameters: ByName<Name, Kind>,
     /// Runs under the caller's own rights.
     pub apply_entity_access: bool,
     /// May be run with objects that somebody changed since they were shown.
     pub any_version: bool,
     /// Else: exactly these rights in addition. Entity → rules.
-    pub elevation: IndexMap<QName, Vec<Arc<AccessRule>>>,
+    pub elevation: ByName<QName, Vec<Arc<AccessRule>>>,
     /// What it gives.
     pub returns: Option<Kind>,
     /// Activities.

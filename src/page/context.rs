@@ -58,8 +58,10 @@ pub trait Handles {
     fn open_shown(&self, about: &str, text: &str) -> Option<String>;
     /// Seals the state of a form, for this caller only.
     fn seal(&self, state: &FormState) -> String;
-    /// Opens a sealed state; `None` when it is foreign, altered or too old.
+    /// Opens a sealed state; `None` when it is foreign, altered, too old or of another model.
     fn open(&self, text: &str) -> Option<FormState>;
+    /// Whether this caller was given it, too long ago or by a model that no longer runs.
+    fn is_outdated(&self, text: &str) -> bool;
 }
 
 /// What a form was made from; it travels sealed.

@@ -8,10 +8,11 @@ use super::paths::{Step, step};
 use super::told::Told;
 use super::{PageContext, PageError};
 use crate::access::{Cell, Permit, Query, Row, Rows, View};
-use crate::domain::{Name, ObjectId, QName, Value};
+use crate::domain::{Name, ObjectId, QName, Spread, Value};
 use crate::expr::{Data, EvalError};
 use crate::model::{Model, Path};
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,12 +22,14 @@ const MOST_FETCHED: u32 = 300;
 const LONGEST_LIST: u32 = 1_000;
 
 type Object = (QName, ObjectId);
+/// By names of the model and keys of objects.
+type Known<K, V> = HashMap<K, V, BuildHasherDefault<Spread>>;
 
 /// Cells of objects.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cells {
-    members: HashMap<Object, HashMap<Name, Cell>>,
-    lists: HashMap<Object, HashMap<Name, Option<Vec<ObjectId>>>>,
+    members: Known<Object, Known<Name, Cell>>,
+    lists: Known<Object, Known<Name, Option<Vec<ObjectId>>>>,
 }
 
 impl Cells {
@@ -114,13 +117,13 @@ impl Data for Reading<'_> {
 
 /// The reader's permits to view, each decided once.
 pub(super) struct Permits {
-    decided: HashMap<QName, Option<Rc<Permit<View>>>>,
+    decided: Known<QName, Option<Rc<Permit<View>>>>,
 }
 
 impl Permits {
     /// None decided yet.
     pub(super) fn new() -> Self {
-        Self { decided: HashMap::new() }
+        Self { decided: Known::default() }
     }
     /// The permit to view an entity, if the reader has one.
     pub(super) fn view(&mut self, context: &PageContext<'_>, entity: &QName) -> Option<Rc<Permit<View>>> {

@@ -1,8 +1,9 @@
 //! How values look to a reader.
 
 use crate::access::Cell;
-use crate::domain::{Decimal, Kind, UNCOMPUTABLE, Value};
+use crate::domain::{Decimal, Kind, UNCOMPUTABLE, Value, date_text, push_digits};
 use crate::model::{Model, Tone};
+use chrono::{Datelike, NaiveDate, Timelike};
 use serde::Serialize;
 
 /// A value ready to show.
@@ -93,8 +94,15 @@ impl<'m> Speech<'m> {
             }
             (_, Value::Boolean(yes)) => self.say(if *yes { "Yes" } else { "No" }).to_owned(),
             (_, Value::Decimal(number)) => self.decimal(number),
-            (_, Value::Date(date)) => date.format(self.date_format()).to_string(),
-            (_, Value::DateTime(moment)) => moment.format(&format!("{}, %H:%M", self.date_format())).to_string(),
+            (_, Value::Date(date)) => self.date(*date),
+            (_, Value::DateTime(moment)) => {
+                let mut out = self.date(moment.date());
+                out.push_str(", ");
+                push_digits(moment.hour(), 2, &mut out);
+                out.push(':');
+                push_digits(moment.minute(), 2, &mut out);
+                out
+            }
             (_, Value::List(ids)) if ids.is_empty() => String::new(),
             (_, Value::List(ids)) => ids.len().to_string(),
             (_, Value::Object(_)) => String::new(),
@@ -103,8 +111,19 @@ impl<'m> Speech<'m> {
         }
     }
 
-    fn date_format(&self) -> &'static str {
-        if self.language.starts_with("en") { "%-d %b %Y" } else { "%Y-%m-%d" }
+    /// A date, written without the format language of the library: a list has many.
+    fn date(&self, date: NaiveDate) -> String {
+        if !self.language.starts_with("en") {
+            return date_text(date);
+        }
+        let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9_999) else {
+            return date.format(ENGLISH).to_string();
+        };
+        let mut out = String::with_capacity(24);
+        push_digits(date.day(), 1, &mut out);
+        out.push_str(MONTHS.get(date.month0() as usize).copied().unwrap_or_default());
+        push_digits(year, 4, &mut out);
+        out
     }
 
     /// A decimal with its digits grouped.
@@ -154,6 +173,12 @@ impl<'m> Speech<'m> {
     }
 }
 
+/// A date in English,
+const ENGLISH: &str = "%-d %b %Y";
+/// and what stands in it between the day and the year.
+const MONTHS: [&str; 12] =
+    [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
+
 /// The text of a value in a form field, which a form sends back unchanged when nobody touches it.
 pub fn field_text(value: &Value) -> String {
     match value {
@@ -177,5 +202,31 @@ fn word(kind: &Kind) -> &'static str {
         Kind::DateTime => "datetime",
         Kind::Enumeration(_) => "enumeration",
         Kind::Object(_) | Kind::List(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Files, load};
+    use crate::page::tests::app::files;
+
+    #[test]
+    fn a_date_is_written_as_the_format_of_its_language_writes_it() {
+        let model = load(&Files::of(files())).0.unwrap();
+        for language in ["en", "en-GB", "de", ""] {
+            let speech = Speech { model: &model, language };
+            let format = if language.starts_with("en") { ENGLISH } else { "%Y-%m-%d" };
+            let first = NaiveDate::from_ymd_opt(1999, 12, 1).unwrap();
+            let far = [-1, 0, 1, 7, 999, 9_999, 10_000, 262_142].map(|year| NaiveDate::from_ymd_opt(year, 12, 31).unwrap());
+            for date in first.iter_days().take(800).chain(far) {
+                assert_eq!(speech.text(&Kind::Date, &Value::Date(date)), date.format(format).to_string());
+            }
+            for minute in 0..1_440 {
+                let moment = first.and_hms_milli_opt(minute / 60, minute % 60, 59, 999).unwrap();
+                let text = moment.format(&format!("{format}, %H:%M")).to_string();
+                assert_eq!(speech.text(&Kind::DateTime, &Value::DateTime(moment)), text);
+            }
+        }
     }
 }

@@ -18,6 +18,11 @@ impl<T> Told<T> {
     pub(super) fn fixed(value: T) -> Self {
         Self(Inner::Fixed(value))
     }
+    /// The same for tests of what is made of it.
+    #[cfg(test)]
+    pub(crate) fn for_test(value: T) -> Self {
+        Self::fixed(value)
+    }
     /// Looks at the value.
     pub fn peek(&self) -> &T {
         match &self.0 {

@@ -2,10 +2,9 @@
 
 use super::names;
 use crate::db::DbError;
-use crate::domain::{Kind, Name, QName};
+use crate::domain::{ByName, Kind, Name, QName};
 use crate::expr::Typed;
 use crate::model::{Association, Entity, Model, Multiplicity};
-use indexmap::IndexMap;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -33,7 +32,7 @@ pub(super) struct Table {
     pub entity: Arc<Entity>,
     pub name: Name,
     /// Own members in the order declared.
-    pub members: IndexMap<Name, Place>,
+    pub members: ByName<Name, Place>,
 }
 
 /// Where an own member is.
@@ -187,7 +186,7 @@ impl Tables {
 impl Table {
     fn of(entity: &Arc<Entity>) -> Result<Self, Collision> {
         let name = if entity.system { Name::from("account") } else { names::table(&entity.name) };
-        let mut members = IndexMap::new();
+        let mut members = ByName::default();
         for (name, attribute) in &entity.attributes {
             let kind = attribute.kind();
             let place = match &attribute.calculated {

@@ -16,6 +16,8 @@ pub(super) struct Words {
     empty: String,
     /// Up to the text, which says that the value cannot be computed.
     uncomputable: String,
+    /// Up to the name of an icon.
+    icon: String,
 }
 
 impl Words {
@@ -38,43 +40,56 @@ impl Words {
              <use href=\"{icon}#alert\"></use></svg><span>",
             text("It needs more digits than a number has")
         );
-        Self { withheld: withheld("vh"), withheld_wordy: withheld(""), empty, uncomputable }
+        let icon = format!("<svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\"><use href=\"{icon}#");
+        Self { withheld: withheld("vh"), withheld_wordy: withheld(""), empty, uncomputable, icon }
     }
 
-    /// The cells of the row with this number (from 1) of a grid.
-    pub(super) fn row(&self, grid: &str, columns: &[ColumnHead], number: usize, row: &RowNode, signs: &Signs) -> String {
-        let mut out = String::with_capacity(row.cells.len() * 128);
+    /// An icon.
+    pub(super) fn icon(&self, name: &str, out: &mut String) {
+        out.push_str(&self.icon);
+        escape_into(name, out);
+        out.push_str("\"></use></svg>");
+    }
+
+    /// Adds the cells of the row with this number (from 1) of a grid.
+    pub(super) fn row(
+        &self,
+        grid: &str,
+        columns: &[ColumnHead],
+        (number, row): (usize, &RowNode),
+        signs: &Signs,
+        out: &mut String,
+    ) {
         let href = row.href.as_ref().map(|href| href.peek().as_str()).filter(|href| !href.is_empty());
         for (at, cell) in row.cells.iter().enumerate() {
             let cell = cell.peek();
             let title = columns.get(at).map_or("", |column| column.title.as_str());
-            push(&mut out, &["<td role=\"cell\" class=\"align-", cell.align, " kind-", cell.kind, "\" data-label=\""]);
-            escape_into(title, &mut out);
+            push(out, &["<td role=\"cell\" class=\"align-", cell.align, " kind-", cell.kind, "\" data-label=\""]);
+            escape_into(title, out);
             if at == 0 {
                 out.push_str("\" id=\"");
-                escape_into(grid, &mut out);
-                push(&mut out, &["-row-", &number.to_string()]);
+                escape_into(grid, out);
+                push(out, &["-row-", &number.to_string()]);
             }
             out.push_str("\">");
             if let Some(marks) = row.marks.as_ref().filter(|_| at == 0) {
-                signs.badge(marks.row, &mut out);
+                signs.badge(marks.row, out);
             }
             match href.filter(|_| at == 0) {
                 Some(href) => {
                     out.push_str("<a class=\"row-link\" href=\"");
-                    escape_into(href, &mut out);
+                    escape_into(href, out);
                     out.push_str("\">");
-                    self.cell(cell, true, &mut out);
+                    self.cell(cell, true, out);
                     out.push_str("</a>");
                 }
-                None => self.cell(cell, false, &mut out),
+                None => self.cell(cell, false, out),
             }
             if let Some(mark) = row.marks.as_ref().and_then(|marks| marks.cells.get(at).copied().flatten()) {
-                signs.badge(mark, &mut out);
+                signs.badge(mark, out);
             }
             out.push_str("</td>");
         }
-        out
     }
 
     /// A field that the reader cannot change.
@@ -115,7 +130,8 @@ impl Words {
     }
 }
 
-fn push(out: &mut String, parts: &[&str]) {
+/// Adds texts that are HTML already.
+pub(super) fn push(out: &mut String, parts: &[&str]) {
     parts.iter().for_each(|part| out.push_str(part));
 }
 
@@ -131,13 +147,18 @@ fn entity(byte: u8) -> Option<&'static str> {
     })
 }
 
+/// Whether something else stands for a character: asked of every byte of a page.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')
+}
+
 /// Calls `put` with the pieces of the escaped text: long stretches as they are, and entities.
 fn pieces<E>(text: &str, mut put: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
     let mut rest = text;
-    while let Some((at, entity)) = rest.bytes().enumerate().find_map(|(at, byte)| Some((at, entity(byte)?))) {
+    while let Some(at) = rest.bytes().position(is_special) {
         let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
         put(plain)?;
-        put(entity)?;
+        put(from.bytes().next().and_then(entity).unwrap_or_default())?;
         rest = from.get(1..).unwrap_or_default();
     }
     put(rest)
@@ -174,6 +195,9 @@ mod tests {
         assert_eq!(escaped("<a href=\"x\" id='y'>&amp;</a>"), "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;amp;&lt;/a&gt;");
         for plain in ["", "é – 🦀", "a/b?c={{ 7 }}", "\u{202e}x\u{0}"] {
             assert_eq!(escaped(plain), plain);
+        }
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_special(byte), entity(byte).is_some(), "{byte}");
         }
         let mut written = Vec::new();
         escape("'é<'", &mut written).unwrap();

@@ -1,7 +1,7 @@
 //! The frame around a page, kept with blanks in the place of all that is a person's or a request's own.
 //!
 //! Guarantees: a kept frame is rendered from its key and nothing else, because what is somebody's own is taken out before
-//! the template engine sees it; so a frame says the same whoever it was made for. A blank is filled with escaped text,
+//! the template engine sees it; so a frame is the same for everybody. A blank is filled with escaped text,
 //! only the body with the HTML that it is. Frames live as long as the templates of one model, and their number is bounded.
 //! Deliberately not here: frames with messages or with the overlay of reasons, which are rendered each time.
 

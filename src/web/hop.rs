@@ -75,7 +75,9 @@ pub(super) async fn in_turn(
     let turn = lane.of(&state.gate.turns).turn(client).await.map_err(|full| state.crowded(full))?;
     let inner: Arc<Web> = state.clone().into_inner();
     let done = web::block(move || {
+        let working = inner.app.at_work();
         let reply = work(&inner);
+        drop(working);
         drop(turn);
         reply
     });

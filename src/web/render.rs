@@ -7,8 +7,9 @@
 use super::assets::Assets;
 use super::frame::Own;
 use super::spoken::{self, Spoken};
+use super::{grid, plain};
 use crate::access::explain::Step;
-use crate::page::{ButtonNode, ColumnNode, DataGridNode, FieldState, Form, ItemNode, Legend, MenuEntry, Node, TabNode, View};
+use crate::page::{ColumnNode, FieldState, ItemNode, Legend, MenuEntry, Node, TabNode, View};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -127,7 +128,7 @@ impl Renderer {
             crate::model::Layout::Plain => "layout/plain.html",
         };
         let mut body = self.nodes(&shell.lang, &view.nodes)?;
-        self.forms(shell, &view.forms, &mut body)?;
+        plain::forms(&view.forms, &shell.csrf, &shell.back, &mut body);
         let title = view.title.peek();
         if view.legend.is_none()
             && let Some(html) = self.framed(template, shell, &Value::Null, &[(Own::Title, title), (Own::Body, &body)])?
@@ -141,19 +142,6 @@ impl Renderer {
             context.insert("legend", &self.legend(&shell.lang, legend)?);
         }
         Ok(self.tera(&shell.lang).render(template, &context)?)
-    }
-
-    /// The forms of a page, which hold only their sealed state.
-    fn forms(&self, shell: &Shell, forms: &[Form], body: &mut String) -> Result<(), RenderError> {
-        if forms.is_empty() {
-            return Ok(());
-        }
-        let mut context = Context::new();
-        context.insert("forms", forms);
-        context.insert("csrf", &shell.csrf);
-        context.insert("back", &shell.back);
-        body.push_str(&self.tera(&shell.lang).render("parts/forms.html", &context)?);
-        Ok(())
     }
 
     /// A page of the system: one of `templates/system` or `templates/admin`, with its own values.
@@ -185,7 +173,9 @@ impl Renderer {
 
     /// Widgets, one after the other.
     pub fn nodes(&self, language: &str, nodes: &[Node]) -> Result<String, RenderError> {
-        let mut out = String::new();
+        let mut nodes = nodes.iter();
+        // Mostly there is one, which is large and need not be copied.
+        let mut out = nodes.next().map(|node| self.node(language, node)).transpose()?.unwrap_or_default();
         for node in nodes {
             out.push_str(&self.node(language, node)?);
         }
@@ -200,6 +190,9 @@ impl Renderer {
             Node::Input(node) | Node::Reference(node) if node.state != FieldState::Editable => {
                 return Ok(self.spoken(language).words.field(node));
             }
+            Node::DataView(node) if plain::is_plain(node) => return Ok(plain::data_view(node, &inside(&node.children)?)),
+            Node::Button(node) if plain::is_plain_button(node) => return Ok(self.spoken(language).words.button(node)),
+            Node::DataGrid(node) => return grid::written(node, self.spoken(language)),
             Node::Container(node) => with_children(node, inside(&node.children)?)?,
             Node::Snippet(children) => with_children(&BTreeMap::<&str, &str>::new(), inside(children)?)?,
             Node::DataView(node) => with_children(node, inside(&node.children)?)?,
@@ -210,7 +203,6 @@ impl Renderer {
             Node::Text(node) => context(node)?,
             Node::Badge(node) => context(node)?,
             Node::Alert(node) => context(node)?,
-            Node::DataGrid(node) => with_rows(node, self.spoken(language))?,
             Node::Input(node) | Node::Reference(node) => context(node)?,
             Node::Stat(node) => context(node)?,
             Node::Button(node) => context(node)?,
@@ -257,34 +249,6 @@ fn parts<P: Part>(
         values.push(value);
     }
     context.insert(name, &values);
-    Ok(context)
-}
-
-/// A row of a grid: its cells are HTML already.
-#[derive(Serialize)]
-struct Row<'a> {
-    opens: bool,
-    cells: String,
-    buttons: &'a [ButtonNode],
-}
-
-fn with_rows(node: &DataGridNode, spoken: &Spoken) -> Result<Context, RenderError> {
-    let cells = |at: usize, row| spoken.words.row(&node.id, &node.columns, at + 1, row, &spoken.signs);
-    let mut context = context(node)?;
-    if node.has_row_buttons {
-        let rows = node.rows.iter().enumerate();
-        let rows = rows.map(|(at, row)| Row { opens: row.href.is_some(), cells: cells(at, row), buttons: &row.buttons });
-        context.insert("rows", &rows.collect::<Vec<_>>());
-        return Ok(context);
-    }
-    // Nothing of the rows is left to the template.
-    let mut body = String::with_capacity(node.rows.len() * 1024);
-    for (at, row) in node.rows.iter().enumerate() {
-        body.push_str(if row.href.is_some() { "<tr role=\"row\" class=\"opens\">" } else { "<tr role=\"row\">" });
-        body.push_str(&cells(at, row));
-        body.push_str("</tr>");
-    }
-    context.insert("rows", &body);
     Ok(context)
 }
 

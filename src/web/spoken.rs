@@ -22,6 +22,8 @@ pub(super) struct Spoken {
     pub(super) words: Words,
     pub(super) signs: Signs,
     pub(super) frames: Frames,
+    /// What stands around the rows of grids.
+    pub(super) grids: Frames,
 }
 
 /// Paths and texts of all templates of pages.
@@ -57,7 +59,13 @@ impl Spoken {
             (path.as_str(), icons_out(&text, &assets.url("icons.svg")))
         });
         tera.add_raw_templates(written.collect::<Vec<_>>())?;
-        Ok(Self { tera, words: Words::new(assets, say), signs: Signs::new(say), frames: Frames::default() })
+        Ok(Self {
+            tera,
+            words: Words::new(assets, say),
+            signs: Signs::new(say),
+            frames: Frames::default(),
+            grids: Frames::default(),
+        })
     }
 }
 

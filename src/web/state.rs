@@ -5,10 +5,11 @@ use super::assets::Assets;
 use super::render::{Banner, Message, RenderError, Renderer, Shell, ShellUser};
 use super::reply::Reply;
 use super::request::Request;
-use crate::app::{self, App};
+use crate::app::{self, App, Live};
 use crate::crypto::Keys;
 use crate::gate::Gate;
 use crate::model::Tone;
+use crate::store::SyncError;
 use serde::Serialize;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -26,6 +27,17 @@ pub struct Web {
     renderer: RwLock<Arc<Renderer>>,
 }
 
+/// Why a changed model did not take effect.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// Its texts cannot be shown.
+    #[error("the pages of the changed model cannot be shown: {0}")]
+    Pages(#[from] RenderError),
+    /// The database cannot follow it.
+    #[error("the database cannot follow the changed model: {0}")]
+    Database(#[from] SyncError),
+}
+
 const FLASH: &str = "portcullis_flash";
 const VISITOR: &str = "portcullis_visitor";
 /// A visitor's cookie lives as long as a registration may take.
@@ -38,11 +50,11 @@ impl Web {
         Ok(Self { app, gate, assets, pulse: admin::PULSE, renderer: RwLock::new(Arc::new(renderer)) })
     }
 
-    /// Takes the texts of the model that runs now.
-    pub fn refresh(&self) -> Result<(), RenderError> {
-        let renderer = Renderer::new(&self.assets, &self.app.live().model.texts)?;
-        *self.renderer.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(renderer);
-        Ok(())
+    /// Lets another model take effect, with the texts that it has. After an error everything is as it was.
+    pub fn adopt(&self, live: Live) -> Result<(), AdoptError> {
+        let renderer = Arc::new(Renderer::new(&self.assets, &live.model.texts)?);
+        let with = || *self.renderer.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = renderer;
+        Ok(self.app.adopt(live, with)?)
     }
 
     /// The renderer of the model that runs now.

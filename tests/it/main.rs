@@ -23,6 +23,7 @@ mod packed;
 mod planted;
 mod planted_engine;
 mod pressure;
+mod reload;
 mod routes;
 mod serial;
 mod support;

@@ -92,7 +92,9 @@ fn declared() -> BTreeSet<(String, String)> {
                 continue;
             };
             let mut found = false;
-            for (sign, method) in [("get(", "GET"), ("post(", "POST"), ("deed(", "POST")] {
+            for (sign, method) in
+                [("get(", "GET"), ("post(", "POST"), ("vital(", "POST"), ("hashing(", "POST"), ("deed(", "POST")]
+            {
                 let word =
                     rest.match_indices(sign).any(|(at, _)| !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
                 if word {

@@ -18,7 +18,7 @@ pub struct Options {
     /// The multiples that were reviewed
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/ratios.csv"))]
     reviewed: PathBuf,
-    /// Write them anew instead of comparing
+    /// Write the file again instead of comparing
     #[arg(long)]
     write: bool,
     /// Where the data is made

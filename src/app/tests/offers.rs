@@ -213,14 +213,15 @@ impl<'d> Stage<'d> {
         let done = self.db.write(|conn| {
             let mut store = Store::new(conn, &self.statements, Caller { user: Some(USER), now: now() }, &self.recorder);
             granted = Some(match write(&mut store, &self.grants) {
-                Ok(()) => true,
-                Err(WriteError::Object(ObjectError::Denied(Denied { .. }))) => false,
-                Err(other) => panic!("{:?} {about}: {other:?}", self.db.dialect()),
+                Ok(()) => Ok(true),
+                Err(WriteError::Object(ObjectError::Denied(Denied { .. }))) => Ok(false),
+                // It is run again where something was not generated yet.
+                Err(other) => Err(format!("{:?} {about}: {other:?}", self.db.dialect())),
             });
             Err::<(), _>(Undone)
         });
         assert!(done.is_err());
-        granted.unwrap()
+        granted.unwrap().unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn changes(&self, entity: &QName, id: i64, member: &str, value: &Value) -> bool {

@@ -12,7 +12,7 @@ use crate::db::{DbError, testing};
 use crate::domain::{Kind, Name, ObjectId, QName, Value, parse_value};
 use crate::expr::compare_values;
 use crate::model::{Entity, Files, load};
-use crate::store::{Caller, Recorder, Store};
+use crate::store::{Caller, Recorder, Store, prepare};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -58,7 +58,9 @@ impl<'i> Desk<'i> {
     fn of(instance: &'i Instance, person: &'i Person) -> Self {
         let oracle = Oracle { model: &instance.model, world: &instance.canaries.world, now: instance.now };
         let roles = BTreeSet::from([person.who.role.clone()]);
-        let grants = Grants::compile(&instance.app().live().model, &roles, true);
+        let (app, live) = (instance.app(), instance.app().live());
+        let grants = Grants::compile(&live.model, &roles, true);
+        prepare(&app.db, &live.statements, &grants, instance.now).unwrap();
         Self { readable: oracle.readable(&person.who), instance, person, grants }
     }
 

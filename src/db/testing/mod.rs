@@ -25,10 +25,11 @@ pub fn sqlite(test: impl FnOnce(&Db)) {
 pub fn postgres(test: impl FnOnce(&Db)) {
     let Some(cluster) = cluster::shared() else { return };
     let (login, owner) = cluster.served_database();
-    let db = Db::owned(&postgres_target(login), Some(&postgres_target(owner)), 4).unwrap();
+    let db = Db::owned(&postgres_target(login), Some(&postgres_target(owner.clone())), 4).unwrap();
     db.migrate().unwrap();
     test(&db);
     db.close();
+    cluster.remove(&owner);
 }
 
 /// The same database, as another process has it.

@@ -1,10 +1,7 @@
 //! Work that takes a core for a while, behind the work that somebody waits for.
 
+use crate::config::step_back;
 use std::thread::{Builder, scope};
-
-/// How far it steps back: beside one other thread that computes, it gets a quarter of a core.
-#[cfg(target_os = "linux")]
-const STEPS: i32 = 5;
 
 /// Works on a thread of its own that others go before: while people sign in, pages are answered as quickly as ever.
 ///
@@ -21,27 +18,14 @@ pub(super) fn behind_others<T: Send>(work: &mut (dyn FnMut() -> T + Send)) -> T 
     done.unwrap_or_else(work)
 }
 
-/// The priority is the thread's own on Linux, and the process's elsewhere.
-#[cfg(target_os = "linux")]
-fn step_back() {
-    // A system that does not allow it only makes others wait a little.
-    let _ = rustix::process::nice(STEPS);
-}
-#[cfg(not(target_os = "linux"))]
-fn step_back() {}
-
 #[cfg(test)]
 mod tests {
     use super::behind_others;
 
-    #[cfg(target_os = "linux")]
     #[test]
-    fn a_hash_steps_back_behind_others_and_nobody_else_does() {
-        let priority = || rustix::process::getpriority_process(None).unwrap();
-        let before = priority();
-        let within = behind_others(&mut || priority());
-        assert_eq!(within, (before + super::STEPS).min(19));
-        assert_eq!(priority(), before);
+    fn it_runs_on_a_thread_of_its_own() {
+        let here = std::thread::current().id();
+        assert_ne!(behind_others(&mut || std::thread::current().id()), here);
     }
 
     #[test]

@@ -5,9 +5,8 @@ use super::super::finding::{Finding, Findings, Severity};
 use super::super::source::{self, At, Text};
 use super::super::types::*;
 use super::predicate::Predicates;
-use crate::domain::{Kind, Member, Name, QName, Value, did_you_mean};
+use crate::domain::{ByName, Kind, Member, Name, QName, Value, did_you_mean};
 use crate::expr::{Fault, MemberType, Predicate, Schema, Scope, Span, Template, Typed};
-use indexmap::IndexMap;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -25,7 +24,7 @@ pub(super) struct Sources {
     pub modules: Vec<(Here, source::Module)>,
     pub domains: Vec<(Here, source::Domain)>,
     pub pages: Vec<(Here, QName, source::Page)>,
-    pub snippets: IndexMap<QName, (Here, source::Snippet)>,
+    pub snippets: ByName<QName, (Here, source::Snippet)>,
     pub flows: Vec<(Here, QName, source::Microflow)>,
 }
 
@@ -64,21 +63,21 @@ impl<'f> Checker<'f> {
             language: "en".into(),
             texts: BTreeMap::new(),
             fingerprint: fingerprint(files),
-            modules: IndexMap::new(),
-            user_roles: IndexMap::new(),
+            modules: ByName::default(),
+            user_roles: ByName::default(),
             guardrails: Vec::new(),
             administration: Administration::default(),
             registration: None,
             navigation: Vec::new(),
             demo_users: Vec::new(),
-            enumerations: IndexMap::new(),
-            entities: IndexMap::new(),
-            pages: IndexMap::new(),
-            microflows: IndexMap::new(),
-            constants: IndexMap::new(),
-            secrets: IndexMap::new(),
+            enumerations: ByName::default(),
+            entities: ByName::default(),
+            pages: ByName::default(),
+            microflows: ByName::default(),
+            constants: ByName::default(),
+            secrets: ByName::default(),
             schedule: Vec::new(),
-            snapshots: IndexMap::new(),
+            snapshots: ByName::default(),
         };
         Self {
             files,

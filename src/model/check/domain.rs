@@ -3,9 +3,8 @@
 use super::super::source::{self, Map, Text};
 use super::super::types::*;
 use super::checker::{Checker, Context, Here, Sources};
-use crate::domain::{Kind, Member, Name, Number, QName, Value, parse_value, plain_pattern_fault};
+use crate::domain::{ByName, Kind, Member, Name, Number, QName, Value, parse_value, plain_pattern_fault};
 use crate::expr::Typed;
-use indexmap::IndexMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ impl Checker<'_> {
     /// Collects every name that others refer to.
     pub fn names(&mut self, sources: &Sources) {
         for (here, module) in &sources.modules {
-            let mut roles = IndexMap::new();
+            let mut roles = ByName::default();
             for (key, doc) in &module.roles.0 {
                 roles.insert(self.name(here, key, true), doc.clone());
             }
@@ -50,8 +49,8 @@ impl Checker<'_> {
         &mut self,
         here: &Here,
         values: &Map<Option<source::EnumerationValue>>,
-    ) -> IndexMap<Name, EnumerationValue> {
-        let mut out = IndexMap::new();
+    ) -> ByName<Name, EnumerationValue> {
+        let mut out = ByName::default();
         for (key, value) in &values.0 {
             let name = self.name(here, key, true);
             let caption = value.as_ref().and_then(|v| v.caption.clone()).unwrap_or_else(|| spoken(&name));
@@ -110,7 +109,7 @@ impl Checker<'_> {
     }
 
     fn entity_skeleton(&mut self, here: &Here, name: &QName, key: &Text, entity: &source::Entity) -> Entity {
-        let mut attributes = IndexMap::new();
+        let mut attributes = ByName::default();
         for (at, attribute) in &entity.attributes.0 {
             let member = self.name(here, at, false);
             if ["id", "version"].contains(&&*member) {
@@ -120,7 +119,7 @@ impl Checker<'_> {
             let kind = self.attribute_kind(here, attribute).unwrap_or(AttributeKind::Text);
             attributes.insert(member.clone(), skeleton_attribute(here, at, member, kind, attribute));
         }
-        let mut associations = IndexMap::new();
+        let mut associations = ByName::default();
         for (at, association) in &entity.associations.0 {
             let member = self.name(here, at, false);
             if attributes.contains_key(&member) {
@@ -151,7 +150,7 @@ impl Checker<'_> {
             display: None,
             attributes,
             associations,
-            inverses: IndexMap::new(),
+            inverses: ByName::default(),
             tree: None,
             unique: Vec::new(),
             exclude: Vec::new(),
@@ -700,8 +699,8 @@ fn user_entity() -> Entity {
         persistable: true,
         system: true,
         attributes: [name, email, active].into_iter().map(|a| (a.name.clone(), a)).collect(),
-        associations: IndexMap::new(),
-        inverses: IndexMap::new(),
+        associations: ByName::default(),
+        inverses: ByName::default(),
         tree: None,
         display: Some(Name::new("name")),
         unique: Vec::new(),

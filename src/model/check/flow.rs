@@ -4,16 +4,15 @@ use super::super::finding::Severity;
 use super::super::source::{self, At, Map, Text};
 use super::super::types::*;
 use super::checker::{Checker, Context, Here, Sources};
-use crate::domain::{Kind, Name, Number, QName};
+use crate::domain::{ByName, Kind, Name, Number, QName};
 use crate::expr::{Aggregate, Typed};
-use indexmap::IndexMap;
 use std::sync::Arc;
 
 impl Checker<'_> {
     /// Parameters and results of flows, parameters of pages: what calls are checked against.
     pub fn signatures(&mut self, sources: &Sources) {
         for (here, name, flow) in &sources.flows {
-            let mut parameters = IndexMap::new();
+            let mut parameters = ByName::default();
             for (at, kind) in &flow.parameters.0 {
                 let parameter = self.name(here, at, true);
                 if let Some(kind) = self.kind(here, kind) {
@@ -35,7 +34,7 @@ impl Checker<'_> {
                 parameters,
                 apply_entity_access: flow.apply_entity_access,
                 any_version: any_version.is_some(),
-                elevation: IndexMap::new(),
+                elevation: ByName::default(),
                 returns,
                 body: Vec::new(),
                 place: Place { file: here.file.clone(), line: 0, column: 0 },
@@ -43,7 +42,7 @@ impl Checker<'_> {
             self.model.microflows.insert(name.clone(), Arc::new(built));
         }
         for (here, name, page) in &sources.pages {
-            let mut parameters = IndexMap::new();
+            let mut parameters = ByName::default();
             for (at, entity) in &page.parameters.0 {
                 let parameter = self.name(here, at, true);
                 if let Some(entity) = self.entity(here, entity) {
@@ -82,8 +81,8 @@ impl Checker<'_> {
         }
     }
 
-    fn elevation(&mut self, here: &Here, source: &source::Microflow) -> IndexMap<QName, Vec<Arc<AccessRule>>> {
-        let mut out: IndexMap<QName, Vec<Arc<AccessRule>>> = IndexMap::new();
+    fn elevation(&mut self, here: &Here, source: &source::Microflow) -> ByName<QName, Vec<Arc<AccessRule>>> {
+        let mut out: ByName<QName, Vec<Arc<AccessRule>>> = ByName::default();
         for (index, grant) in source.elevation.iter().enumerate() {
             if source.apply_entity_access {
                 let hint = Some("set applyEntityAccess: false".to_owned());
@@ -429,7 +428,7 @@ impl Checker<'_> {
         &mut self,
         here: &Here,
         at: &Text,
-        parameters: &IndexMap<Name, Kind>,
+        parameters: &ByName<Name, Kind>,
         with: &Map<Text>,
         context: &Context,
     ) -> Vec<(Name, Typed)> {
@@ -458,7 +457,7 @@ impl Checker<'_> {
     /// A page to open and its parameters.
     pub fn open(&mut self, here: &Here, open: &source::Open, context: &Context) -> Option<Open> {
         let page = self.page(here, &open.page)?;
-        let kinds: IndexMap<Name, Kind> =
+        let kinds: ByName<Name, Kind> =
             page.parameters.iter().map(|(name, entity)| (name.clone(), Kind::Object(entity.clone()))).collect();
         let with = self.arguments(here, &open.page, &kinds, &open.with, context);
         Some(Open { page: page.name.clone(), with })

@@ -3,8 +3,7 @@
 use super::super::finding::{Finding, Severity};
 use super::super::source;
 use super::checker::{Checker, Here, Sources};
-use crate::domain::{FaultKind, Name, QName, did_you_mean, plain_fault};
-use indexmap::IndexMap;
+use crate::domain::{ByName, FaultKind, Name, QName, did_you_mean, plain_fault};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -26,7 +25,7 @@ impl Checker<'_> {
             modules: Vec::new(),
             domains: Vec::new(),
             pages: Vec::new(),
-            snippets: IndexMap::new(),
+            snippets: ByName::default(),
             flows: Vec::new(),
         };
         let root = Here { file: Arc::from("app.yaml"), module: Name::new("system") };

@@ -4,9 +4,8 @@ use super::super::source::{self, At, Text, Widget as W};
 use super::super::types::*;
 use super::checker::{Checker, Here, Sources};
 use super::page::{Form, Spot};
-use crate::domain::{Kind, Member, Name, QName};
+use crate::domain::{ByName, Kind, Member, Name, QName};
 use crate::expr::Typed;
-use indexmap::IndexMap;
 
 const DEEPEST: usize = 8;
 
@@ -469,7 +468,7 @@ impl Checker<'_> {
         }
         if let Some(run) = &button.run {
             let flow = self.flow(&spot.here, &run.microflow)?;
-            let parameters: IndexMap<Name, Kind> = flow.parameters.clone();
+            let parameters: ByName<Name, Kind> = flow.parameters.clone();
             let with = self.arguments(&spot.here, &run.microflow, &parameters, &run.with, &spot.context);
             return Some(Action::Run { microflow: flow.name.clone(), with });
         }

@@ -115,7 +115,10 @@ pub fn read(
 ) -> Result<Deed, PageError> {
     same(permit, page)?;
     let sent = Sent::read(posted)?;
-    let state = context.handles.open(&sent.state).ok_or(PageError::BadRequest("a state that is not ours"))?;
+    let state = context.handles.open(&sent.state).ok_or_else(|| match context.handles.is_outdated(&sent.state) {
+        true => PageError::Expired,
+        false => PageError::BadRequest("a state that is not ours"),
+    })?;
     if state.page != page.name.to_string() {
         return Err(PageError::BadRequest("a form of another page"));
     }

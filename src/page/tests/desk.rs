@@ -41,6 +41,9 @@ impl Handles for Plain {
     fn open(&self, text: &str) -> Option<FormState> {
         self.sealed.borrow().get(text.strip_prefix("sealed-")?.parse::<usize>().ok()?).cloned()
     }
+    fn is_outdated(&self, text: &str) -> bool {
+        text.strip_prefix("outdated-").is_some_and(|rest| self.open(rest).is_some())
+    }
 }
 
 /// The stage.

@@ -1,6 +1,6 @@
 //! Pages over a small app, with objects in memory that are read by brute force.
 
-mod app;
+pub(crate) mod app;
 pub(crate) mod desk;
 mod reading;
 mod sending;

@@ -267,6 +267,8 @@ fn a_state_of_another_page_form_model_object_or_version_is_not_taken() {
     let fresh = FormState { model: "other".into(), ..desk.handles.open(&state).unwrap() };
     let old = desk.handles.seal(&fresh);
     assert!(matches!(desk.send_state("Person", &EMMA, &old, &fields), Err(PageError::Expired)));
+    let outdated = format!("outdated-{state}");
+    assert!(matches!(desk.send_state("Person", &EMMA, &outdated, &fields), Err(PageError::Expired)));
     let foreign = FormState { form: "f-page".into(), ..desk.handles.open(&state).unwrap() };
     let foreign = desk.handles.seal(&foreign);
     refused(desk.send_state("Person", &EMMA, &foreign, &fields), "another form");

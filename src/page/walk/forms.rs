@@ -6,9 +6,10 @@ use super::super::told::Told;
 use super::super::view::Form;
 use super::{Bound, Life, Scope, This, Walk};
 use crate::domain::{Name, QName, Value};
-use crate::model::Open;
+use crate::model::{Open, Page};
 use crate::page::PageError;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Walk<'_, '_> {
     pub(super) fn seal_forms(&self) -> Vec<Form> {
@@ -43,10 +44,25 @@ impl Walk<'_, '_> {
 
     /// The address that a page is opened at, if the caller may and every argument is there.
     pub(in crate::page) fn href(&mut self, open: &Open, scope: &Scope) -> Result<Option<Told<String>>, PageError> {
-        if self.context.grants.open(&open.page).is_err() {
-            return Ok(None);
+        match self.opening(&open.page) {
+            Some(page) => self.href_to(&page, open, scope),
+            None => Ok(None),
         }
-        let Some(page) = self.model.pages.get(&open.page).cloned() else { return Ok(None) };
+    }
+
+    /// A page, if the caller may open it.
+    pub(in crate::page) fn opening(&self, page: &QName) -> Option<Arc<Page>> {
+        self.context.grants.open(page).ok()?;
+        self.model.pages.get(page).cloned()
+    }
+
+    /// The address of a page that the caller may open, if every argument is there.
+    pub(in crate::page) fn href_to(
+        &mut self,
+        page: &Page,
+        open: &Open,
+        scope: &Scope,
+    ) -> Result<Option<Told<String>>, PageError> {
         let mut pairs = Told::fixed(Vec::new());
         for (name, typed) in &open.with {
             let value = self.value(typed, scope)?;

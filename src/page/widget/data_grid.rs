@@ -3,7 +3,7 @@
 use super::super::paths::{Wanted, kind_at};
 use super::super::source::{MOST_COUNTED, Source, base, list_href, page_of_rows};
 use super::button::button;
-use super::filter::{Asked, effective, searchable, sortable};
+use super::filter::{Asked, effective, searchable, sortable_as};
 use crate::access::Rows;
 use crate::domain::Kind;
 use crate::expr::Root;
@@ -59,6 +59,8 @@ fn fill(
         source.query.total = grid.total.then_some(MOST_COUNTED);
     }
     let paths: Vec<Option<Path>> = grid.columns.iter().map(|column| shown_path(walk, grid, column)).collect();
+    let kind = |path: &Option<Path>| path.as_ref().and_then(|path| kind_at(&walk.model, &grid.source.entity, path));
+    let kinds: Vec<Kind> = paths.iter().map(|path| kind(path).unwrap_or(Kind::Text)).collect();
     let mut wanted = Wanted::from(Root::This);
     wanted.grid_rows(grid);
     let expressions = !wanted.paths.is_empty();
@@ -67,7 +69,7 @@ fn fill(
     if expressions {
         source.learn(&mut walk.facts, &rows);
     }
-    node.rows = grid_rows(walk, grid, &paths, &places, &rows, scope)?;
+    node.rows = grid_rows(walk, grid, &kinds, &places, &rows, scope)?;
     if let Some(marks) = walk.mark_list(called(walk, grid, node), &grid.source, &source, Some(&rows), &paths)? {
         walk.mark_rows(&marks, &paths, &mut node.rows);
         node.xray = Some(marks.absence);
@@ -79,7 +81,7 @@ fn fill(
     };
     node.has_row_buttons = node.rows.iter().any(|row| !row.buttons.is_empty());
     node.paging = (!node.rows.is_empty()).then_some(paging);
-    node.columns = heads(walk, id, grid, &asked);
+    node.columns = heads(walk, id, grid, &asked, &paths, &kinds);
     tools(walk, id, grid, &asked, node)
 }
 
@@ -130,26 +132,23 @@ fn shown_path(walk: &Walk<'_, '_>, grid: &DataGrid, column: &Column) -> Option<P
 fn grid_rows(
     walk: &mut Walk<'_, '_>,
     grid: &DataGrid,
-    paths: &[Option<Path>],
+    kinds: &[Kind],
     places: &[Option<usize>],
     rows: &Told<Rows>,
     scope: &Scope,
 ) -> Result<Vec<RowNode>, PageError> {
     let entity = &grid.source.entity;
-    let kinds: Vec<Kind> = paths
-        .iter()
-        .map(|path| path.as_ref().and_then(|path| kind_at(&walk.model, entity, path)).unwrap_or(Kind::Text))
-        .collect();
     let mut nodes = Vec::with_capacity(rows.peek().rows.len());
     let all = walk.all_of(entity, rows);
     walk.foresee(&grid.row_buttons, &all, scope)?;
     walk.foresee_rules(&grid.row_buttons, entity, &all)?;
+    let opens = grid.opens.as_ref().and_then(|open| Some((walk.opening(&open.page)?, open)));
     for (number, row) in rows.peek().rows.iter().enumerate() {
         let key = walk.context.handles.write(entity, row.id);
         let this = This { entity: entity.clone(), id: row.id, life: walk.life(entity, row.version) };
         let inner = scope.row(this, number + 1, key.clone());
         let mut cells = Vec::with_capacity(grid.columns.len());
-        for ((column, kind), place) in grid.columns.iter().zip(&kinds).zip(places) {
+        for ((column, kind), place) in grid.columns.iter().zip(kinds).zip(places) {
             let cell = match (&column.show, place) {
                 (ColumnShow::Path(_), Some(place)) => walk.rows_cell(rows, number, *place, kind),
                 (ColumnShow::Path(_), None) => Told::fixed(walk.speak(|speech| speech.withheld(kind))),
@@ -158,7 +157,7 @@ fn grid_rows(
             };
             cells.push(cell.map(|cell| CellView { align: side(column, kind), ..cell }));
         }
-        let href = grid.opens.as_ref().map(|open| walk.href(open, &inner)).transpose()?.flatten();
+        let href = opens.as_ref().map(|(page, open)| walk.href_to(page, open, &inner)).transpose()?.flatten();
         nodes.push(RowNode { key, href, cells, buttons: buttons(walk, &grid.row_buttons, &inner)?, marks: None });
     }
     Ok(nodes)
@@ -180,15 +179,19 @@ fn buttons(walk: &mut Walk<'_, '_>, widgets: &[Widget], scope: &Scope) -> Result
     Ok(nodes)
 }
 
-fn heads(walk: &mut Walk<'_, '_>, id: &str, grid: &DataGrid, asked: &Asked) -> Vec<ColumnHead> {
-    let entity = &grid.source.entity;
+fn heads(
+    walk: &mut Walk<'_, '_>,
+    id: &str,
+    grid: &DataGrid,
+    asked: &Asked,
+    paths: &[Option<Path>],
+    kinds: &[Kind],
+) -> Vec<ColumnHead> {
     let key = format!("{id}.sort");
     let page = format!("{id}.p");
-    let head = |column: &Column| {
-        let path = shown_path(walk, grid, column);
-        let kind = path.as_ref().and_then(|path| kind_at(&walk.model, entity, path)).unwrap_or(Kind::Text);
-        let written = match &column.show {
-            ColumnShow::Path(path) if sortable(walk, grid, path) => Some(path.join(".")),
+    let head = |((column, shown), kind): ((&Column, &Option<Path>), &Kind)| {
+        let written = match (&column.show, shown) {
+            (ColumnShow::Path(path), Some(shown)) if sortable_as(walk, grid, shown, Some(kind)) => Some(path.join(".")),
             _ => None,
         };
         let sort = written.map(|written| {
@@ -205,9 +208,9 @@ fn heads(walk: &mut Walk<'_, '_>, id: &str, grid: &DataGrid, asked: &Asked) -> V
             let next = if state == "asc" { format!("-{written}") } else { written };
             SortNode { href: list_href(walk, |known| known == key || known == page, &[(&key, &next)]), state }
         });
-        ColumnHead { title: walk.say(&column.title), align: side(column, &kind), sort }
+        ColumnHead { title: walk.say(&column.title), align: side(column, kind), sort }
     };
-    grid.columns.iter().map(head).collect()
+    grid.columns.iter().zip(paths).zip(kinds).map(head).collect()
 }
 
 /// Search, filters, and what else stands in the address.

@@ -139,9 +139,14 @@ pub(super) fn effective(walk: &Walk<'_, '_>, entity: &QName, path: &Path) -> Pat
 /// Whether the reader may sort by a column.
 pub(super) fn sortable(walk: &mut Walk<'_, '_>, grid: &DataGrid, path: &Path) -> bool {
     let path = effective(walk, &grid.source.entity, path);
-    let plain = kind_at(&walk.model, &grid.source.entity, &path).is_some_and(|kind| kind.is_plain());
-    let computed = walk.model.memory_only(&grid.source.entity, &path).is_none();
-    plain && computed && walk.permits.readable(walk.context, &grid.source.entity, &path)
+    let kind = kind_at(&walk.model, &grid.source.entity, &path);
+    sortable_as(walk, grid, &path, kind.as_ref())
+}
+
+/// The same of what a column shows, whose kind is known.
+pub(super) fn sortable_as(walk: &mut Walk<'_, '_>, grid: &DataGrid, path: &Path, kind: Option<&Kind>) -> bool {
+    let computed = walk.model.memory_only(&grid.source.entity, path).is_none();
+    kind.is_some_and(Kind::is_plain) && computed && walk.permits.readable(walk.context, &grid.source.entity, path)
 }
 
 fn filterable(walk: &mut Walk<'_, '_>, grid: &DataGrid, path: &Path) -> bool {

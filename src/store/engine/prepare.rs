@@ -87,12 +87,12 @@ fn counted<'s>(steps: impl Iterator<Item = &'s Step>, dialect: Dialect, verb: &s
             *count += usize::from(object == Some(*word));
         }
     }
-    let told = counts.iter().filter(|(.., count)| *count > 0).map(|(_, kind, count)| match (*kind, *count) {
+    let lines = counts.iter().filter(|(.., count)| *count > 0).map(|(_, kind, count)| match (*kind, *count) {
         (kind, 1) => format!("1 {kind}"),
         ("policy", count) => format!("{count} policies"),
         (kind, count) => format!("{count} {kind}s"),
     });
-    told.collect::<Vec<_>>().join(", ")
+    lines.collect::<Vec<_>>().join(", ")
 }
 
 /// Waits for other nodes that prepare; the transaction's end lets them go on.

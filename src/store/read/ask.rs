@@ -21,9 +21,17 @@ pub(in crate::store) fn view(
 ) -> Result<(Rows, Option<ObjectId>), ObjectError> {
     let (mut answer, next) = rows(store, rights, query, &query.paths)?;
     if let Some(cap) = query.total {
-        answer.total = Some(total(store, rights, query, cap)?);
+        let known = all_seen(query, &answer).or_else(|| store.kept.counted(rights, query));
+        let count = known.map_or_else(|| total(store, rights, query, cap), Ok)?;
+        answer.total = Some(Total { count: count.min(cap), capped: count > cap });
     }
     Ok((answer, next))
+}
+
+/// How many rows there are, where the last one was seen.
+fn all_seen(query: &Query, answer: &Rows) -> Option<u32> {
+    let last = !answer.more && (query.offset == 0 || !answer.rows.is_empty());
+    last.then(|| u32::try_from(answer.rows.len()).unwrap_or(u32::MAX).saturating_add(query.offset))
 }
 
 /// The objects a flow gets: every member that it may read; many-to-many ones only if asked for.
@@ -221,12 +229,12 @@ fn fill(
     Ok(())
 }
 
-fn total(store: &mut Store<'_>, rights: &Rights, query: &Query, cap: u32) -> Result<Total, ObjectError> {
+/// How many rows there are; of more than `cap`, only that there are more.
+fn total(store: &mut Store<'_>, rights: &Rights, query: &Query, cap: u32) -> Result<u32, ObjectError> {
     let question = shape::total(store, rights, query, cap)?;
     let found = store.asked_about(rights, query, &question.sql, &question.kinds)?;
     let Some(Value::Integer(count)) = found.first().and_then(|row| row.first()) else {
         return Err(fault("a total has no row"));
     };
-    let count = u32::try_from(*count).unwrap_or(u32::MAX);
-    Ok(Total { count: count.min(cap), capped: count > cap })
+    Ok(u32::try_from(*count).unwrap_or(u32::MAX))
 }

@@ -1,11 +1,12 @@
 //! Questions that were put before: their statements, kept with the rules that they were composed of.
 //!
 //! Guarantees: a kept statement has in it what the rules, the model and the shape of the question say, and no value of
+//! Guarantees: a kept statement has in it what the rules, the model and the shape of the question say, and no value of
 //! a question or of a caller, all of which are bound when it runs; it is kept inside the compiled rules about one entity,
 //! and where sets of rights share these, it serves the one set that it was composed for; so it serves no other rights, no
-//! other model and no other footing; their number is bounded.
+//! other model and no other authority; their number is bounded.
 //! Deliberately not here: questions with filters, a search or variables, and those of checks that ask everything once,
-//! which are composed anew each time.
+//! which are composed each time.
 
 use super::ask::{self, Composed};
 use super::frame::Frame;

@@ -51,8 +51,13 @@ pub(in crate::store) fn of_few(
     if answer.more {
         return Ok(None);
     }
+    let count = u32::try_from(answer.rows.len()).unwrap_or(u32::MAX);
+    // In a write there may be more of them later.
+    if !store.conn.writes() {
+        store.kept.count(rights, query, count);
+    }
     Ok(Some(Cell::Shown(match number {
-        None => Value::Integer(i64::try_from(answer.rows.len()).unwrap_or(i64::MAX)),
+        None => Value::Integer(count.into()),
         Some(number) => declared_value(number, &added(&answer)),
     })))
 }

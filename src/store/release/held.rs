@@ -2,11 +2,11 @@
 
 use super::plan::Plan;
 use super::raw::Column;
-use crate::domain::{Kind, Name, ObjectId, QName, Value};
+use crate::domain::{Kind, Name, ObjectId, QName, Spread, Value};
 use crate::model::Model;
 use crate::store::tables::{Link, Place, Table};
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 /// What is read of each row.
@@ -165,25 +165,6 @@ impl Held {
     pub(super) fn verdict(&mut self, row: usize, rule: usize) -> Option<&mut Option<bool>> {
         let rules = self.plan.rules();
         if rule < rules { self.holds.get_mut(row * rules + rule) } else { None }
-    }
-}
-
-/// Spreads keys that the server gave out in order; nobody chooses them to collide.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-    fn write_u64(&mut self, key: u64) {
-        self.0 = (self.0.rotate_left(5) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    fn write_i64(&mut self, key: i64) {
-        self.write_u64(key.cast_unsigned());
     }
 }
 

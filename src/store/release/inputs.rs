@@ -119,11 +119,13 @@ impl Inputs {
         e.children(&mut |child| self.collect(tables, child, depth + 1));
     }
 
-    /// Notes the column that a step is read from.
+    /// Notes the column that a step is read from: of the object itself, or of those that point back at it.
     fn note(&mut self, tables: &Tables, entity: &QName, name: &Name) {
-        // What points back is read with the key that it points at.
-        if tables.get(entity).is_some_and(|table| table.entity.has_member(name)) {
-            self.members.entry(entity.clone()).or_default().insert(name.clone());
+        let Some(table) = tables.get(entity) else { return };
+        let back = table.entity.inverses.get(name).map(|back| (&back.owner, &back.association));
+        let own = table.entity.has_member(name).then_some((entity, name));
+        if let Some((owner, member)) = own.or(back) {
+            self.members.entry(owner.clone()).or_default().insert(member.clone());
         }
     }
 }

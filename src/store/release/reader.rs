@@ -3,6 +3,7 @@
 //! Guarantees: only the rules of the rights and values re-read by key decide; neither the SQL
 //! conditions nor what was compiled for them is looked at.
 
+use super::kept::Counted;
 use super::plan::{Condition, Granting, Plan};
 use super::values::{At, Values};
 use crate::access::{ObjectError, Rights};
@@ -45,11 +46,13 @@ pub(super) struct Reader<'a> {
     none: BTreeMap<Name, Value>,
     /// Rules as they are for this caller.
     pub(super) fixed: Vec<(At, usize, Fixed)>,
+    /// How many rows questions before this one have.
+    pub(super) counted: Vec<Counted>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(values: Values<'a>, rights: &'a Rights, caller: Caller) -> Self {
-        Self { values, rights, caller, none: BTreeMap::new(), fixed: Vec::new() }
+        Self { values, rights, caller, none: BTreeMap::new(), fixed: Vec::new(), counted: Vec::new() }
     }
 
     pub(super) fn place(&mut self, entity: &QName) -> Decided<At> {

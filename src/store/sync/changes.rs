@@ -99,7 +99,7 @@ pub(super) fn some_of(names: &[String]) -> String {
 }
 
 impl Plan {
-    /// What will be done, in the words of the model; what is lost by it is told by [`Plan::losses`].
+    /// What will be done, in the words of the model; [`Plan::losses`] names what is lost.
     pub fn summary(&self, dialect: Dialect) -> Vec<String> {
         let mut lines: Vec<String> = self.changes.lines().collect();
         if lines.is_empty() {

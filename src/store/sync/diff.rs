@@ -277,7 +277,7 @@ impl<'a> Diff<'a> {
                 if self.ask.has_values(old_name, before)? {
                     self.losses.push(loss("its values, which its new type cannot hold"));
                 }
-                self.changes.note(Act::Changes, Thing::of_column(of), format!("{member} (of another type: made anew)"));
+                self.changes.note(Act::Changes, Thing::of_column(of), format!("{member} (type changed: column recreated)"));
                 let mut sql = vec![ddl::drop_column(name, column)];
                 sql.extend(ddl::add_column(name, column, of, self.dialect));
                 self.step(Phase::Shape, format!("make {place} anew"), sql);

@@ -128,7 +128,7 @@ impl Plan {
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.engine.before().chain(&self.steps).chain(self.engine.after())
     }
-    /// How what was generated before was changed by other hands; all of it is made anew then.
+    /// Generated objects that somebody else changed; all of them are then recreated.
     pub fn drift(&self) -> &[String] {
         self.engine.drift()
     }

@@ -1,4 +1,4 @@
-//! What `migrate --plan` says of a few changes: short, in the words of the model, with what is lost told first.
+//! What `migrate --plan` says of a few changes: short, in the words of the model, losses first.
 
 use super::fixture::{App, DOMAIN, dec, model_of, now};
 use crate::db::testing::each;

@@ -2,7 +2,7 @@
 
 use super::agree::populate;
 use super::fixture::{App, DOMAIN, Person, hr, model_of, now, path};
-use crate::access::{Authority, Cell, Disagreement, Filter, FilterOp, Grants, Layer, ObjectError, Objects, Query, Rows};
+use crate::access::{Authority, Cell, Disagreement, Filter, FilterOp, Grants, Inside, Layer, ObjectError, Objects, Query, Rows};
 use crate::db::testing::{self, each};
 use crate::db::{Conn, Db, DbError, Dialect, Purpose};
 use crate::domain::{Name, ObjectId, QName, Value};
@@ -19,7 +19,8 @@ fn plant(app: &App<'_>, who: &Person, right: &str, wrong: &str) {
     let model = model_of(&DOMAIN.replacen(right, wrong, 1));
     let grants = Grants::compile(&model, who.grants.roles(), who.id.is_some());
     assert_eq!(grants.rights().key, who.grants.rights().key);
-    app.statements.compiled_on(grants.rights(), &hr("Employee"), Footing::System).unwrap().unwrap();
+    app.proved(who);
+    app.statements.mistake(who.grants.rights(), grants.rights(), &hr("Employee"), app.db.dialect());
 }
 
 fn disagreement<T: std::fmt::Debug>(answer: Result<T, ObjectError>) -> Disagreement {
@@ -187,7 +188,7 @@ fn a_page_is_decided_in_as_many_statements_as_its_rules_have_hops() {
             app.view(who, query).unwrap();
             db.statements() - before - 2 * around
         };
-        // PostgreSQL is told of the reader's role, and of the system's before it decides again.
+        // The reader's role is sent to PostgreSQL, and the system's before the second decision.
         let role = u64::from(db.dialect() == Dialect::Postgres);
         let admin = app.admin();
         assert_eq!(cost(&admin, &employees(&["name", "salary"])), 1 + role, "rules without conditions need nothing to be read");
@@ -214,6 +215,43 @@ fn what_was_read_for_some_rights_decides_nothing_for_others() {
             disagreement(store.view(&narrow, &query).map(|rows| rows.peek().clone()));
             // And a difference leaves nothing behind.
             assert_eq!(store.view(&wide, &query).unwrap().peek().rows.len(), seen);
+        });
+    });
+}
+
+/// In one read transaction it is counted once how many rows a question has: for the rights it was counted for, and for
+/// the very same question.
+#[test]
+fn how_many_rows_a_question_has_is_known_for_the_same_rights_and_question_only() {
+    each(|db| {
+        let (app, who) = desk(db, 8);
+        let narrow = model_of(&DOMAIN.replacen(ACTIVE, &ACTIVE.replace("this.active", "false"), 1));
+        let grants = Grants::compile(&narrow, who.grants.roles(), true);
+        let (wide, narrow) = (who.grants.view(&hr("Employee")).unwrap(), grants.view(&hr("Employee")).unwrap());
+        let page = Query { limit: 1, total: Some(100), ..employees(&["name"]) };
+        alone(&app, &who, |store| {
+            assert_eq!(store.kept.counted(wide.rights(), &page), None);
+            let figure = store.figure(&wide, &employees(&[]), None).unwrap().peek().clone();
+            let known = store.kept.counted(wide.rights(), &page).unwrap();
+            assert_eq!(figure, Cell::Shown(Value::Integer(known.into())));
+            let row = store.view(&wide, &page).unwrap().peek().clone();
+            assert_eq!((row.rows.len(), row.more, row.total.map(|total| total.count)), (1, true, Some(known)));
+            let about = |change: fn(&mut Query)| {
+                let mut other = page.clone();
+                change(&mut other);
+                other
+            };
+            for other in [
+                about(|query| query.filters = vec![nobody()]),
+                about(|query| query.search = Some(("a".into(), vec![path("name")]))),
+                about(|query| query.object = Some(ObjectId(1))),
+                about(|query| query.along = Some((hr("Department"), ObjectId(1), Name::new("staff")))),
+                about(|query| query.inside = Some(Inside::one_of(&hr("Employee"), &[ObjectId(1)]))),
+                about(|query| query.entity = hr("Department")),
+            ] {
+                assert_eq!(store.kept.counted(wide.rights(), &other), None, "{other:?}");
+            }
+            assert_eq!(store.kept.counted(narrow.rights(), &page), None, "other rights of the same name");
         });
     });
 }

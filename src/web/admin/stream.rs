@@ -34,6 +34,7 @@ pub(super) async fn follow(request: HttpRequest, state: Data<Web>, session: Sess
     let asked = read(&request, &state, &session);
     let (inner, opening) = (state.clone().into_inner(), asked.clone());
     let opened = web::block(move || {
+        let _same_model = inner.app.at_work();
         let (shell, opened) = inner.app.open_log(&opening.ask, true);
         opened.map_err(|refusal| inner.refused(&opening, &shell, &refusal))
     });
@@ -119,7 +120,10 @@ impl Follower {
 
     async fn may_still(&self) -> bool {
         let (web, ask) = (self.state.clone().into_inner(), self.ask.clone());
-        let proof = web::block(move || web.app.may_still(&ask, Part::Log));
+        let proof = web::block(move || {
+            let _same_model = web.app.at_work();
+            web.app.may_still(&ask, Part::Log)
+        });
         timeout(PATIENCE, proof).await.is_ok_and(|proved| proved.unwrap_or(false))
     }
 
