@@ -60,7 +60,7 @@ impl<'i> Desk<'i> {
         let roles = BTreeSet::from([person.who.role.clone()]);
         let (app, live) = (instance.app(), instance.app().live());
         let grants = Grants::compile(&live.model, &roles, true);
-        prepare(&app.db, &live.statements, &grants, instance.now).unwrap();
+        prepare(&app.db, &live.statements, &grants).unwrap();
         Self { readable: oracle.readable(&person.who), instance, person, grants }
     }
 
