@@ -24,6 +24,7 @@ mod planted;
 mod planted_engine;
 mod pressure;
 mod routes;
+mod scale;
 mod serial;
 mod support;
 mod tls;
