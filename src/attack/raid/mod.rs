@@ -192,11 +192,22 @@ impl<'i> Raid<'i> {
 
     /// The entities whose hidden members are exchanged to compare answers: all, or in a coarse attack one for each role.
     pub fn compared(&self, attacker: &Attacker) -> Vec<Arc<Entity>> {
-        let all = self.model.entities.values().filter(|entity| entity.persistable && !entity.system).cloned();
-        match self.options.coarse {
-            true => all.min_by_key(|entity| self.sum(&format!("{}/{}", attacker.role, entity.name))).into_iter().collect(),
-            false => all.collect(),
+        self.some(attacker, 1, |entity| !entity.system)
+    }
+
+    /// The entities of which forms are made ready that will be accepted: all, or in a coarse attack a few for each role.
+    pub fn prepared(&self, attacker: &Attacker) -> Vec<Arc<Entity>> {
+        self.some(attacker, 4, |_| true)
+    }
+
+    fn some(&self, attacker: &Attacker, most: usize, wanted: impl Fn(&Entity) -> bool) -> Vec<Arc<Entity>> {
+        let all = self.model.entities.values().filter(|entity| entity.persistable && wanted(entity));
+        let mut all: Vec<Arc<Entity>> = all.cloned().collect();
+        if self.options.coarse {
+            all.sort_by_key(|entity| self.sum(&format!("{}/{}", attacker.role, entity.name)));
+            all.truncate(most);
         }
+        all
     }
 
     /// Tries to read something.
