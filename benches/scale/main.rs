@@ -38,14 +38,12 @@ mod synthetic;
 use measure::Times;
 use model::Model;
 use results::{FAILED, Results, Value};
-use site::{Kind, Site};
+use site::Kind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// All models are compared with this one.
-const REFERENCE: &str = "10x5";
 const MODELS: &str = "10x5,40x10,100x20,200x30/300/0.3,people";
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/PERFORMANCE.md");
 const BEGIN: &str = "<!-- growth: made by cargo bench --bench scale -->\n";
@@ -114,18 +112,10 @@ impl Asked {
         let mut results = Results::read(&file);
         for (build, program) in &self.builds {
             for kind in &self.kinds {
-                let small = Model::named(REFERENCE).ok_or("no reference")?;
-                let site = Site::new(program, small.folder(), *kind, self.times.patience)?;
-                // As the others are when they are compared: started again over data that is there.
-                let first = site.start()?;
-                first.settle();
-                first.stop()?;
-                let reference = site.start()?;
-                reference.settle();
                 for model in &self.models {
                     println!("{} {build} on {} …", model.name, kind.name());
                     // Whatever goes wrong with one model is told, and the next one is measured all the same.
-                    let measure = AssertUnwindSafe(|| measure::run(program, model, *kind, &reference, self.times));
+                    let measure = AssertUnwindSafe(|| measure::run(program, model, *kind, self.times));
                     let measured = catch_unwind(measure).unwrap_or_else(|_| Err("it went wrong while it was used".into()));
                     results.put(values(model, *kind, build, measured));
                     results.write(&file).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -8,6 +8,8 @@ use super::site::{Kind, Running, Site};
 use std::path::Path;
 use std::time::Duration;
 
+/// What pages cost is compared with this model.
+const REFERENCE: &str = "10x5";
 /// How many people are given a combination that nobody held.
 const COMBINATIONS: usize = 5;
 
@@ -23,8 +25,8 @@ pub struct Times {
 /// Names of figures with their values.
 pub type Figures = Vec<(&'static str, f64)>;
 
-/// Measures it, beside a server of the same build over the smallest model.
-pub fn run(program: &Path, model: &Model, kind: Kind, reference: &Running<'_>, times: Times) -> Result<Figures, String> {
+/// Measures all of it.
+pub fn run(program: &Path, model: &Model, kind: Kind, times: Times) -> Result<Figures, String> {
     let site = Site::new(program, model.folder(), kind, times.patience)?;
     let mut figures = first(&site)?;
     let running = site.start()?;
@@ -36,7 +38,7 @@ pub fn run(program: &Path, model: &Model, kind: Kind, reference: &Running<'_>, t
     let settled = settled(&running);
     figures.extend([("second_settled_cpu_s", running.started.cpu + settled), ("resident_settled_mib", running.resident())]);
     if model.made.is_some() {
-        figures.extend(costs(reference, &running));
+        figures.extend(costs(&running, program, kind, times)?);
     }
     let most = load::run(&running, &model.readers(), times.load);
     figures.extend([("resident_clients_mib", most.resident), ("shown_per_s", most.shown as f64 / times.load.max(1) as f64)]);
@@ -68,9 +70,15 @@ fn settled(running: &Running<'_>) -> f64 {
     running.cpu() - before
 }
 
-/// What pages cost here, and as multiples of what they cost at the reference.
-fn costs(reference: &Running<'_>, running: &Running<'_>) -> Figures {
-    let (mut base, mut own) = (Side::new(reference), Side::new(running));
+/// What pages cost here, and as multiples of what they cost at a server of the same build over the smallest model, which
+/// has been started again over the same rows too.
+fn costs(running: &Running<'_>, program: &Path, kind: Kind, times: Times) -> Result<Figures, String> {
+    let small = Model::named(REFERENCE).ok_or("there is no smallest model")?;
+    let site = Site::new(program, small.folder(), kind, times.patience)?;
+    first(&site)?;
+    let reference = site.start()?;
+    settled(&reference);
+    let (mut base, mut own) = (Side::new(&reference), Side::new(running));
     let mut figures = Vec::new();
     for click in Click::ALL {
         let cost = clicks::compare(&mut base, &mut own, click);
@@ -81,7 +89,9 @@ fn costs(reference: &Running<'_>, running: &Running<'_>) -> Figures {
         };
         figures.extend([(micros, cost.micros), (ratio, cost.ratio)]);
     }
-    figures
+    drop((base, own));
+    reference.stop()?;
+    Ok(figures)
 }
 
 fn stored(site: &Site) -> Figures {
