@@ -4,10 +4,12 @@
 //! `cargo test --test it scale -- --ignored` does the same with 200 entities, 30 user roles and 300 combinations.
 
 use crate::support::actor::Actor;
+use crate::support::notes::texts;
 use crate::support::server::{self, Kind, Server, Setup};
 use crate::support::synthetic::{Person, Shape, Synthetic, form_of, list_of};
 use portcullis::attack::{self, Options};
 use portcullis::config::Secret;
+use portcullis::db::Dialect;
 use portcullis::model::{self, Files};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -161,6 +163,51 @@ fn the_attack_gains_nothing_from_forty_entities_and_ten_roles_on_sqlite() {
 fn the_attack_gains_nothing_from_forty_entities_and_ten_roles_on_postgresql() {
     let Some(url) = server::postgres() else { return };
     attacked(&written(middle()).1, Some(url));
+}
+
+/// Views, triggers, functions and policies that are stored, once everybody has used what is theirs.
+fn generated(app: &Synthetic, server: &Server) -> usize {
+    for person in &app.people {
+        let who = server.sign_in(&person.key);
+        for entity in app.reach(&person.roles) {
+            makes(&who, entity, "Anything");
+        }
+    }
+    const SQLITE: &str = "SELECT CAST(count(*) AS TEXT) FROM sqlite_master WHERE type IN ('view', 'trigger')";
+    const POSTGRESQL: &str = "SELECT CAST((SELECT count(*) FROM pg_class WHERE relkind = 'v' AND relnamespace = \
+        current_schema()::regnamespace) + (SELECT count(*) FROM pg_proc WHERE pronamespace = current_schema()::regnamespace) \
+        + (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal) + (SELECT count(*) FROM pg_policy) AS TEXT)";
+    let db = &server.web().app.db;
+    let count = texts(db, if db.dialect() == Dialect::Sqlite { SQLITE } else { POSTGRESQL });
+    count[0].parse().unwrap()
+}
+
+/// Different rights on an entity that somebody has: of equal rights there is one, whoever has them.
+fn different(app: &Synthetic) -> usize {
+    let of = |person: &Person| {
+        let roles = person.roles.clone();
+        app.reach(&roles).into_iter().map(|entity| (entity, app.granted(entity, &roles))).collect::<Vec<_>>()
+    };
+    app.people.iter().flat_map(of).collect::<BTreeSet<_>>().len()
+}
+
+#[test]
+fn what_is_generated_grows_with_different_rights_on_an_entity_and_not_with_combinations() {
+    let few = Shape { combinations: 4, density: 0.3, rows: 10, ..Shape::of(10, 5) };
+    let (few, many) = (written(few), written(Shape { combinations: 25, ..few }));
+    let rights = different(&many.0) - different(&few.0);
+    let each: usize = many.0.combined()[4..].iter().map(|person| many.0.reach(&person.roles).len()).sum();
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let Some(small) = started(&few.1, kind) else { continue };
+        let before = generated(&few.0, &small);
+        drop(small);
+        let Some(large) = started(&many.1, kind) else { continue };
+        let more = generated(&many.0, &large) - before;
+        // A view to read, a view to compare, and what looks at new and at changed rows.
+        let most = 4 * rights;
+        assert!(most < 2 * each, "{most} and {each}: the combinations have too much in common to tell");
+        assert!(more <= most, "{kind:?}: {more} more objects for {rights} more rights on an entity, at most {most}");
+    }
 }
 
 #[test]
