@@ -8,7 +8,10 @@
 // A benchmark that cannot go on ends with a message, and nobody depends on it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+#[allow(dead_code, reason = "another benchmark uses the rest")]
+mod browser;
+
+use browser::{Answer, Browser};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -70,88 +73,11 @@ impl Served {
     }
 }
 
-/// A browser with one connection.
-struct Browser {
-    address: SocketAddr,
-    stream: Option<BufReader<TcpStream>>,
-    cookies: Vec<(String, String)>,
-    from: String,
-}
-
-struct Answer {
-    status: u16,
-    body: String,
-}
-
-impl Browser {
-    fn new(address: SocketAddr, from: &str) -> Self {
-        Self { address, stream: None, cookies: Vec::new(), from: from.into() }
-    }
-
-    fn ask(&mut self, method: &str, path: &str, form: &str) -> Answer {
-        self.attempt(method, path, form).unwrap_or_else(|| {
-            self.stream = None;
-            self.attempt(method, path, form).unwrap_or(Answer { status: 0, body: String::new() })
-        })
-    }
-
-    fn attempt(&mut self, method: &str, path: &str, form: &str) -> Option<Answer> {
-        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
-        let (host, from) = (self.address, &self.from);
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: {from}\r\nCookie: {cookies}\r\n");
-        if method == "POST" {
-            let length = form.len();
-            head += &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n");
-        }
-        if self.stream.is_none() {
-            let stream = TcpStream::connect(self.address).ok()?;
-            stream.set_nodelay(true).ok()?;
-            stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-            self.stream = Some(BufReader::new(stream));
-        }
-        let stream = self.stream.as_mut()?;
-        stream.get_mut().write_all(format!("{head}\r\n{form}").as_bytes()).ok()?;
-        let (mut status, mut length, mut line) = (0, 0, String::new());
-        loop {
-            line.clear();
-            if stream.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let text = line.trim_end();
-            if text.is_empty() {
-                break;
-            }
-            match text.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value)) {
-                None => status = text.split(' ').nth(1)?.parse().ok()?,
-                Some((name, value)) if name == "content-length" => length = value.parse().ok()?,
-                Some((name, value)) if name == "set-cookie" => {
-                    let (name, value) = value.split(';').next()?.split_once('=')?;
-                    self.cookies.retain(|(known, _)| known != name);
-                    self.cookies.push((name.into(), value.into()));
-                }
-                Some(_) => {}
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).ok()?;
-        Some(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
-    }
-
-    fn token(&mut self) -> String {
-        let page = self.ask("GET", "/sign-in", "").body;
-        page.split("name=\"_csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
-    }
-
-    fn signed_in(address: SocketAddr, key: &str, from: &str) -> Self {
-        let mut browser = Self::new(address, from);
-        let token = browser.token();
-        assert_eq!(browser.ask("POST", "/sign-in/demo", &format!("_csrf={token}&key={key}")).status, 303);
-        assert_eq!(browser.ask("GET", PAGE, "").status, 200);
-        browser
-    }
-    fn twin(&self) -> Self {
-        Self { address: self.address, stream: None, cookies: self.cookies.clone(), from: self.from.clone() }
-    }
+/// Somebody who is signed in and has seen the page.
+fn reader(address: SocketAddr, key: &str, from: &str) -> Browser {
+    let mut browser = Browser::signed_in(address, key, from);
+    assert_eq!(browser.ask("GET", PAGE, "").status, 200);
+    browser
 }
 
 /// Many that ask without pause until it is over.
@@ -222,7 +148,7 @@ fn main() {
     let program = arguments.get(1).map_or(env!("CARGO_BIN_EXE_portcullis"), String::as_str);
     let served = Served::start(program);
     let at = served.address;
-    let mut person = Browser::signed_in(at, "helen", "203.0.113.200");
+    let mut person = reader(at, "helen", "203.0.113.200");
     let page = |browser: &mut Browser, _| browser.ask("GET", PAGE, "");
     println!("| beside | p50 ms | p99 ms | most ms | not answered | others/s | refused/s | MiB (most) |");
     println!("|---|--:|--:|--:|--:|--:|--:|--:|");
@@ -233,7 +159,7 @@ fn main() {
     };
     let eight = (0..8).map(|n| Browser::new(at, &format!("198.51.100.{n}"))).collect();
     part("8 people signing in", &served, &mut person, seconds, Crowd::of(eight, sign_in));
-    let tomas = Browser::signed_in(at, "tomas", "203.0.113.1");
+    let tomas = reader(at, "tomas", "203.0.113.1");
     let of_one = (0..CROWD).map(|_| tomas.twin()).collect();
     part("200 connections of one account", &served, &mut person, seconds, Crowd::of(of_one, page));
     let visitors = (0..CROWD).map(|_| Browser::new(at, "203.0.113.2")).collect();

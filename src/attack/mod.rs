@@ -51,6 +51,9 @@ pub struct Options {
     pub only: Option<String>,
     /// Of so many attacks of one kind one, chosen by the seed; each kind is tried at least once. 1 tries all.
     pub thin: u64,
+    /// Whether everything that one user role tries of a class counts as one kind, whatever it is tried on: for models that
+    /// are too large for trying each kind.
+    pub coarse: bool,
     /// Raised to end early; the instance is removed all the same.
     pub stop: Arc<AtomicBool>,
 }
@@ -58,7 +61,17 @@ pub struct Options {
 impl Options {
     /// Everything against one app.
     pub fn of(app: impl Into<PathBuf>) -> Self {
-        Self { app: app.into(), database: None, seed: 1, role: None, class: None, only: None, thin: 1, stop: Arc::default() }
+        Self {
+            app: app.into(),
+            database: None,
+            seed: 1,
+            role: None,
+            class: None,
+            only: None,
+            thin: 1,
+            coarse: false,
+            stop: Arc::default(),
+        }
     }
 }
 

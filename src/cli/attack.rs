@@ -48,6 +48,9 @@ pub(super) struct Attack {
     /// Of so many attacks of one kind try one (each kind at least once)
     #[arg(long, value_name = "N", default_value_t = 1)]
     thin: u64,
+    /// With --thin: of each class one for each user role at least, instead of one of each kind; for apps of a hundred entities
+    #[arg(long)]
+    coarse: bool,
     #[cfg(feature = "knockout")]
     #[command(flatten)]
     removal: Removal,
@@ -103,6 +106,7 @@ impl Attack {
             class: self.class,
             only: self.only,
             thin: self.thin,
+            coarse: self.coarse,
             stop,
         };
         #[cfg(feature = "knockout")]

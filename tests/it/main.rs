@@ -25,6 +25,7 @@ mod planted_engine;
 mod pressure;
 mod reload;
 mod routes;
+mod scale;
 mod serial;
 mod support;
 mod tls;

@@ -50,15 +50,18 @@ pub(super) fn two_worlds(raid: &mut Raid<'_>) -> Result<(), AttackError> {
     Ok(())
 }
 
-/// What may be asked without changing anything: pages, lists in every order, figures.
+/// What may be asked without changing anything: pages, lists in every order, figures. In a coarse attack it is lists and
+/// figures of what differs.
 fn questions(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Vec<(String, Request)> {
     let mut all = Vec::new();
-    for page in own_pages(&raid.model).into_iter().filter(|page| raid.oracle().opens(&attacker.who.role, page)) {
+    let coarse = raid.is_coarse();
+    let pages = if coarse { Vec::new() } else { own_pages(&raid.model) };
+    for page in pages.into_iter().filter(|page| raid.oracle().opens(&attacker.who.role, page)) {
         for (subject, target) in super::doors::addresses(raid, attacker, &page) {
             all.push((subject, Request::get(target)));
         }
     }
-    for entity in entities(&raid.model) {
+    for entity in if coarse { raid.compared(attacker) } else { entities(&raid.model) } {
         let list = format!("/p/{}", probe::page_of("List", &entity.name));
         let figures = format!("/p/{}", probe::page_of("Figures", &entity.name));
         all.extend([

@@ -25,7 +25,7 @@ struct Legit {
 /// For each entity a change that this attacker may make, if there is one.
 fn legit(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Vec<Legit> {
     let mut all = Vec::new();
-    for entity in entities(&raid.model) {
+    for entity in raid.prepared(attacker) {
         let page = probe::page_of("Form", &entity.name);
         let Some(save) = act_of(&raid.model, &page, saves) else { continue };
         let (known, ids) = (fields(&raid.model, &page), raid.world.ids(&entity.name));
@@ -76,7 +76,7 @@ fn made(raid: &Raid<'_>, entity: &Entity, after: &World) -> usize {
 
 /// A form for something new, sent again after it was accepted: it makes one object.
 fn new_again(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackError> {
-    for entity in entities(&raid.model) {
+    for entity in raid.prepared(attacker) {
         let Some(request) = fresh(raid, attacker, &entity)? else { continue };
         raid.scheme(Class::OldVersions, attacker, &format!("again+new+{}", entity.name), &request, |raid| {
             attacker.client.send(&request);
@@ -90,7 +90,7 @@ fn new_again(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackE
 
 /// The same by two threads at once.
 fn new_at_once(raid: &mut Raid<'_>, attacker: &Rc<Attacker>) -> Result<(), AttackError> {
-    for entity in entities(&raid.model) {
+    for entity in raid.prepared(attacker) {
         let Some(request) = fresh(raid, attacker, &entity)? else { continue };
         raid.scheme(Class::DoubleSubmits, attacker, &format!("new+{}", entity.name), &request, |raid| {
             let twin = attacker.client.twin();

@@ -8,7 +8,6 @@ use super::super::guard::{Guard, is_sound};
 use super::super::oracle::Oracle;
 use super::super::raid::Raid;
 use super::super::world::World;
-use super::entities;
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::model::{AttributeKind, Entity};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +25,7 @@ const HALVES: usize = 3;
 pub(in crate::attack) fn shuffled(raid: &Raid<'_>, attacker: &Attacker) -> (World, usize) {
     let mut world = raid.world.clone();
     let mut moved = 0;
-    for entity in entities(&raid.model).iter().filter(|entity| !entity.system) {
+    for entity in &raid.compared(attacker) {
         let parts = guarded(entity);
         let plain = |member: &&Name| is_movable(entity, member) && !parts.iter().any(|part| part.contains(*member));
         for member in entity.members().filter(plain) {

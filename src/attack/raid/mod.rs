@@ -14,7 +14,7 @@ use super::world::{World, stored};
 use super::{AttackError, Options};
 use crate::db::Dialect;
 use crate::domain::{ObjectId, QName};
-use crate::model::Model;
+use crate::model::{Entity, Model};
 use crate::store::Pulse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -166,13 +166,48 @@ impl<'i> Raid<'i> {
 
     /// Whether an attack is one of those that are tried: the first of a kind, and of the others so many as were asked for.
     fn chosen(&mut self, class: Class, id: &str) -> bool {
+        // What is compared in a coarse attack is about one entity already, and half a comparison says nothing.
+        if self.options.coarse && class == Class::Compared {
+            return true;
+        }
         let known = self.kinds.len();
-        self.kinds.extend(kinds(class, id));
+        match self.options.coarse {
+            true => drop(self.kinds.insert(coarse_kind(id))),
+            false => self.kinds.extend(kinds(class, id)),
+        }
         let first = self.kinds.len() > known;
-        let sum = id
-            .bytes()
-            .fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        first || (sum >> 32).is_multiple_of(self.options.thin.max(1))
+        first || self.sum(id).is_multiple_of(self.options.thin.max(1))
+    }
+
+    /// A number that follows from the seed and a text.
+    fn sum(&self, text: &str) -> u64 {
+        let one = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        text.bytes().fold(self.options.seed ^ 0xcbf2_9ce4_8422_2325, one) >> 32
+    }
+
+    /// Whether the model is too large for trying each kind.
+    pub fn is_coarse(&self) -> bool {
+        self.options.coarse
+    }
+
+    /// The entities whose hidden members are exchanged to compare answers: all, or in a coarse attack one for each role.
+    pub fn compared(&self, attacker: &Attacker) -> Vec<Arc<Entity>> {
+        self.some(attacker, 1, |entity| !entity.system)
+    }
+
+    /// The entities of which forms are made ready that will be accepted: all, or in a coarse attack a few for each role.
+    pub fn prepared(&self, attacker: &Attacker) -> Vec<Arc<Entity>> {
+        self.some(attacker, 4, |_| true)
+    }
+
+    fn some(&self, attacker: &Attacker, most: usize, wanted: impl Fn(&Entity) -> bool) -> Vec<Arc<Entity>> {
+        let all = self.model.entities.values().filter(|entity| entity.persistable && wanted(entity));
+        let mut all: Vec<Arc<Entity>> = all.cloned().collect();
+        if self.options.coarse {
+            all.sort_by_key(|entity| self.sum(&format!("{}/{}", attacker.role, entity.name)));
+            all.truncate(most);
+        }
+        all
     }
 
     /// Tries to read something.
@@ -221,8 +256,10 @@ impl<'i> Raid<'i> {
         request: &Request,
         act: impl FnOnce(&mut Self) -> Result<Option<String>, AttackError>,
     ) -> Result<(), AttackError> {
-        self.asked(class, attacker, subject, request, act)?;
-        self.restore()
+        match self.tried(class, attacker, subject, request, act)? {
+            true => self.restore(),
+            false => Ok(()),
+        }
     }
 
     /// The same for questions, which change nothing that would have to be put back.
@@ -234,11 +271,23 @@ impl<'i> Raid<'i> {
         request: &Request,
         act: impl FnOnce(&mut Self) -> Result<Option<String>, AttackError>,
     ) -> Result<(), AttackError> {
-        let Some(id) = self.begin(class, attacker, subject)? else { return Ok(()) };
+        self.tried(class, attacker, subject, request, act).map(|_| ())
+    }
+
+    /// Whether it was one of those that are tried.
+    fn tried(
+        &mut self,
+        class: Class,
+        attacker: &Attacker,
+        subject: &str,
+        request: &Request,
+        act: impl FnOnce(&mut Self) -> Result<Option<String>, AttackError>,
+    ) -> Result<bool, AttackError> {
+        let Some(id) = self.begin(class, attacker, subject)? else { return Ok(false) };
         if let Some(gained) = act(self)? {
             self.gain(class, attacker, &id, request, gained);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn gain(&mut self, class: Class, attacker: &Attacker, id: &str, request: &Request, gained: String) {
@@ -310,6 +359,11 @@ fn kinds(class: Class, id: &str) -> Vec<String> {
     }
 }
 
+/// `moved-rows/Reader/lending.Loan#1000007.due=1` → `moved-rows/Reader`.
+fn coarse_kind(id: &str) -> String {
+    id.split('/').take(2).collect::<Vec<_>>().join("/")
+}
+
 /// `moved-rows/Reader/lending.Loan#1000007.due=1` → `moved-rows/Reader/lending.Loan.due`.
 fn kind(id: &str) -> String {
     let head = id.split(['?', '=']).next().unwrap_or(id);
@@ -320,13 +374,19 @@ fn kind(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, kind, kinds};
+    use super::{Class, coarse_kind, kind, kinds};
 
     #[test]
     fn attacks_of_one_kind_differ_in_objects_values_and_queries_only() {
         assert_eq!(kind("moved-rows/Reader/lending.Loan#1000007.due=1"), "moved-rows/Reader/lending.Loan.due");
         assert_eq!(kind("forced-pages/Reader/lending.Books?page=2"), "forced-pages/Reader/lending.Books");
         assert_eq!(kind("refer+a.B.c+d.E#7"), "refer+a.B.c+d.E");
+    }
+
+    #[test]
+    fn a_coarse_kind_is_a_class_of_one_role() {
+        assert_eq!(coarse_kind("moved-rows/Reader/lending.Loan#1000007.due=1"), "moved-rows/Reader");
+        assert_eq!(coarse_kind("leading-paths/Reader//p/../etc"), "leading-paths/Reader");
     }
 
     #[test]

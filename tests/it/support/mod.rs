@@ -9,6 +9,7 @@ pub mod notes;
 pub mod process;
 pub mod server;
 pub mod skip;
+pub mod synthetic;
 pub mod town;
 
 use portcullis::model::{self, Files, Model};
