@@ -168,7 +168,8 @@ impl Nursery<'_> {
             Value::Object(to) => Some((association.target.clone(), to)),
             Value::List(all) => all.first().map(|to| (association.target.clone(), *to)),
             _ => {
-                let to = self.target(&of, association, 0)?;
+                // Where a rule leads from an account there is to be something, whether or not the model demands it.
+                let to = self.target(&of, association, 0).or_else(|| self.made(association, 0))?;
                 if of.tree.as_ref() == Some(name) && self.is_below(&of, to, id) {
                     return None;
                 }
@@ -326,8 +327,13 @@ impl Nursery<'_> {
         if let Some(known) = self.random.pick(&all) {
             return Some(*known);
         }
+        (association.required && depth < 4).then(|| self.made(association, depth))?
+    }
+
+    /// A new object to refer to.
+    fn made(&mut self, association: &Association, depth: usize) -> Option<ObjectId> {
         let target = self.model.entities.get(&association.target).filter(|target| !target.system && target.persistable)?.clone();
-        (association.required && depth < 4).then(|| self.row(&target, &BTreeMap::new(), depth + 1))?
+        self.row(&target, &BTreeMap::new(), depth + 1)
     }
 
     /// Whether a unique combination is there already, or a range overlaps that may not.

@@ -52,6 +52,31 @@ fn every_rule_holds_for_one_row_and_not_for_another_for_nearly_everybody_it_spea
 }
 
 #[test]
+fn what_a_rule_reaches_from_an_account_is_there_though_it_may_be_empty() {
+    let app = "app: x\ntitle: X\nlevel: prototype\nlanguage: en\nmodules: [m]\nuserRoles:\n  A: {moduleRoles: [m.R]}\nadministration: {}\n";
+    let domain = "entities:
+  Team:
+    attributes: {name: {type: string, length: 40}}
+  Person:
+    attributes: {name: {type: string, length: 40}}
+    associations:
+      team: {to: Team, inverse: people, onDelete: clear}
+      account: {to: system.User, kind: one-to-one, inverse: person, onDelete: clear}
+  Note:
+    attributes: {text: {type: string, length: 40}}
+    associations:
+      writer: {to: Person, inverse: notes, onDelete: clear}
+    access:
+      - {roles: [R], read: [text], where: \"this.writer.team == user.person.team\"}
+";
+    let files = [("app.yaml", app), ("m/module.yaml", "roles: {R: Reads}\n"), ("m/domain.yaml", domain)];
+    let model = model::load(&Files::of(files)).0.unwrap();
+    let (people, accounts) = people(&model);
+    let canaries = grow(&model, accounts, &people, now(), 1);
+    assert_eq!((canaries.covered, canaries.missing), (4, Vec::new()), "held and not held, for both people");
+}
+
+#[test]
 fn a_rule_without_a_row_is_told_with_the_name_of_the_person_and_no_number() {
     let mut model = model("tests/apps/library");
     let (people, accounts) = people(&model);
