@@ -44,12 +44,12 @@ impl Names {
 
     /// The view through which rules look at a table.
     pub(in crate::store) fn witness(&self, table: &Name) -> Name {
-        names::witness(self.id(table, |ids| &ids.0), table)
+        names::witness(self.id(table, |ids| ids.0), table)
     }
 
     /// The view through which a table, or a link table, is read.
     pub(in crate::store) fn reader(&self, table: &Name) -> Name {
-        names::reader(self.id(table, |ids| &ids.1), table)
+        names::reader(self.id(table, |ids| ids.1), table)
     }
 
     fn id<'a>(&'a self, table: &Name, of: impl FnOnce(&(&'a Ids, &'a Ids)) -> &'a Ids) -> &'a str {
