@@ -51,6 +51,8 @@ pub struct Conn {
     leases: Leases,
     /// Whether the present transaction's end is not known.
     lost: bool,
+    /// Whether what is generated and not there is an answer like any other.
+    as_it_is: bool,
     /// What was generated in PostgreSQL's schema, as far as it is known here.
     pub(super) stock: Arc<Stock>,
 }
@@ -111,6 +113,7 @@ impl Conn {
             lanes: Arc::default(),
             leases: Leases::default(),
             lost: false,
+            as_it_is: false,
             stock: Arc::default(),
         }
     }
@@ -196,6 +199,20 @@ impl Conn {
         }
     }
 
+    /// Runs `f` so that an error about something generated is the answer, and no reason to look at it and run the work
+    /// once more: for comparing what is there with what was to be made.
+    pub fn as_it_is<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.as_it_is, true);
+        let done = f(self);
+        self.as_it_is = before;
+        done
+    }
+
+    /// Whether the present work compares what is there.
+    pub(super) fn is_as_it_is(&self) -> bool {
+        self.as_it_is
+    }
+
     /// Runs `f` as the role that may only append to the trail.
     pub fn recording<T, E: From<DbError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.acting(Authority::Trail, f)
@@ -266,7 +283,7 @@ impl Conn {
         }
         (self.mode, self.authority) = (mode, authority);
         // What a transaction left that ended in a panic has no end that anybody knows.
-        (self.leases, self.lost) = (Leases::default(), false);
+        (self.leases, self.lost, self.as_it_is) = (Leases::default(), false, false);
         (self.commits, self.asked) = (self.committed(), false);
         self.stuck = true;
         Ok(())

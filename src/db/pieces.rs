@@ -49,8 +49,8 @@ pub enum ObjectKind {
 }
 
 impl Piece {
-    /// The views of it.
-    pub(super) fn views(&self) -> impl Iterator<Item = &str> {
+    /// The names of its views.
+    pub fn views(&self) -> impl Iterator<Item = &str> {
         self.objects.iter().filter(|object| object.kind == ObjectKind::View).map(|object| object.name.as_str())
     }
     /// Whether it looks at writes on PostgreSQL, where a role of its own writes through it.

@@ -239,7 +239,8 @@ impl Conn {
     fn change_schema(&mut self, statements: &[String]) -> Result<(), DbError> {
         let Wire::Sqlite(_, guard) = self.wire() else { return Ok(()) };
         let only_reads = guard.shelf(|shelf| shelf.only_reads);
-        let done = self.acting(Authority::Owner, |conn| {
+
+        self.acting(Authority::Owner, |conn| {
             if only_reads {
                 // SECURITY: nothing but these statements runs before the connection refuses writes again.
                 conn.batch("PRAGMA query_only=OFF")?;
@@ -250,8 +251,7 @@ impl Conn {
                 conn.give_up();
             }
             done.and(closed)
-        });
-        done
+        })
     }
 
     /// The temporary objects that are there, with their texts.

@@ -142,7 +142,7 @@ impl Conn {
     /// to be, others took it away meanwhile. Then it is looked at again, and the work is run once more.
     pub(super) fn look_again(&self, scope: &Scope, sql: &Sql, error: &DbError) {
         let standing = &scope.standing;
-        if self.dialect() == Dialect::Sqlite || !is_gone(error) {
+        if self.dialect() == Dialect::Sqlite || self.is_as_it_is() || !is_gone(error) {
             return;
         }
         self.stock.forget(&standing.set);

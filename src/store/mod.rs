@@ -113,7 +113,6 @@ impl<'c> Store<'c> {
     }
 
     /// The same, for a check that asks everything once and seldom: none of its statements is kept prepared.
-    #[must_use]
     pub fn passing(mut self) -> Self {
         self.params = self.params.passing();
         self

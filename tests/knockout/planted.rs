@@ -4,7 +4,7 @@ use crate::Alone;
 use crate::support::actor::Page;
 use crate::support::server::{Server, Setup, written};
 use portcullis::audit::{self, Filter, Record};
-use portcullis::domain::knockout::Removable::{ActionAccess, EntityAccess, PageAccess, Release};
+use portcullis::domain::knockout::Removable::{ActionAccess, DatabaseEngine, EntityAccess, PageAccess, Release};
 use tempfile::TempDir;
 
 const APP: &str = "
@@ -125,9 +125,15 @@ fn an_action_check_that_is_skipped_is_caught_and_recorded() {
     caught(&server, &front.click("Raise"), "the extra rights of v.Raise", "ActionAccess:", "EntityAccess:");
     assert_eq!(raised(&clerk.open("/p/v.Front")), 1, "nothing was made");
 
+    // Without that one too, the database knows of no such set of rights: it was announced for those who may run the flow.
     alone.without(&[ActionAccess, Release, EntityAccess]);
     let front = clerk.open("/p/v.Front");
+    assert_eq!(front.click("Raise").status, 500);
+    assert_eq!(raised(&clerk.open("/p/v.Front")), 1, "nothing was made");
+
+    alone.without(&[ActionAccess, Release, EntityAccess, DatabaseEngine]);
+    let front = clerk.open("/p/v.Front");
     front.click("Raise");
-    assert_eq!(raised(&clerk.open("/p/v.Front")), 2, "the control: without all three it is done");
+    assert_eq!(raised(&clerk.open("/p/v.Front")), 2, "the control: without all four it is done");
     assert_eq!(incidents(&server).len(), 2);
 }

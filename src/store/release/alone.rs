@@ -132,7 +132,7 @@ fn ask(store: &mut Store<'_>, rights: &Rights, question: Option<(&Sql, &[Kind])>
     };
     // PostgreSQL goes on after an error only from a savepoint; SQLite lends users a connection outside of one.
     let answered = match store.conn.dialect() {
-        Dialect::Postgres => store.conn.savepoint(ask),
+        Dialect::Postgres => store.conn.savepoint(|conn| conn.as_it_is(ask)),
         Dialect::Sqlite => ask(store.conn),
     };
     match answered {
@@ -157,7 +157,9 @@ fn reached(store: &mut Store<'_>, rights: &Rights, told: &[&EntityRights]) -> Re
     let (pieces, told) = (store.statements.pieces(Dialect::Postgres), told.iter().map(|of| &of.entity.name));
     let own = pieces.readable(store.statements, rights, &mut told.into_iter()).map_err(lowering)?;
     let strange = |own: &[Arc<Piece>], found: Vec<String>| -> Vec<String> {
-        let own: BTreeSet<&str> = own.iter().flat_map(|piece| &piece.objects).map(|object| object.name.as_str()).collect();
+        // SECURITY: views only. A piece also lists the table that is written through it, which no reader reaches
+        // (`whatever_the_owner_takes_out_of_postgresql_gives_nobody_anything_and_is_recorded`).
+        let own: BTreeSet<&str> = own.iter().flat_map(|piece| piece.views()).collect();
         found.into_iter().filter(|what| !own.contains(what.as_str())).collect()
     };
     let mut found = strange(&own, found);

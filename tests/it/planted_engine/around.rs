@@ -1,6 +1,6 @@
 //! Ways round the comparison of names: shadows, forged notes, roles that nothing binds.
 
-use super::{desk, incidents, layers, letters, named, owner, since};
+use super::{RIGHTS, desk, incidents, layers, letters, named, owner, since};
 use crate::support::server::{Kind, cluster};
 use portcullis::db::DbError;
 use portcullis::store;
@@ -17,7 +17,14 @@ fn a_schema_named_after_a_role_stands_in_nobodys_way() {
          GRANT SELECT ON \"{reader}\".\"{r}\" TO \"{reader}\"",
     );
     assert_eq!(letters(&server).html.text, control.html.text, "names are looked up in one schema");
-    assert!(server.web().app.check_layers().unwrap().differences.is_empty());
+    // Nobody reads through it, and yet it is more than the set was given.
+    let found = server.web().app.check_layers().unwrap().differences;
+    let about = named(&server, "{reader}.{r} before ") + RIGHTS;
+    assert!(!found.is_empty(), "a view of the same name in another schema is none of the set's own");
+    assert!(found.iter().all(|one| one.about == about && one.first.1 == "within reach"), "{found:?}");
+    owner(&server, "DROP SCHEMA \"{reader}\" CASCADE");
+    let found = server.web().app.check_layers().unwrap().differences;
+    assert!(found.is_empty(), "{found:?}");
 }
 
 /// Gives the words of the set's view of letters, as the catalogue is compared by.

@@ -11,6 +11,7 @@ use portcullis::store;
 #[test]
 fn for_every_set_of_the_app_that_ships_postgresql_alone_gives_what_memory_decides() {
     let Some(server) = Setup::of(project("apps/people")).on(Kind::Postgres).try_run() else { return };
+    make_all(&server);
     let agreed = server.web().app.check_layers().unwrap();
     assert!(agreed.rows > 10_000 && agreed.sets >= 7, "{agreed:?}");
     assert!(agreed.differences.is_empty() && incidents(&server).is_empty(), "{:?}", agreed.differences);

@@ -4,7 +4,7 @@
 use super::{HIDDEN, desk, incidents, layers, letters, mend, owner, since};
 use crate::support::server::{Kind, Server};
 use portcullis::db::sql::{Params, Sql, fetch};
-use portcullis::db::{Conn, DbError, Dialect};
+use portcullis::db::{Conn, Dialect};
 use portcullis::domain;
 
 #[test]
@@ -62,6 +62,6 @@ fn stored(server: &Server) -> Vec<String> {
     let mut sql = Sql::new();
     sql.raw("SELECT name FROM sqlite_master WHERE type = 'view' OR (type = 'trigger' AND name NOT LIKE 'audit%') ORDER BY name");
     let ask = |conn: &mut Conn| fetch(conn, &sql, &Params::new(None, now, now.date()), &[domain::Kind::Text]);
-    let rows = server.web().app.db.read(|conn| Ok::<_, DbError>(ask(conn)?)).unwrap();
+    let rows = server.web().app.db.read(|conn| ask(conn)).unwrap();
     rows.iter().filter_map(|row| row[0].as_text().map(str::to_owned)).collect()
 }

@@ -6,7 +6,7 @@ use portcullis::access::{Authority, Elevation, Grants, Objects, Query};
 use portcullis::domain::{Member, Name, ObjectId, QName, Value};
 use portcullis::expr::{Data, Environment, EvalError, holds};
 use portcullis::model::{AccessRule, Deny, Entity, Model};
-use portcullis::store::{Caller, Recorder, Store};
+use portcullis::store::{Caller, Recorder, Store, prepare};
 use portcullis::web::Web;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -146,7 +146,9 @@ impl Oracle {
 fn load(web: &Web, entity: &QName, only: Option<ObjectId>) -> BTreeMap<ObjectId, Row> {
     let live = web.app.live();
     let flow = live.model.microflows[&QName::parse("probe.Everything").unwrap()].clone();
-    let authority = Elevation::of(&flow, &Grants::none(&live.model));
+    let grants = Grants::none(&live.model);
+    prepare(&web.app.db, &live.statements, &grants).unwrap();
+    let authority = Elevation::of(&flow, &grants);
     let permit = (&authority as &dyn Authority).load(entity).unwrap();
     let (keys, clock) = (web.app.keys.clone(), web.app.clock.clone());
     let recorder = Recorder { keys, node: "probe".into(), clock, who: None, request_id: None };
