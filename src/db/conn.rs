@@ -12,11 +12,15 @@ use super::roles::Roles;
 use super::stock::{self, Stock};
 use super::{DbError, Purpose, Standing, retry, sqlite};
 use crate::domain::knockout::{Removable, stands};
-use diesel::connection::{Connection, SimpleConnection, TransactionManager};
+use diesel::connection::{CacheSize, Connection, SimpleConnection, TransactionManager};
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
+
+/// So many statements are kept prepared on a connection, beside those of one transaction. Each takes some 10 to 40 kB of
+/// this process (SQLite), or about a hundred of the database's (PostgreSQL, with its plan).
+pub(super) const MOST_PREPARED: usize = 150;
 
 /// Which SQL is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +59,8 @@ pub struct Conn {
     as_it_is: bool,
     /// What was generated in PostgreSQL's schema, as far as it is known here.
     pub(super) stock: Arc<Stock>,
+    /// How many statements the connection keeps prepared.
+    kept: Arc<AtomicUsize>,
 }
 
 /// What typed statements run on, and what holds them to their authority.
@@ -98,9 +104,10 @@ impl Mode {
 }
 
 impl Conn {
-    pub(super) fn new(wire: Wire) -> Self {
+    pub(super) fn new(wire: Wire, kept: Arc<AtomicUsize>) -> Self {
         Self {
             wire,
+            kept,
             authority: Authority::Owner,
             mode: Mode::Read,
             lender: None,
@@ -211,6 +218,21 @@ impl Conn {
     /// Whether the present work compares what is there.
     pub(super) fn is_as_it_is(&self) -> bool {
         self.as_it_is
+    }
+
+    /// Where very many statements are kept prepared all of them go: there is no telling which ones are used, and those
+    /// that are come back.
+    pub(super) fn rest_prepared(&mut self) {
+        if self.kept.load(Ordering::Relaxed) <= MOST_PREPARED {
+            return;
+        }
+        let size = |wire: &mut Wire, size| match wire {
+            Wire::Sqlite(c, _) => c.set_prepared_statement_cache_size(size),
+            Wire::Pg(c, _) => c.set_prepared_statement_cache_size(size),
+        };
+        size(&mut self.wire, CacheSize::Disabled);
+        size(&mut self.wire, CacheSize::Unbounded);
+        self.kept.store(0, Ordering::Relaxed);
     }
 
     /// Runs `f` as the role that may only append to the trail.

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// What the connection's owner and SQLite's callbacks both look at.
@@ -27,8 +27,6 @@ struct State {
     shelf: Mutex<Shelf>,
     /// Whether a dynamic statement of ours is about to be prepared, the only kind a set may have.
     asking: AtomicBool,
-    /// How many statements are kept prepared.
-    kept: AtomicUsize,
     /// The open connection; null before and after.
     handle: AtomicPtr<ffi::sqlite3>,
 }
@@ -60,7 +58,6 @@ impl Guard {
             authority: Mutex::new(Authority::Owner),
             shelf: Mutex::default(),
             asking: AtomicBool::new(false),
-            kept: AtomicUsize::new(0),
             handle: AtomicPtr::default(),
         });
         OPENING.with_borrow_mut(|opening| *opening = Some(state.clone()));
@@ -83,16 +80,6 @@ impl Guard {
     /// Looks at what stands on the connection. No statement may run meanwhile.
     pub(super) fn shelf<T>(&self, look: impl FnOnce(&mut Shelf) -> T) -> T {
         look(&mut self.0.shelf.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// How many statements the connection keeps prepared.
-    pub(super) fn kept(&self) -> usize {
-        self.0.kept.load(Ordering::Relaxed)
-    }
-
-    /// From now on it keeps none.
-    pub(super) fn kept_none(&self) {
-        self.0.kept.store(0, Ordering::Relaxed);
     }
 
     /// Announces a dynamic statement, and that it is over.
@@ -130,9 +117,6 @@ impl<C: Instrumentation> Instrumentation for Watch<C> {
                 // outlives the connection (see `install`).
                 unsafe { ffi::sqlite3_set_authorizer(handle, Some(judge), Arc::as_ptr(&self.state).cast_mut().cast()) };
             }
-        }
-        if matches!(event, InstrumentationEvent::CacheQuery { .. }) {
-            self.state.kept.fetch_add(1, Ordering::Relaxed);
         }
         self.counter.on_connection_event(event);
     }

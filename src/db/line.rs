@@ -11,7 +11,7 @@ use crate::log::with_causes;
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use r2d2::ManageConnection;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -61,12 +61,13 @@ impl Maker {
     /// Opens a connection.
     pub(super) fn open(&self) -> Result<Line, DbError> {
         let generation = self.counts.generation.load(Ordering::SeqCst);
-        let counter = Counter(self.counts.clone());
+        let kept = Arc::<AtomicUsize>::default();
+        let counter = Counter { counts: self.counts.clone(), kept: kept.clone() };
         Ok(match &self.source {
             Source::Sqlite(path, mode, rest) => {
                 let (wire, guard) = sqlite::open(path, *mode, counter)?;
                 let mut conn =
-                    Conn::new(Wire::Sqlite(wire, guard)).counting(self.counts.clone()).in_lanes(self.counts.lanes.clone());
+                    Conn::new(Wire::Sqlite(wire, guard), kept).counting(self.counts.clone()).in_lanes(self.counts.lanes.clone());
                 conn.rest(rest.clone());
                 Line { conn, gone: Arc::default(), generation }
             }
@@ -74,7 +75,7 @@ impl Maker {
                 let (mut wire, roles, gone) = target.connect()?;
                 wire.set_instrumentation(counter);
                 wire.counting(self.counts.trips.clone());
-                let conn = Conn::new(Wire::Pg(wire, roles)).in_lanes(self.counts.lanes.clone());
+                let conn = Conn::new(Wire::Pg(wire, roles), kept).in_lanes(self.counts.lanes.clone());
                 let conn = conn.stocked(self.counts.stock.clone());
                 Line { conn, gone, generation }
             }
@@ -194,14 +195,21 @@ impl Drop for Lent {
 }
 
 /// Counts every statement on every connection of the pool.
-struct Counter(Arc<Counts>);
+struct Counter {
+    counts: Arc<Counts>,
+    /// How many statements this connection keeps prepared.
+    kept: Arc<AtomicUsize>,
+}
 
 impl Instrumentation for Counter {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match event {
-            InstrumentationEvent::StartQuery { .. } => self.0.statements.fetch_add(1, Ordering::SeqCst),
-            InstrumentationEvent::CacheQuery { .. } => self.0.cached.fetch_add(1, Ordering::SeqCst),
-            _ => 0,
-        };
+            InstrumentationEvent::StartQuery { .. } => drop(self.counts.statements.fetch_add(1, Ordering::SeqCst)),
+            InstrumentationEvent::CacheQuery { .. } => {
+                self.counts.cached.fetch_add(1, Ordering::SeqCst);
+                self.kept.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
     }
 }

@@ -10,7 +10,6 @@ use super::pieces::{ObjectKind, Piece};
 use super::sql::{Params, Sql, fetch};
 use super::{Conn, DbError, Dialect, Purpose, Standing, Wire};
 use crate::domain::{Kind, Value};
-use diesel::connection::{CacheSize, Connection};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -20,9 +19,6 @@ pub(super) const MOST_TEXT: usize = 256 * 1024;
 /// When that is too much, what was not used for longest goes until so much is left: each change makes SQLite prepare the
 /// statements of the connection anew, so changes should be few.
 const KEPT_TEXT: usize = MOST_TEXT / 4 * 3;
-
-/// So many statements are kept prepared on a connection, beside those of one transaction. Each takes some 10 to 40 kB.
-pub(super) const MOST_PREPARED: usize = 150;
 
 /// What stands on a connection.
 #[derive(Debug, Default)]
@@ -161,16 +157,12 @@ impl Conn {
         }
     }
 
-    /// The transaction is over. Where very many statements are kept prepared all of them go: there is no telling which
-    /// ones are used, and those that are come back.
+    /// The transaction is over.
     pub(super) fn rest_shelf(&mut self) {
-        let Wire::Sqlite(wire, guard) = self.wire() else { return };
-        guard.shelf(|shelf| shelf.touched = false);
-        if guard.kept() > MOST_PREPARED {
-            wire.set_prepared_statement_cache_size(CacheSize::Disabled);
-            wire.set_prepared_statement_cache_size(CacheSize::Unbounded);
-            guard.kept_none();
+        if let Wire::Sqlite(_, guard) = self.wire() {
+            guard.shelf(|shelf| shelf.touched = false);
         }
+        self.rest_prepared();
     }
 
     /// Drops everything that was generated, before the schema changes.

@@ -3,7 +3,8 @@
 use super::guard::{filled, forbidden};
 use super::noon;
 use super::standing::{ask, employee, params, read_as, sql, standing, write_as};
-use crate::db::shelf::{MOST_PREPARED, MOST_TEXT};
+use crate::db::conn::MOST_PREPARED;
+use crate::db::shelf::MOST_TEXT;
 use crate::db::sql::execute;
 use crate::db::{Conn, Db, DbError, Object, ObjectKind, Piece, Purpose, Reach, Standing, set_id};
 use std::sync::Arc;
@@ -122,8 +123,8 @@ fn many_sets_on_one_connection_stay_within_its_bound_and_each_reads_its_own() {
 
 #[test]
 fn a_connection_keeps_a_bounded_number_of_statements_prepared_and_those_that_are_used() {
-    filled(|db| {
-        let asked = |n: usize| db.read(|conn| ask(conn, &format!("SELECT 'question {n}'"))).unwrap();
+    crate::db::testing::each(|db| {
+        let asked = |n: usize| db.read(|conn| ask(conn, &format!("SELECT CAST('question {n}' AS TEXT)"))).unwrap();
         let prepared = |from: usize, to: usize| {
             let before = db.prepared();
             (from..to).for_each(|n| assert_eq!(asked(n), [format!("question {n}")]));
@@ -135,6 +136,7 @@ fn a_connection_keeps_a_bounded_number_of_statements_prepared_and_those_that_are
         let many = MOST_PREPARED * 3;
         assert!(prepared(few, many) >= many - few);
         assert!(prepared(0, few) >= few, "what was asked long before is not");
-        assert_eq!(prepared(0, few), 0);
+        // All of them go at once now and then; so few are kept after that.
+        assert!((0..2).any(|_| prepared(0, few) == 0), "what is asked again is there");
     });
 }
