@@ -5,7 +5,7 @@ use crate::access::{Authority, Cell, Grants, ObjectError, Objects, Query};
 use crate::crypto::sha256;
 use crate::db::sql::{Params, Sql, execute, fetch};
 use crate::db::testing::{self, each};
-use crate::db::{Db, DbError, Dialect, Purpose};
+use crate::db::{Db, DbError, Dialect, MOST_SETS, Purpose};
 use crate::domain::{Kind, Name, Value};
 use crate::store::{Caller, Plan, Statements, Store, apply, drift, drop_unused, plan, prepare, prepare_all};
 use std::collections::BTreeSet;
@@ -303,6 +303,35 @@ fn on_postgresql_what_nobody_holds_any_more_goes_after_a_while_and_comes_back_wh
         assert!(differences(db).is_empty(), "{:?}", differences(db));
         // This process still takes it for there.
         app.view(&who, &query).unwrap();
+        assert!(differences(db).is_empty(), "{:?}", differences(db));
+    });
+}
+
+#[test]
+fn a_database_that_was_told_of_very_many_sets_is_told_of_no_more_until_some_are_gone() {
+    crate::db::testing::postgres(|db| {
+        let app = App::new(db);
+        let (employee, query) = (app.person("Employee", None), Query::of(&hr("Employee"), vec![path("name")]));
+        let both = super::fixture::Person { id: None, grants: std::sync::Arc::new(both(&app)) };
+        app.view(&employee, &query).unwrap();
+        let many = format!(
+            "INSERT INTO engine_set (set_id, rights, digest, made, at) SELECT lpad(to_hex(n), 16, '0'), 'user|Other', '', '{{}}', at \
+             FROM generate_series(1, {MOST_SETS}) AS n, (SELECT min(at) AS at FROM engine_set) AS earlier"
+        );
+        db.owner(|conn| conn.batch(&many)).unwrap();
+        app.statements.announce(&both.grants, Dialect::Postgres).unwrap();
+        let permit = both.grants.view(&hr("Employee")).unwrap();
+        let refused = db.read(|conn| {
+            let mut store = Store::new(conn, &app.statements, Caller { user: None, now: now() }, &app.recorder);
+            Ok::<_, DbError>(store.view(&permit, &query).map(drop))
+        });
+        assert!(matches!(&refused, Err(DbError::Refused(why)) if why.contains("2000 sets")), "{refused:?}");
+        app.view(&employee, &query).unwrap();
+        let later = |minutes| now() + chrono::TimeDelta::minutes(minutes);
+        drop_unused(db, &app.statements, later(0)).unwrap();
+        assert!(drop_unused(db, &app.statements, later(10)).unwrap() >= usize::try_from(MOST_SETS).unwrap());
+        app.view(&both, &query).unwrap();
+        app.view(&employee, &query).unwrap();
         assert!(differences(db).is_empty(), "{:?}", differences(db));
     });
 }
