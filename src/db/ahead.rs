@@ -16,7 +16,7 @@ use futures_util::future::join;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What is asked of PostgreSQL, with what is sent ahead of it.
 pub struct Ahead {
@@ -27,18 +27,35 @@ pub struct Ahead {
     wanted: String,
     taken: Option<String>,
     trips: Arc<AtomicU64>,
+    /// How many statements are kept prepared.
+    kept: Arc<AtomicUsize>,
 }
+
+/// So many statements are kept prepared on a connection at most: the server keeps the text and the plan of each, and each
+/// set of rights has its own.
+pub(super) const MOST_PREPARED: usize = 100;
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'a>>;
 
 impl Ahead {
     pub(super) fn new(inner: AsyncPgConnection) -> Self {
-        Self { inner, steps: String::new(), wanted: String::new(), taken: Some(String::new()), trips: Arc::default() }
+        let (trips, kept) = (Arc::default(), Arc::default());
+        Self { inner, steps: String::new(), wanted: String::new(), taken: Some(String::new()), trips, kept }
     }
 
-    /// Counts round trips here from now on.
-    pub(super) fn counting(&mut self, trips: Arc<AtomicU64>) {
-        self.trips = trips;
+    /// Counts round trips here from now on; the statements that are kept prepared are counted there.
+    pub(super) fn counting(&mut self, trips: Arc<AtomicU64>, kept: Arc<AtomicUsize>) {
+        (self.trips, self.kept) = (trips, kept);
+    }
+
+    /// The transaction is over. Where very many statements are kept prepared all of them go: there is no telling which
+    /// ones are used, and those that are come back.
+    pub(super) fn rest(&mut self) {
+        if self.kept.load(Ordering::Relaxed) > MOST_PREPARED {
+            self.inner.set_prepared_statement_cache_size(CacheSize::Disabled);
+            self.inner.set_prepared_statement_cache_size(CacheSize::Unbounded);
+            self.kept.store(0, Ordering::Relaxed);
+        }
     }
 
     /// A transaction has begun, with this authority.

@@ -11,7 +11,7 @@ use crate::log::with_causes;
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use r2d2::ManageConnection;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -61,7 +61,8 @@ impl Maker {
     /// Opens a connection.
     pub(super) fn open(&self) -> Result<Line, DbError> {
         let generation = self.counts.generation.load(Ordering::SeqCst);
-        let counter = Counter(self.counts.clone());
+        let kept = Arc::new(AtomicUsize::new(0));
+        let counter = Counter(self.counts.clone(), kept.clone());
         Ok(match &self.source {
             Source::Sqlite(path, mode, rest) => {
                 let (wire, guard) = sqlite::open(path, *mode, counter)?;
@@ -73,7 +74,7 @@ impl Maker {
             Source::Postgres(target) => {
                 let (mut wire, roles, gone) = target.connect()?;
                 wire.set_instrumentation(counter);
-                wire.counting(self.counts.trips.clone());
+                wire.counting(self.counts.trips.clone(), kept);
                 let conn = Conn::new(Wire::Pg(wire, roles)).in_lanes(self.counts.lanes.clone());
                 let conn = conn.stocked(self.counts.stock.clone());
                 Line { conn, gone, generation }
@@ -193,14 +194,17 @@ impl Drop for Lent {
     }
 }
 
-/// Counts every statement on every connection of the pool.
-struct Counter(Arc<Counts>);
+/// Counts every statement on every connection of the pool, and what this one keeps prepared.
+struct Counter(Arc<Counts>, Arc<AtomicUsize>);
 
 impl Instrumentation for Counter {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         match event {
             InstrumentationEvent::StartQuery { .. } => self.0.statements.fetch_add(1, Ordering::SeqCst),
-            InstrumentationEvent::CacheQuery { .. } => self.0.cached.fetch_add(1, Ordering::SeqCst),
+            InstrumentationEvent::CacheQuery { .. } => {
+                self.1.fetch_add(1, Ordering::Relaxed);
+                self.0.cached.fetch_add(1, Ordering::SeqCst)
+            }
             _ => 0,
         };
     }

@@ -164,7 +164,10 @@ impl Conn {
     /// The transaction is over. Where very many statements are kept prepared all of them go: there is no telling which
     /// ones are used, and those that are come back.
     pub(super) fn rest_shelf(&mut self) {
-        let Wire::Sqlite(wire, guard) = self.wire() else { return };
+        let (wire, guard) = match self.wire() {
+            Wire::Sqlite(wire, guard) => (wire, guard),
+            Wire::Pg(wire, _) => return wire.rest(),
+        };
         guard.shelf(|shelf| shelf.touched = false);
         if guard.kept() > MOST_PREPARED {
             wire.set_prepared_statement_cache_size(CacheSize::Disabled);
