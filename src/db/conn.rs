@@ -19,8 +19,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 
 /// So many statements are kept prepared on a connection, beside those of one transaction. Each takes some 10 to 40 kB of
-/// this process (SQLite), or about a hundred of the database's (PostgreSQL, with its plan).
+/// this process on SQLite,
 pub(super) const MOST_PREPARED: usize = 150;
+/// and some 180 kB of the database's on PostgreSQL, which keeps their plans.
+pub(super) const MOST_PREPARED_THERE: usize = 100;
 
 /// Which SQL is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -223,7 +225,8 @@ impl Conn {
     /// Where very many statements are kept prepared all of them go: there is no telling which ones are used, and those
     /// that are come back.
     pub(super) fn rest_prepared(&mut self) {
-        if self.kept.load(Ordering::Relaxed) <= MOST_PREPARED {
+        let most = if self.dialect() == Dialect::Sqlite { MOST_PREPARED } else { MOST_PREPARED_THERE };
+        if self.kept.load(Ordering::Relaxed) <= most {
             return;
         }
         let size = |wire: &mut Wire, size| match wire {

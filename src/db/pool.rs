@@ -82,7 +82,7 @@ impl Db {
     pub fn read<T, E: From<DbError>>(&self, mut f: impl FnMut(&mut Conn) -> Result<T, E>) -> Result<T, E> {
         let mut rounds = Rounds::default();
         loop {
-            let (done, missed) = stock::watched(|| {
+            let (done, missed) = stock::watched(&rounds, || {
                 let pools = self.pools()?;
                 let mut line = line::take(&pools.read)?;
                 line.conn.transaction(Mode::Read, Authority::System, pools.users, &mut f)
@@ -172,7 +172,7 @@ impl Db {
             };
             let mut line = line::take(&self.pools()?.write)?;
             let run = || retry::watched(|| line.conn.transaction(mode, Authority::System, None, &mut f));
-            let ((done, conflict), missed) = stock::watched(run);
+            let ((done, conflict), missed) = stock::watched(&rounds, run);
             // Nobody waits with a connection or a turn.
             drop((line, turn));
             if !missed.is_empty() && !conflict && rounds.go_on(&missed) {

@@ -9,7 +9,7 @@ use super::admit::{Scope, is_generated};
 use super::pieces::Piece;
 use super::sql::Sql;
 use super::{Conn, DbError, Dialect, Purpose, Standing};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -43,6 +43,8 @@ pub(super) struct Stock {
 // INVARIANT: one thread works in one transaction at a time, so what a thread missed is what its transaction missed.
 thread_local! {
     static MISSED: RefCell<Vec<Need>> = const { RefCell::new(Vec::new()) };
+    /// Whether an earlier run of the present work missed something.
+    static AGAIN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the present transaction missed something.
@@ -50,21 +52,21 @@ pub(super) fn has_missed() -> bool {
     MISSED.with_borrow(|missed| !missed.is_empty())
 }
 
-/// Runs one transaction; tells what it missed.
-pub(super) fn watched<T>(run: impl FnOnce() -> T) -> (T, Vec<Need>) {
+/// Runs one transaction, after `rounds` of the same work; tells what it missed.
+pub(super) fn watched<T>(rounds: &Rounds, run: impl FnOnce() -> T) -> (T, Vec<Need>) {
     // A transaction on another connection may be open on this thread: what it missed is not this one's.
-    let outer = MISSED.replace(Vec::new());
-    let _restored = Restored(outer);
+    let _restored = Restored(MISSED.replace(Vec::new()), AGAIN.replace(rounds.made > 0));
     let done = run();
     (done, MISSED.take())
 }
 
 /// Puts back what the outer transaction missed, also when the work panics.
-struct Restored(Vec<Need>);
+struct Restored(Vec<Need>, bool);
 
 impl Drop for Restored {
     fn drop(&mut self) {
         MISSED.set(std::mem::take(&mut self.0));
+        AGAIN.set(self.1);
     }
 }
 
@@ -136,6 +138,16 @@ impl Conn {
         }
         let named = scope.standing.reach.wanted(sql, false);
         self.stock.require(named.into_iter().map(|piece| Need::new(&scope.standing, Some(piece))).collect())
+    }
+
+    /// Whether an earlier run of the present work missed something: then it is worth while to list what else it needs.
+    pub fn runs_again(&self) -> bool {
+        AGAIN.get()
+    }
+
+    /// What the present work is going to need: what is missing of it is made at once, and not one after the other.
+    pub fn foresee(&self, needs: Vec<Need>) -> Result<(), DbError> {
+        if self.dialect() == Dialect::Sqlite { Ok(()) } else { self.stock.require(needs) }
     }
 
     /// After an error under the rights of a set: where something is not there, or was not given, although it was known

@@ -30,6 +30,7 @@ pub(crate) mod tests;
 pub use context::{Drawn, FormState, Handles, PageContext, Posted, Reader, ViewState};
 pub use error::PageError;
 pub use menu::{MenuEntry, home, menu};
+pub use paths::shown_entities;
 pub use query::{ClientQuery, path, url};
 pub use show::{CellState, CellView, Speech};
 pub use told::Told;

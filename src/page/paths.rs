@@ -2,8 +2,9 @@
 
 use crate::domain::{Kind, Name, QName};
 use crate::expr::{Node, Root, Template, Typed};
-use crate::model::{Action, ColumnShow, Model, Multiplicity, Open, Path, ViewSource, Widget, WidgetKind, each_widget};
+use crate::model::{Action, ColumnShow, Model, Multiplicity, Open, Page, Path, ViewSource, Widget, WidgetKind, each_widget};
 use indexmap::IndexSet;
+use std::collections::BTreeSet;
 
 /// Where one step from an object leads.
 pub(super) enum Step {
@@ -206,6 +207,39 @@ fn chain(typed: &Typed, root: &Root) -> Option<Path> {
     };
     path.push(name.clone());
     Some(path)
+}
+
+/// The stored entities that a page shows something of, as far as that can be told without opening it.
+pub fn shown_entities(model: &Model, page: &Page) -> BTreeSet<QName> {
+    let mut found = BTreeSet::new();
+    let mut along = |entity: &QName, path: &[Name]| {
+        let mut at = entity.clone();
+        for name in path {
+            match step(model, &at, name) {
+                Some(Step::ToOne(target) | Step::ToMany(target) | Step::Inverse { owner: target, .. }) => at = target,
+                _ => break,
+            }
+            found.insert(at.clone());
+        }
+        found.insert(entity.clone());
+    };
+    each_widget(&page.content, &mut |widget| match &widget.kind {
+        WidgetKind::DataView(view) => along(&view.entity, &[]),
+        WidgetKind::ListView(list) => along(&list.source.entity, &[]),
+        WidgetKind::Stat(stat) => along(&stat.source.entity, &[]),
+        WidgetKind::Reference(reference) => along(&reference.target, std::slice::from_ref(&reference.show)),
+        WidgetKind::DataGrid(grid) => {
+            along(&grid.source.entity, &[]);
+            for column in &grid.columns {
+                if let ColumnShow::Path(path) = &column.show {
+                    along(&grid.source.entity, path);
+                }
+            }
+        }
+        _ => {}
+    });
+    found.retain(|entity| model.entity(entity).is_some_and(|entity| entity.persistable));
+    found
 }
 
 /// Whether a widget with this id stands among these, at any depth.

@@ -47,21 +47,22 @@ pub use whole::{Pulse, StoredRow};
 
 use crate::access::explain::{Inspected, Inspection};
 use crate::access::{
-    Cell, Change, Create, Delete, Denied, Ground, Holding, Layer, Load, LoadedObject, ObjectError, Objects, Permit, Query,
-    Reason, Released, Rights, Rows, View, WriteError,
+    Authority, Cell, Change, Create, Delete, Denied, Grants, Ground, Holding, Layer, Load, LoadedObject, ObjectError, Objects,
+    Permit, Query, Reason, Released, Rights, Rows, View, WriteError,
 };
 use crate::audit::{self, AuditError, Event, Who};
 use crate::clock::Clock;
 use crate::crypto::Keys;
 use crate::db::sql::{Params, Sql, fetch};
-use crate::db::{Conn, Purpose};
+use crate::db::{Conn, Dialect, Need, Piece, Purpose};
 use crate::domain::knockout::{Removable, stands};
 use crate::domain::{Kind, Name, ObjectId, QName, Value};
 use crate::expr::{Data, Environment, EvalError, Typed, evaluate, evaluate_strictly};
 use crate::model::Model;
 use chrono::NaiveDateTime;
 use statements::Footing;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tables::Hop;
 
 /// In whose name and at what moment a transaction runs.
@@ -116,6 +117,23 @@ impl<'c> Store<'c> {
     pub fn passing(mut self) -> Self {
         self.params = self.params.passing();
         self
+    }
+
+    /// What a page shows something of, where its work is run again because something that it needs was not generated yet
+    /// (PostgreSQL): the rest of that is made at once, and not one after the other.
+    pub fn foresee(&mut self, grants: &Grants, entities: &BTreeSet<QName>) -> Result<(), ObjectError> {
+        if self.footing != Footing::Reader(Dialect::Postgres) || !self.conn.runs_again() {
+            return Ok(());
+        }
+        let (rights, pieces) = (grants.rights(), self.statements.pieces(Dialect::Postgres));
+        let (set, mut needs) = (self.statements.set_id(&rights.key), Vec::new());
+        for entity in entities {
+            let portion = pieces.portion(self.statements, rights, entity).map_err(error::lowering)?;
+            let need = |piece: &Arc<Piece>| Need { set: set.clone(), rights: rights.key.clone(), piece: Some(piece.clone()) };
+            // A question repeats the rules above the view, and looks through the same views as that.
+            needs.extend(portion.reader.iter().chain(portion.witnesses.values()).map(need));
+        }
+        self.conn.foresee(needs).map_err(error::wire)
     }
 
     /// Records the deeds. Call it last, and commit only when it succeeded: it refuses after a write

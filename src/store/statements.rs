@@ -28,6 +28,8 @@ pub struct Statements {
     pieces: [Pieces; 2],
     /// The keys of rights whose families are known to be prepared.
     prepared: RwLock<HashSet<Arc<str>>>,
+    /// The ids of the sets that work runs under for somebody's roles.
+    pub(super) families: Recent<engine::sets::Foreseen, Arc<[Arc<str>]>>,
     /// What the rules of each set of rights compare.
     pub(super) known: Known,
 }
@@ -37,6 +39,8 @@ type Key = (Arc<str>, QName, Footing, bool);
 
 /// So much is at work at a time: the pages of some dozens of sets of rights.
 const MOST: usize = 1_500;
+/// As many combinations of roles as a database is told of.
+const MOST_FAMILIES: usize = 2_000;
 /// The alias of the row that a compiled condition is about.
 pub(super) const ROW: &str = "t";
 
@@ -111,6 +115,7 @@ impl Statements {
             compiled: Recent::new(MOST),
             pieces: [Pieces::new(Dialect::Sqlite), Pieces::new(Dialect::Postgres)],
             prepared: RwLock::default(),
+            families: Recent::new(MOST_FAMILIES),
             known: Known::default(),
         })
     }

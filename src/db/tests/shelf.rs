@@ -140,3 +140,23 @@ fn a_connection_keeps_a_bounded_number_of_statements_prepared_and_those_that_are
         assert!((0..2).any(|_| prepared(0, few) == 0), "what is asked again is there");
     });
 }
+
+#[test]
+fn on_postgresql_too_a_connection_keeps_a_bounded_number_of_statements_prepared() {
+    crate::db::testing::postgres(|db| {
+        let most = crate::db::conn::MOST_PREPARED_THERE;
+        let mut most_seen = 0;
+        for n in 0..most * 4 {
+            let (asked, kept) = db
+                .read(|conn| {
+                    let asked = ask(conn, &format!("SELECT 'question {n}'"))?;
+                    Ok::<_, DbError>((asked, ask(conn, "SELECT count(*)::text FROM pg_prepared_statements")?))
+                })
+                .unwrap();
+            assert_eq!(asked, [format!("question {n}")]);
+            most_seen = most_seen.max(kept[0].parse::<usize>().unwrap());
+        }
+        assert!(most_seen > 10, "they are kept: {most_seen}");
+        assert!(most_seen <= most + 2, "and not for ever: {most_seen}");
+    });
+}

@@ -315,3 +315,12 @@ fn what_cannot_be_computed_is_neither_empty_nor_withheld() {
     assert_eq!(cell(Value::Integer(0)).state, CellState::Plain);
     assert_eq!(speech.cell(&Kind::INTEGER, &Cell::Withheld).state, CellState::Withheld);
 }
+
+#[test]
+fn what_a_page_shows_something_of_is_known_before_it_is_opened() {
+    let desk = Desk::of("Employee");
+    let shown = |page: &str| shown_entities(&desk.model, &desk.model.pages[&name(page)]);
+    assert_eq!(shown("Everything"), ["Department", "Employee"].map(name).into(), "a grid, a path in it and a list");
+    assert_eq!(shown("Person"), ["Department", "Employee", "Note"].map(name).into(), "views, a reference and what leads there");
+    assert!(shown("Public").is_empty(), "a snapshot is not stored");
+}

@@ -15,6 +15,7 @@ use crate::domain::{Kind, Name, Value};
 use crate::store::statements::Statements;
 use crate::store::sync::{Step, SyncError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Stands before the digest of what is made for every table: what earlier versions made is made anew without a word.
@@ -100,8 +101,12 @@ pub(in crate::store) fn lock(conn: &mut Conn, longest: Duration) -> Result<(), D
     db::preparing(conn, longest)
 }
 
-/// The grants of each user role, of each combination that is held, and of jobs.
-pub(in crate::store) fn foreseen(conn: &mut Conn, statements: &Statements, params: &Params) -> Result<Vec<Grants>, DbError> {
+/// Each user role, each combination that is held, and jobs.
+pub(in crate::store) fn foreseen(
+    conn: &mut Conn,
+    statements: &Statements,
+    params: &Params,
+) -> Result<Vec<sets::Foreseen>, DbError> {
     let mut sql = Sql::new();
     sql.raw("SELECT account_id, user_role FROM account_role ORDER BY account_id, user_role");
     let mut held: BTreeMap<i64, BTreeSet<Name>> = BTreeMap::new();
@@ -156,15 +161,27 @@ pub(in crate::store) fn plan(
 }
 
 fn untold_sets(conn: &mut Conn, statements: &Statements, anew: bool, params: &Params) -> Result<usize, SyncError> {
-    let mut wanted: BTreeSet<String> = BTreeSet::new();
-    for grants in foreseen(conn, statements, params)? {
-        wanted.extend(sets::family(&grants).iter().map(|wanted| statements.set_id(&wanted.rights.key).to_string()));
-    }
+    let mut wanted = held(conn, statements, params)?;
     if !anew {
         let told = told_of(conn, params)?;
         wanted.retain(|set| !told.contains(set));
     }
     Ok(wanted.len())
+}
+
+/// The ids of all sets that work can run under for somebody's roles, or for jobs.
+fn held(conn: &mut Conn, statements: &Statements, params: &Params) -> Result<BTreeSet<String>, DbError> {
+    let mut all = BTreeSet::new();
+    for who in foreseen(conn, statements, params)? {
+        let ids = statements.families.get(&who).unwrap_or_else(|| {
+            let family = sets::family(&who.grants(statements.model()));
+            let ids: Arc<[Arc<str>]> = family.iter().map(|wanted| statements.set_id(&wanted.rights.key)).collect();
+            statements.families.keep(who, ids.clone());
+            ids
+        });
+        all.extend(ids.iter().map(ToString::to_string));
+    }
+    Ok(all)
 }
 
 fn noted_for_every_table(conn: &mut Conn, params: &Params) -> Result<Option<String>, DbError> {
@@ -314,12 +331,11 @@ pub(in crate::store) fn sweep(conn: &mut Conn, statements: &Statements, params: 
     if conn.dialect() == Dialect::Sqlite {
         return Ok(0);
     }
+    // What roles come to is compiled before anybody has to wait for it.
+    held(conn, statements, params)?;
     // Nobody is given roles meanwhile, so what is not held now is not held until this is kept.
     conn.batch("LOCK TABLE account_role IN SHARE MODE")?;
-    let mut kept = BTreeSet::new();
-    for grants in foreseen(conn, statements, params)? {
-        kept.extend(sets::family(&grants).iter().map(|wanted| statements.set_id(&wanted.rights.key).to_string()));
-    }
+    let kept = held(conn, statements, params)?;
     let gone = db::unused(conn, &kept, params)?;
     if gone.is_empty() {
         return Ok(0);

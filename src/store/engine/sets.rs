@@ -58,11 +58,25 @@ fn reachable(grants: &Grants) -> Vec<&Microflow> {
     found.into_values().collect()
 }
 
-/// The grants whose sets are made beforehand: of each user role by itself, of each combination that is held, and of jobs.
-pub(in crate::store) fn foreseen(model: &Arc<Model>, held: &BTreeSet<BTreeSet<Name>>) -> Vec<Grants> {
+/// Who is at work with grants that are known beforehand: somebody who is signed in, with these roles; nobody in jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::store) struct Foreseen(Option<BTreeSet<Name>>);
+
+impl Foreseen {
+    pub(in crate::store) fn grants(&self, model: &Arc<Model>) -> Grants {
+        match &self.0 {
+            Some(roles) => Grants::compile(model, roles, true),
+            None => Grants::none(model),
+        }
+    }
+}
+
+/// Of each user role by itself, of each combination that is held, and of jobs. The grants of all at once are more than a
+/// server keeps in memory.
+pub(in crate::store) fn foreseen(model: &Model, held: &BTreeSet<BTreeSet<Name>>) -> Vec<Foreseen> {
     let roles = model.user_roles.iter().filter(|(_, role)| !role.anonymous);
     let single = roles.map(|(name, _)| BTreeSet::from([name.clone()]));
     let known = held.iter().map(|roles| model.known_roles(roles).into_iter().collect());
     let all: BTreeSet<BTreeSet<Name>> = single.chain(known).chain([BTreeSet::new()]).collect();
-    all.iter().map(|roles| Grants::compile(model, roles, true)).chain([Grants::none(model)]).collect()
+    all.into_iter().map(|roles| Foreseen(Some(roles))).chain([Foreseen(None)]).collect()
 }

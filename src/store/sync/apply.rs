@@ -142,7 +142,8 @@ pub fn prepare_all(db: &Db, statements: &Statements, now: NaiveDateTime) -> Resu
         return Ok(());
     }
     let params = Params::new(None, now, now.date());
-    for grants in db.read(|conn| engine::foreseen(conn, statements, &params))? {
+    for who in db.read(|conn| engine::foreseen(conn, statements, &params))? {
+        let grants = who.grants(statements.model());
         statements.announce(&grants, Dialect::Postgres)?;
         db.tell(&engine::whole(statements, &grants)?)?;
     }

@@ -6,7 +6,7 @@ use crate::crypto::sha256;
 use crate::db::sql::{Params, Sql, execute, fetch};
 use crate::db::testing::{self, each};
 use crate::db::{Db, DbError, Dialect, MOST_SETS, Purpose};
-use crate::domain::{Kind, Name, Value};
+use crate::domain::{Kind, Name, QName, Value};
 use crate::store::{Caller, Plan, Statements, Store, apply, drift, drop_unused, plan, prepare, prepare_all};
 use std::collections::BTreeSet;
 
@@ -360,5 +360,33 @@ fn a_role_without_a_piece_writes_nothing_whatever_it_was_granted() {
         .unwrap();
         let row = app.see(&app.admin(), "Skill", skill, &["name", "level"]).unwrap();
         assert_eq!(row.cells, [Cell::Shown(Value::text("deep")), Cell::Shown(Value::Integer(1))], "the owner's own work passes");
+    });
+}
+
+/// Each of the runs is begun anew, so that a page of many parts does not wait for one after the other.
+#[test]
+fn on_postgresql_what_a_page_shows_is_made_at_once_where_some_of_it_is_missing() {
+    testing::postgres(|db| {
+        let app = App::new(db);
+        let all = ["Department", "Employee", "Skill"].map(hr);
+        let runs = |role: &str, foreseen: &BTreeSet<QName>| {
+            let who = app.person(role, Some(app.account(&format!("{}@x.example", role.to_lowercase()))));
+            prepare(db, &app.statements, &who.grants).unwrap();
+            let mut runs = 0;
+            let answer = app.read(&who, |store| {
+                runs += 1;
+                store.foresee(&who.grants, foreseen)?;
+                all.iter().try_for_each(|entity| {
+                    let permit = who.grants.view(entity)?;
+                    store.view(&permit, &Query::of(entity, vec![path("name")])).map(drop)
+                })
+            });
+            answer.unwrap_or_else(|error: ObjectError| panic!("{role}: {error:?}"));
+            runs
+        };
+        assert_eq!(runs("Boss", &BTreeSet::new()), 1 + all.len(), "one after the other");
+        assert_eq!(runs("Employee", &BTreeSet::from(all.clone())), 3, "the first, the others, and the work itself");
+        assert_eq!(runs("Administrator", &BTreeSet::from([hr("Employee")])), 1 + all.len());
+        assert!(differences(db).is_empty(), "{:?}", differences(db));
     });
 }
