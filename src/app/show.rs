@@ -136,7 +136,7 @@ impl App {
         let caller = store::Caller { user: asker.account(), now: self.clock.now() };
         let mut objects = store::Store::new(conn, &live.statements, caller, &recorder);
         if let Some(page) = live.model.pages.get(page).filter(|page| asker.grants.open(&page.name).is_ok()) {
-            objects.foresee(&asker.grants, &page::shown_entities(&live.model, page))?;
+            objects.foresee(&asker.grants, || page::shown_entities(&live.model, page))?;
         }
         let view = self.visit(live, asker, ask).show(&mut objects, page, query, again)?;
         objects.finish().map_err(|error: ObjectError| Refusal::from(error))?;

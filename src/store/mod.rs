@@ -121,13 +121,13 @@ impl<'c> Store<'c> {
 
     /// What a page shows something of, where its work is run again because something that it needs was not generated yet
     /// (PostgreSQL): the rest of that is made at once, and not one after the other.
-    pub fn foresee(&mut self, grants: &Grants, entities: &BTreeSet<QName>) -> Result<(), ObjectError> {
+    pub fn foresee(&mut self, grants: &Grants, entities: impl FnOnce() -> BTreeSet<QName>) -> Result<(), ObjectError> {
         if self.footing != Footing::Reader(Dialect::Postgres) || !self.conn.runs_again() {
             return Ok(());
         }
         let (rights, pieces) = (grants.rights(), self.statements.pieces(Dialect::Postgres));
         let (set, mut needs) = (self.statements.set_id(&rights.key), Vec::new());
-        for entity in entities {
+        for entity in &entities() {
             let portion = pieces.portion(self.statements, rights, entity).map_err(error::lowering)?;
             let need = |piece: &Arc<Piece>| Need { set: set.clone(), rights: rights.key.clone(), piece: Some(piece.clone()) };
             // A question repeats the rules above the view, and looks through the same views as that.

@@ -346,7 +346,7 @@ fn on_postgresql_what_a_page_shows_is_made_at_once_where_some_of_it_is_missing()
             let mut runs = 0;
             let answer = app.read(&who, |store| {
                 runs += 1;
-                store.foresee(&who.grants, foreseen)?;
+                store.foresee(&who.grants, || foreseen.clone())?;
                 all.iter().try_for_each(|entity| {
                     let permit = who.grants.view(entity)?;
                     store.view(&permit, &Query::of(entity, vec![path("name")])).map(drop)
