@@ -114,7 +114,7 @@ impl Asked {
             for kind in &self.kinds {
                 for model in &self.models {
                     println!("{} {build} on {} …", model.name, kind.name());
-                    // Whatever goes wrong with one model is told, and the next one is measured all the same.
+                    // If one model fails, the error is reported and the next one is still measured.
                     let measure = AssertUnwindSafe(|| measure::run(program, model, *kind, self.times));
                     let measured = catch_unwind(measure).unwrap_or_else(|_| Err("it went wrong while it was used".into()));
                     results.put(values(model, *kind, build, measured));

@@ -16,7 +16,7 @@ pub struct Value {
     pub value: String,
 }
 
-/// A figure: how it is called in the file and in tables, and how many digits it is told with.
+/// A figure: its name in the file and in tables, and how many digits it is printed with.
 pub struct Figure {
     pub id: &'static str,
     pub title: &'static str,
@@ -168,7 +168,7 @@ impl Results {
         out.push_str(&format!("\n| --- |{}\n", " ---: |".repeat(runs.len())));
         for figure in &FIGURES {
             let cells = runs.iter().map(|(model, _, database, build)| self.number(model, database, build, figure.id));
-            let cells: Vec<String> = cells.map(|value| figure.told(value)).collect();
+            let cells: Vec<String> = cells.map(|value| figure.printed(value)).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
                 let _ = writeln!(out, "| {} | {} |", figure.title, cells.join(" | "));
             }
@@ -187,7 +187,7 @@ impl Results {
         out.push_str("| --- | --- | --- | ---: | ---: | ---: |\n");
         for (model, database, id, limit) in AIMS {
             let Some(figure) = FIGURES.iter().find(|figure| figure.id == id) else { continue };
-            let of = |build| figure.told(self.number(model, database, build, id));
+            let of = |build| figure.printed(self.number(model, database, build, id));
             let title =
                 if id.ends_with("_ratio") { format!("{} × 10x5", id.trim_end_matches("_ratio")) } else { figure.title.into() };
             let _ = writeln!(out, "| {model} | {database} | {title} | ≤ {limit} | {} | {} |", of("before"), of("after"));
@@ -197,7 +197,7 @@ impl Results {
 }
 
 impl Figure {
-    fn told(&self, value: Option<f64>) -> String {
+    fn printed(&self, value: Option<f64>) -> String {
         value.map_or_else(String::new, |value| format!("{value:.*}", self.digits))
     }
 }

@@ -136,7 +136,7 @@ impl Site {
             cpu: proc::cpu(id) + self.database_cpu() - before,
             resident: proc::memory(id).map_or(0.0, |memory| memory.resident),
         };
-        // From here on the process ends with the value, whatever came of it.
+        // From here on the process ends when this value is dropped, also after an error.
         let mut running = Running { child, address: ([127, 0, 0, 1], 0).into(), started, site: self };
         running.address = address?;
         Ok(running)
@@ -144,15 +144,15 @@ impl Site {
 
     fn ready(&self, child: &mut Child) -> Result<SocketAddr, String> {
         let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let (tell, told) = mpsc::channel();
+        let (send, received) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some(rest) = line.split("is ready at http://").nth(1) {
-                    let _ = tell.send(rest.split_whitespace().next().unwrap_or_default().to_owned());
+                    let _ = send.send(rest.split_whitespace().next().unwrap_or_default().to_owned());
                 }
             }
         });
-        match told.recv_timeout(self.patience) {
+        match received.recv_timeout(self.patience) {
             Ok(address) => address.parse().map_err(|_| format!("{address:?} is no address")),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("not ready within {} s", self.patience.as_secs())),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err("the program ended before it was ready".to_owned()),

@@ -51,7 +51,7 @@ pub struct Options {
     pub only: Option<String>,
     /// Of so many attacks of one kind one, chosen by the seed; each kind is tried at least once. 1 tries all.
     pub thin: u64,
-    /// Whether everything that one user role tries of a class counts as one kind, whatever it is tried on: for models that
+    /// Whether everything that one user role tries of a class counts as one kind, on any object: for models that
     /// are too large for trying each kind.
     pub coarse: bool,
     /// Raised to end early; the instance is removed all the same.

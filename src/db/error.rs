@@ -25,8 +25,8 @@ pub enum DbError {
         /// How often it was tried.
         runs: u32,
     },
-    /// It was not told of the rights that were to be used, and cannot be told now. Answer 503.
-    #[error("the database was not told of these rights")]
+    /// The rights that were to be used are not prepared in it, and cannot be prepared now. Answer 503.
+    #[error("these rights are not prepared in the database")]
     Unprepared,
     /// A row with the same values exists.
     #[error("a row with the same {} exists", .columns.join(", "))]

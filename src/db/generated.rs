@@ -1,6 +1,6 @@
 //! Generated objects as PostgreSQL keeps them.
 //!
-//! Everything that is generated bears an id in its name: of what is made for every table, of a set of rights, or of a
+//! Everything that is generated has an id in its name: of what is made for every table, of a set of rights, or of a
 //! piece. What does not, and yet has a say about the rows of a table, is `other`: it is never made here.
 //! Deliberately not here: what is made of which rights (`crate::store::engine`), and making it (`supply`).
 
@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 /// Each object under one id, with a digest of its definition.
 pub type Made = BTreeMap<String, String>;
 
-/// The id of what is made for every table, whatever the sets.
+/// The id of what is made for every table, independent of sets.
 pub const EVERY: &str = "0000000000000000";
 /// What the names of objects begin with that are never made here.
 pub const OTHER: &str = "other ";
 /// What the notes begin with that say what something stands on; no object of the database is called so.
 const STANDS_ON: [&str; 2] = ["needs ", "writes "];
 
-/// What later parts rest on: the schema, the roles that bear an id, and the tables and views.
+/// What later parts rest on: the schema, the roles that have an id in their names, and the tables and views.
 const GROUND: &str = "
     WITH home AS (SELECT current_schema()::regnamespace AS id),
     role AS (SELECT substr(rolname::text, length($1) + 1, 16) AS owner, *
@@ -62,7 +62,7 @@ const OBJECTS: &str = "
             || ARRAY(SELECT pg_get_userbyid(m.roleid)::text FROM pg_auth_members AS m WHERE m.member = role.oid ORDER BY 1)::text
         FROM role CROSS JOIN home";
 
-/// Who may do what with which table, view or column: of the roles that bear an id, and of everybody.
+/// Who may do what with which table, view or column: of the roles that have an id in their names, and of everybody.
 const RIGHTS: &str = "
     SELECT coalesce(role.owner, '0000000000000000'),
             CASE WHEN a.grantee = 0 THEN 'other right of everybody ON ' ELSE 'right ' || role.rolname || ' ON ' END || c.relname || a.part,
@@ -81,7 +81,7 @@ pub struct Difference {
     pub object: String,
     /// Whose it is, if it was noted.
     pub noted: Option<String>,
-    /// Whether anything is noted under the id that it bears.
+    /// Whether anything is noted under the id in its name.
     pub known: bool,
     /// Whether it is there.
     pub there: bool,
@@ -119,7 +119,7 @@ fn prefix(conn: &Conn) -> Option<Value> {
     conn.roles().map(|roles| Value::text(roles.prefix()))
 }
 
-/// All generated objects that are there, by the id that they bear.
+/// All generated objects that are there, by the id in their names.
 pub fn there(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Made>, DbError> {
     let Some(prefix) = prefix(conn) else { return Ok(BTreeMap::new()) };
     let sql = digested(&prefix, None);

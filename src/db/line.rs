@@ -112,8 +112,8 @@ impl Maker {
 
 /// How soon somebody who waits for a connection asks again.
 const AGAIN: Duration = Duration::from_millis(100);
-/// So long may a file take to be opened, on a machine that is busy with other things. Why it cannot be opened is told
-/// sooner.
+/// So long may a file take to be opened, on a machine that is busy with other things. A failure to open is
+/// reported sooner.
 const OPENING: Duration = Duration::from_secs(30);
 
 /// A pool, and how long opening one of its connections may take.
@@ -131,7 +131,7 @@ pub(super) fn take(queue: &Queue) -> Result<r2d2::PooledConnection<Maker>, DbErr
     loop {
         match queue.lines.get_timeout(AGAIN) {
             Ok(line) => return Ok(line),
-            // It tells the reason of a failure once only; without one it has less to say.
+            // It gives the reason of a failure only once; later messages are shorter.
             Err(error) if error.to_string().len() >= why.len() => why = error.to_string(),
             Err(_) => {}
         }

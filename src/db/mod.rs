@@ -50,7 +50,7 @@ pub use generated::{Difference, EVERY, Made, OTHER, compared, there, there_of};
 pub use hold::Hold;
 pub use lane::{Lane, Thing};
 pub use moment::{Moment, MomentType};
-pub use notes::{forget, given, missing as untold, unused};
+pub use notes::{forget, given, missing as missing_needs, unused};
 pub use pieces::{Object, ObjectKind, Piece, Reach, Watched};
 pub use pool::Db;
 pub use postgres::PgConn;

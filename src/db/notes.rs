@@ -74,7 +74,7 @@ pub fn given(conn: &mut Conn, set: &str, params: &Params) -> Result<BTreeSet<Str
 
 /// So long a set is not held before it goes: longer than any transaction lasts that began while it was.
 const GRACE: &str = "interval '5 minutes'";
-/// So long it is waited for whoever looks at a view that goes.
+/// How long to wait for transactions that use a view which is dropped.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '1s'";
 
 /// What was made for sets that are not among these for a while, and the pieces that no other set uses, with the objects

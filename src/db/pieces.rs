@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Generated objects of one text.
 #[derive(Debug)]
 pub struct Piece {
-    /// What their names bear: 16 lower-case hex digits.
+    /// The id in their names: 16 lower-case hex digits.
     pub id: Arc<str>,
     /// The objects, in the order in which they are made.
     pub objects: Vec<Object>,

@@ -91,12 +91,12 @@ impl Db {
             if missed.is_empty() || !rounds.go_on(&missed) {
                 return done;
             }
-            self.tell(&missed)?;
+            self.provide(&missed)?;
         }
     }
 
     /// Makes what is missing of this in PostgreSQL's schema, as its owner.
-    pub fn tell(&self, needs: &[Need]) -> Result<(), DbError> {
+    pub fn provide(&self, needs: &[Need]) -> Result<(), DbError> {
         let stock = &self.0.counts.stock;
         let failed = || stock.failed.load(Ordering::SeqCst);
         let before = failed();
@@ -119,11 +119,11 @@ impl Db {
     fn supply(&self, needs: &[Need]) -> Result<(), DbError> {
         let now = Clock::system().now();
         let params = Params::new(None, now, now.date());
-        let untold = self.read(|conn| notes::missing(conn, needs, &params))?;
-        if !untold.is_empty() {
+        let missing = self.read(|conn| notes::missing(conn, needs, &params))?;
+        if !missing.is_empty() {
             self.owner(|conn| {
                 supply::preparing(conn, PATIENCE)?;
-                supply::make(conn, &untold, &params)
+                supply::make(conn, &missing, &params)
             })?;
         }
         needs.iter().for_each(|need| self.0.counts.stock.note(need));
@@ -176,7 +176,7 @@ impl Db {
             // Nobody waits with a connection or a turn.
             drop((line, turn));
             if !missed.is_empty() && !conflict && rounds.go_on(&missed) {
-                self.tell(&missed)?;
+                self.provide(&missed)?;
                 continue;
             }
             if !conflict {
@@ -323,7 +323,7 @@ impl Db {
         self.0.counts.stock.forget_all();
         self.0.counts.generation.fetch_add(1, Ordering::SeqCst);
         let mut pools = self.0.pools.write().unwrap_or_else(PoisonError::into_inner);
-        // Pools that cannot be made anew stay; no connection of before is taken from them.
+        // Pools that cannot be recreated stay; no connection of before is taken from them.
         if pools.is_some()
             && let Ok(fresh) = Pools::new(&self.0.target, self.0.size, &self.0.counts)
         {

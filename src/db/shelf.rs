@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// object parsed, in about fifteen times as much memory; the pages of one set come to some 30 kB.
 pub(super) const MOST_TEXT: usize = 256 * 1024;
 /// When that is too much, what was not used for longest goes until so much is left: each change makes SQLite prepare the
-/// statements of the connection anew, so changes should be few.
+/// statements of the connection again, so changes should be few.
 const KEPT_TEXT: usize = MOST_TEXT / 4 * 3;
 
 /// What stands on a connection.
@@ -103,7 +103,7 @@ impl Shelf {
         self.size = self.made.values().map(|place| place.piece.size()).sum();
     }
 
-    /// Forgets every piece that is not there as a whole. Tells those, and the objects that are no piece's.
+    /// Forgets every piece that is not there as a whole. Returns those, and the objects that belong to no piece.
     fn settle(&mut self, there: &HashMap<String, ObjectKind>) -> (Vec<Arc<Piece>>, Vec<(String, ObjectKind)>) {
         let whole = |piece: &Piece| piece.objects.iter().all(|object| there.contains_key(&object.name));
         let (kept, lost): (Vec<_>, Vec<_>) = self.made.drain().partition(|(_, place)| whole(&place.piece));
@@ -146,7 +146,7 @@ impl Conn {
     }
 
     /// After something was undone: nothing is held to be there that is not. Outside of a transaction what was lost with
-    /// it is made again, so that whoever tries once more does not lose it again.
+    /// it is made again, so that a retry does not lose it again.
     pub(super) fn settle_shelf(&mut self, outside: bool) {
         let Wire::Sqlite(_, guard) = self.wire() else { return };
         if !guard.shelf(|shelf| shelf.touched) {
@@ -231,7 +231,6 @@ impl Conn {
     fn change_schema(&mut self, statements: &[String]) -> Result<(), DbError> {
         let Wire::Sqlite(_, guard) = self.wire() else { return Ok(()) };
         let only_reads = guard.shelf(|shelf| shelf.only_reads);
-
         self.acting(Authority::Owner, |conn| {
             if only_reads {
                 // SECURITY: nothing but these statements runs before the connection refuses writes again.
@@ -295,10 +294,10 @@ mod tests {
     fn ask(shelf: &mut Shelf, wanted: &[&Arc<Piece>]) -> (Vec<String>, Vec<String>) {
         let wanted: Vec<Arc<Piece>> = wanted.iter().map(|piece| (*piece).clone()).collect();
         let todo = shelf.plan(&wanted);
-        let names = |all: &[Arc<Piece>]| all.iter().map(|piece| piece.objects[0].name.clone()).collect();
-        let told = (names(&todo.drops), names(&todo.makes));
+        let called = |all: &[Arc<Piece>]| all.iter().map(|piece| piece.objects[0].name.clone()).collect();
+        let names = (called(&todo.drops), called(&todo.makes));
         shelf.done(todo);
-        told
+        names
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What was generated in PostgreSQL's schema, as far as this process has seen it, and what a transaction missed of it.
 //!
 //! Guarantees: a statement with the rights of a set runs only where what it names was made and given to that set; what
-//! is missing ends the transaction, whatever the work makes of the error, so that it can be made outside of it and the
+//! is missing ends the transaction, even if the work ignores the error, so that it can be made outside of it and the
 //! work be run again.
 //! Deliberately not here: making it (`supply`), and what it says (`crate::store::engine`).
 
@@ -22,7 +22,7 @@ const MOST_ROUNDS: u32 = 60;
 /// Something that a transaction missed.
 #[derive(Clone, Debug)]
 pub struct Need {
-    /// The set of rights, as names bear it.
+    /// The id of the set of rights, as it appears in names.
     pub set: Arc<str>,
     /// What the set is called.
     pub rights: Arc<str>,
@@ -52,7 +52,7 @@ pub(super) fn has_missed() -> bool {
     MISSED.with_borrow(|missed| !missed.is_empty())
 }
 
-/// Runs one transaction, after `rounds` of the same work; tells what it missed.
+/// Runs one transaction, after `rounds` of the same work; returns what it missed.
 pub(super) fn watched<T>(rounds: &Rounds, run: impl FnOnce() -> T) -> (T, Vec<Need>) {
     // A transaction on another connection may be open on this thread: what it missed is not this one's.
     let _restored = Restored(MISSED.replace(Vec::new()), AGAIN.replace(rounds.made > 0));

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// One preparing at a time ("pcengine" in ASCII).
 const LOCK: i64 = 0x7063_656e_6769_6e65;
-/// So many sets of rights are made at most while the server runs: whoever may give roles could combine them without end.
+/// So many sets of rights are made at most while the server runs: an administrator who assigns roles could combine them without end.
 /// It is also about as many as can be listed at one view.
 pub const MOST_SETS: i64 = 2_000;
 
@@ -95,7 +95,7 @@ fn in_order(piece: &Arc<Piece>, seen: &mut BTreeSet<Arc<str>>, all: &mut Vec<Arc
     }
 }
 
-/// Refuses more sets than a database is told of while the server runs.
+/// Refuses more sets than are prepared at most.
 fn bounded(conn: &mut Conn, more: bool, params: &Params) -> Result<(), DbError> {
     if !more {
         return Ok(());
@@ -106,7 +106,7 @@ fn bounded(conn: &mut Conn, more: bool, params: &Params) -> Result<(), DbError> 
     let rows = fetch(conn, &sql, params, &[Kind::INTEGER])?;
     match rows.first().and_then(|row| row.first()) {
         Some(Value::Integer(sets)) if *sets < MOST_SETS => Ok(()),
-        _ => Err(DbError::Refused(format!("the database was told of {MOST_SETS} sets of rights already"))),
+        _ => Err(DbError::Refused(format!("{MOST_SETS} sets of rights are prepared in the database already"))),
     }
 }
 

@@ -209,7 +209,7 @@ fn chain(typed: &Typed, root: &Root) -> Option<Path> {
     Some(path)
 }
 
-/// The stored entities that a page shows something of, as far as that can be told without opening it.
+/// The stored entities that a page shows something of, as far as that is known without opening it.
 pub fn shown_entities(model: &Model, page: &Page) -> BTreeSet<QName> {
     let mut found = BTreeSet::new();
     let mut along = |entity: &QName, path: &[Name]| {

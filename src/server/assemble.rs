@@ -313,7 +313,7 @@ fn refuse_gaps(settings: &Settings, model: &Model, findings: &Findings) -> Resul
 /// Demo mode follows the model; `serve` follows it only into an empty database, else asks for `migrate`.
 fn synchronise(db: &Db, statements: &Statements, mode: Mode, clock: &Clock, logs: &Logs) -> Result<(), StartError> {
     let now = clock.now();
-    // Who may not tell the database of a set of rights has to find it told.
+    // Where the server may not prepare sets of rights they have to be prepared already.
     let alone = mode == Mode::Serve && !store::can_prepare(db)?;
     let plan = match alone {
         true => db.read(|conn| store::plan(conn, statements, now))?,

@@ -1,5 +1,5 @@
-//! What is called how in PostgreSQL's schema, of what is generated for a set of rights on an entity: for whoever looks
-//! after a database, and for tests that change it as others could.
+//! The names in PostgreSQL's schema of what is generated for a set of rights on an entity: for operators, and for tests
+//! that change the schema as others could.
 
 use super::statements::Statements;
 use crate::access::{Authority, Grants};
@@ -10,13 +10,13 @@ use std::sync::Arc;
 /// The names and ids of it.
 #[derive(Clone, Debug)]
 pub struct Called {
-    /// What the set's own role bears.
+    /// The id in the name of the set's own role.
     pub set: Arc<str>,
     /// The view that is read.
     pub reader: Name,
     /// The view that rules look through.
     pub witness: Name,
-    /// What the role that writes bears, and the function that looks at writes; empty where nothing is written.
+    /// The id in the names of the role that writes and of the function that looks at writes; empty where nothing is written.
     pub watch: Arc<str>,
 }
 

@@ -59,7 +59,7 @@ pub(super) fn reader(id: &str, table: &str) -> Name {
     bounded(format!("r_{id}_{table}"))
 }
 
-/// Whether this is the name of a view through which the table is read, whatever the id in it.
+/// Whether this is the name of a view through which the table is read, with any id.
 pub(super) fn is_of(view: &str, table: &str) -> bool {
     let id = view.strip_prefix("r_").and_then(|rest| rest.get(..16));
     id.is_some_and(|id| *reader(id, table) == *view)

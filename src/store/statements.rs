@@ -24,7 +24,7 @@ pub struct Statements {
     model: Arc<Model>,
     pub(super) tables: Tables,
     compiled: Recent<Key, Arc<Compiled>>,
-    /// What the database is told of, for each kind of it.
+    /// What is generated, for each kind of database.
     pieces: [Pieces; 2],
     /// The keys of rights whose families are known to be prepared.
     prepared: RwLock<HashSet<Arc<str>>>,
@@ -39,7 +39,7 @@ type Key = (Arc<str>, QName, Footing, bool);
 
 /// So much is at work at a time: the pages of some dozens of sets of rights.
 const MOST: usize = 1_500;
-/// As many combinations of roles as a database is told of.
+/// As many combinations of roles as are prepared at most.
 const MOST_FAMILIES: usize = 2_000;
 /// The alias of the row that a compiled condition is about.
 pub(super) const ROW: &str = "t";
@@ -49,7 +49,7 @@ pub(super) const ROW: &str = "t";
 pub(super) enum Footing {
     /// The tables: the tests of writes, which are the system's own work.
     System,
-    /// The views of the set of rights, as they are called in such a database: whatever is read in its name.
+    /// The views of the set of rights, with their names in such a database: for everything that is read in its name.
     Reader(Dialect),
     /// What those views are made of: the row from its table, what paths lead to from the witness views.
     Maker,
@@ -125,12 +125,12 @@ impl Statements {
         &self.model
     }
 
-    /// Whether the database was told of these grants, and of every elevation that work for them can reach.
+    /// Whether these grants are prepared in the database, and every elevation that work for them can reach.
     pub fn is_prepared(&self, conn: &mut Conn, grants: &Grants, now: NaiveDateTime) -> Result<bool, SyncError> {
         let key = &grants.rights().key;
         let known = || {
-            let told = || self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key);
-            self.pieces(conn.dialect()).knows(key) && (conn.dialect() == Dialect::Sqlite || told())
+            let prepared = || self.prepared.read().unwrap_or_else(PoisonError::into_inner).contains(key);
+            self.pieces(conn.dialect()).knows(key) && (conn.dialect() == Dialect::Sqlite || prepared())
         };
         if !stands(Removable::DatabaseEngine) || known() {
             return Ok(true);
@@ -204,7 +204,7 @@ impl Statements {
         }
     }
 
-    /// Tells sets of rights apart whose rules about an entity are compiled once for all of them.
+    /// Distinguishes sets of rights whose rules about an entity are compiled once for all of them.
     pub(super) fn asked_as(&self, rights: &Rights, footing: Footing) -> Option<u64> {
         if let Footing::Reader(dialect) = footing { self.pieces(dialect).serial(rights) } else { None }
     }

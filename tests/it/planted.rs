@@ -36,7 +36,7 @@ fn plant(server: &Server, role: &str, right: &str, wrong: &str) {
         let mut query = Query::of(&employee, Vec::new());
         query.limit = 1;
         let mut store = Store::new(conn, &live.statements, caller, &recorder);
-        // The database was told of the right rules before.
+        // The right rules were generated before.
         store.compare_alone(&right, 0).map_err(|error| DbError::Refused(error.to_string()))?;
         store.view(&permit, &query).map_err(|error| DbError::Refused(error.to_string()))?;
         store.compare(grants.rights(), 0).map_err(|error| DbError::Refused(error.to_string()))?;

@@ -68,7 +68,7 @@ fn checked(shape: Shape) {
     assert_eq!(held.len(), shape.roles + shape.combinations, "no two hold the same");
     assert!(app.combined().iter().all(|person| (2..=4).contains(&person.roles.len())));
     assert!(app.unheld().iter().all(|pair| !held.contains(&pair.to_vec())));
-    // With whoever looks after the accounts.
+    // With the administrator of accounts.
     assert_eq!(model.demo_users.len(), app.people.len() + 1);
 }
 
@@ -90,7 +90,7 @@ fn the_same_numbers_make_the_same_app_and_another_seed_another() {
     assert_ne!(texts(7), texts(8));
 }
 
-/// Starts an app; `None` without PostgreSQL, which is told.
+/// Starts an app; `None` without PostgreSQL, which is reported.
 fn started(folder: &TempDir, kind: Kind) -> Option<Server> {
     Setup::of(folder.path()).on(kind).with(|settings| settings.pool = 6).try_run()
 }
@@ -185,7 +185,7 @@ fn generated(app: &Synthetic, server: &Server) -> usize {
     count[0].parse().unwrap()
 }
 
-/// Different rights on an entity that somebody has: of equal rights there is one, whoever has them.
+/// Different rights on an entity that somebody has: equal rights count once, whichever roles they come from.
 fn different(app: &Synthetic) -> usize {
     let of = |person: &Person| {
         let roles = person.roles.clone();
@@ -208,7 +208,7 @@ fn what_is_generated_grows_with_different_rights_on_an_entity_and_not_with_combi
         let more = generated(&many.0, &large) - before;
         // A view to read, a view to compare, and what looks at new and at changed rows.
         let most = 4 * rights;
-        assert!(most < 2 * each, "{most} and {each}: the combinations have too much in common to tell");
+        assert!(most < 2 * each, "{most} and {each}: the combinations have too much in common to be compared");
         assert!(more <= most, "{kind:?}: {more} more objects for {rights} more rights on an entity, at most {most}");
     }
 }

@@ -57,12 +57,12 @@ pub(super) fn standing(set: Arc<str>, user: i64) -> Standing {
     let watched = |writes, pieces| Watched { writes, pieces, follow: Vec::new() };
     reach.allow("hr_employee", watched(table(false, false, &["name", "version"]), vec![triggers()]));
     reach.allow("hr_note", watched(table(true, true, &["text"]), Vec::new()));
-    // On PostgreSQL the employee's role that writes bears the set's id here.
+    // On PostgreSQL the employee's role that writes has the set's id in its name here.
     let watch = Some(piece(employee(), ObjectKind::Function, &[], Vec::new()));
     Standing { rights: set.clone(), set, user: Some(ObjectId(user)), now: noon(), reach: Arc::new(reach), watch }
 }
 
-/// What the employee's triggers bear.
+/// The id in the names of the employee's triggers.
 fn guards() -> Arc<str> {
     set_id("the employee's triggers")
 }

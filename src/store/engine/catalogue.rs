@@ -13,7 +13,7 @@ const STORED: &str = "SELECT substr(name, 3, 16), type || ' ' || name, sql FROM 
     UNION ALL SELECT '0000000000000000', 'other trigger ' || name, sql FROM sqlite_master
         WHERE type = 'trigger' AND substr(name, 1, 2) <> 'g_' AND tbl_name NOT IN ('audit_record', 'audit_seal', 'audit_head')";
 
-/// All of it, by the id that it bears.
+/// All of it, by the id in its name.
 pub(super) fn stored(conn: &mut Conn, params: &Params) -> Result<BTreeMap<String, Made>, DbError> {
     let mut sql = Sql::new();
     sql.raw(STORED);

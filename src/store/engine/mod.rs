@@ -1,4 +1,4 @@
-//! What the database itself is told of the access rules.
+//! What is generated in the database from the access rules.
 //!
 //! Guarantees: whatever runs in the name of a set of rights reads through views, whose rows and members are cut down by
 //! the rules of that set, so that a condition or a mask forgotten by the statements above shows nothing; what rights on
@@ -28,7 +28,7 @@ pub(super) use pieces::Pieces;
 #[cfg(test)]
 pub(super) use prepare::strip;
 pub(super) use prepare::{
-    Preparation, Untold, differences, drop_objects, foreseen, is_made, lock, make_objects, needs, plan, sweep, whole,
+    Preparation, Unprepared, differences, drop_objects, foreseen, is_made, lock, make_objects, needs, plan, sweep, whole,
 };
 pub(super) use views::masked_column;
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// The ids of views by the tables that they are of.
 pub(super) type Ids = BTreeMap<Name, Arc<str>>;
 
-/// The names that one text may use: each object bears the id of its own text.
+/// The names that one text may use: each object has the id of its own text in its name.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Names {
     own: Arc<str>,
@@ -20,7 +20,7 @@ pub(in crate::store) struct Names {
 }
 
 impl Names {
-    /// The names in a text whose own objects bear `own`.
+    /// The names in a text whose own objects have the id `own`.
     pub(super) fn of_texts(own: Arc<str>, witnesses: Arc<Ids>, readers: Arc<Ids>) -> Self {
         Self { own, witnesses, readers }
     }
@@ -30,7 +30,7 @@ impl Names {
         Self::of_texts(EVERY.into(), Arc::default(), Arc::default())
     }
 
-    /// What the text's own objects bear.
+    /// The id of the text's own objects.
     pub(in crate::store) fn own(&self) -> &str {
         &self.own
     }

@@ -7,7 +7,7 @@
 use super::inputs::Inputs;
 use super::naming::Names;
 use super::portion::{Portion, Views, Watches, refusal, watches, witnesses};
-use super::writes::{Told, writes};
+use super::writes::{Allowed, writes};
 use super::{catalogue, sets};
 use crate::access::{EntityRights, Grants, Rights};
 use crate::db::sql::Sql;
@@ -23,7 +23,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-/// Far beyond what a model and its combinations of roles come to; when there is more, all of it is composed anew.
+/// Far beyond what a model and its combinations of roles come to; when there is more, all of it is composed again.
 const MOST: usize = 20_000;
 
 /// Everything composed for one model.
@@ -43,7 +43,7 @@ pub(in crate::store) struct Pieces {
 
 /// A set of rights that work may be done with.
 struct Announced {
-    /// No two sets have the same, nor has a set that was announced anew.
+    /// No two sets have the same, nor has a set that was announced again.
     serial: u64,
     /// What the set is called in names.
     id: Arc<str>,
@@ -56,7 +56,7 @@ struct Announced {
     listed: Mutex<HashSet<QName>>,
 }
 
-/// What the model asks under a set of rights, whoever's.
+/// What the model asks under any set of rights.
 struct Questions {
     inputs: Inputs,
     witnesses: Views,
@@ -143,7 +143,7 @@ impl Pieces {
         self.sets.get(&rights.key).map(|set| (set.id.clone(), set.reach.clone()))
     }
 
-    /// Tells a set apart from all others, as long as it is announced.
+    /// Distinguishes a set from all others, as long as it is announced.
     pub(in crate::store) fn serial(&self, rights: &Rights) -> Option<u64> {
         self.sets.get(&rights.key).map(|set| set.serial)
     }
@@ -233,14 +233,14 @@ impl Pieces {
             return Ok(());
         }
         let tables = &statements.tables;
-        let Told { tables: told, implied } = writes(tables, rights, entity);
+        let Allowed { tables: allowed, implied } = writes(tables, rights, entity);
         let changing = |writes: &TableWrites| writes.insert || writes.delete || !writes.update.is_empty();
         let follow: Vec<String> =
-            told.iter().filter(|(_, writes)| changing(writes)).map(|(table, _)| table.to_string()).collect();
+            allowed.iter().filter(|(_, writes)| changing(writes)).map(|(table, _)| table.to_string()).collect();
         let own = tables.get(entity).map(|table| table.name.clone());
         let refused: BTreeSet<Name> = implied.refuse().into_keys().collect();
         // The entity's own table comes last: before it all is there that may change with it.
-        let (first, last): (Vec<_>, Vec<_>) = told.into_iter().partition(|(table, _)| Some(table) != own.as_ref());
+        let (first, last): (Vec<_>, Vec<_>) = allowed.into_iter().partition(|(table, _)| Some(table) != own.as_ref());
         for (table, writes) in first.into_iter().chain(last) {
             let mut looking = Vec::new();
             if changing(&writes) {

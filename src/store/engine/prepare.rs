@@ -1,7 +1,7 @@
-//! What is made for every table, which sets of rights a database was told of, and comparing note and database.
+//! What is made for every table, which sets of rights are prepared, and comparing note and database.
 //!
 //! Guarantees: when tables change, or something was changed by others, all that was generated goes; pieces and the roles
-//! of sets come again when they are needed. They bear a digest of what they say, so another model needs no clearing up:
+//! of sets come again when they are needed. Their names contain a digest of their text, so another model needs no clearing up:
 //! what it does not use any more is dropped once nobody can be at work with it.
 //! Deliberately not here: making pieces and sets (`crate::db`), which happens outside of any request's transaction.
 
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Stands before the digest of what is made for every table: what earlier versions made is made anew without a word.
+/// Stands before the digest of what is made for every table: what earlier versions made is replaced without a report.
 const FORM: &str = "2 ";
 /// What is held against what it was, and never made or dropped here.
 const KEPT: &str = "server role ";
@@ -36,13 +36,13 @@ pub(in crate::store) struct Preparation {
     digest: String,
     /// How what is there differs from what was noted when it was made.
     drift: Vec<String>,
-    /// Sets that are held and of which the database was not told.
-    untold: usize,
+    /// How many sets are held and not prepared.
+    unprepared: usize,
 }
 
 impl Preparation {
     pub(in crate::store) fn is_empty(&self) -> bool {
-        !self.anew && self.makes.is_empty() && self.untold == 0
+        !self.anew && self.makes.is_empty() && self.unprepared == 0
     }
     /// Whether sets are missing only.
     pub(in crate::store) fn only_adds(&self) -> bool {
@@ -70,7 +70,7 @@ impl Preparation {
         if !self.makes.is_empty() {
             lines.push(format!("Prepares every table: {}", counted(self.after(), dialect, "CREATE ")));
         }
-        match self.untold {
+        match self.unprepared {
             0 => {}
             1 => lines.push("Prepares 1 set of rights".to_owned()),
             sets => lines.push(format!("Prepares {sets} sets of rights")),
@@ -122,7 +122,7 @@ pub(in crate::store) fn foreseen(
 
 /// Which sets of rights a plan looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Untold {
+pub(in crate::store) enum Unprepared {
     /// All that are held: for the operator, and where nobody makes them while the server runs.
     Counted,
     /// None: each is made when it is first used.
@@ -135,7 +135,7 @@ pub(in crate::store) fn plan(
     conn: &mut Conn,
     statements: &Statements,
     tables_change: bool,
-    untold: Untold,
+    unprepared: Unprepared,
     params: &Params,
 ) -> Result<Preparation, SyncError> {
     let noted = noted_for_every_table(conn, params)?;
@@ -152,19 +152,19 @@ pub(in crate::store) fn plan(
     let there = noted.as_ref() == Some(&digest) && !tables_change && drift.is_empty();
     let anew = !there && (noted.is_some() || !drift.is_empty());
     let drops = if anew { remove::all(&db::there(conn, params)?) } else { Vec::new() };
-    let untold = match untold {
-        Untold::Left => 0,
-        Untold::Counted => untold_sets(conn, statements, anew, params)?,
+    let unprepared = match unprepared {
+        Unprepared::Left => 0,
+        Unprepared::Counted => unprepared_sets(conn, statements, anew, params)?,
     };
     let makes = if there { Vec::new() } else { makes };
-    Ok(Preparation { anew, drops, makes, digest, drift, untold })
+    Ok(Preparation { anew, drops, makes, digest, drift, unprepared })
 }
 
-fn untold_sets(conn: &mut Conn, statements: &Statements, anew: bool, params: &Params) -> Result<usize, SyncError> {
+fn unprepared_sets(conn: &mut Conn, statements: &Statements, anew: bool, params: &Params) -> Result<usize, SyncError> {
     let mut wanted = held(conn, statements, params)?;
     if !anew {
-        let told = told_of(conn, params)?;
-        wanted.retain(|set| !told.contains(set));
+        let noted = noted_ids(conn, params)?;
+        wanted.retain(|set| !noted.contains(set));
     }
     Ok(wanted.len())
 }
@@ -194,7 +194,7 @@ fn noted_for_every_table(conn: &mut Conn, params: &Params) -> Result<Option<Stri
 }
 
 /// The ids of everything that is noted: sets, and pieces.
-fn told_of(conn: &mut Conn, params: &Params) -> Result<BTreeSet<String>, DbError> {
+fn noted_ids(conn: &mut Conn, params: &Params) -> Result<BTreeSet<String>, DbError> {
     let mut sql = Sql::new();
     sql.raw("SELECT set_id FROM engine_set");
     let rows = fetch(conn, &sql, params, &[Kind::Text])?;
@@ -207,7 +207,7 @@ pub(in crate::store) fn differences(conn: &mut Conn, params: &Params) -> Result<
         return stored_by_others(conn, params);
     }
     let found = db::compared(conn, params)?;
-    let told = |found: &db::Difference| {
+    let words = |found: &db::Difference| {
         let object = &found.object;
         match &found.noted {
             Some(_) if object.starts_with(NOTED_BEFORE) => None,
@@ -218,10 +218,10 @@ pub(in crate::store) fn differences(conn: &mut Conn, params: &Params) -> Result<
             None => Some(format!("{object} is there but was not made here")),
         }
     };
-    Ok(found.iter().filter_map(told).collect())
+    Ok(found.iter().filter_map(words).collect())
 }
 
-/// On SQLite whatever is stored, unless an earlier version noted that it did, and what that one noted and is gone.
+/// On SQLite everything that is stored and was not noted by an earlier version, and what such a note lists and is gone.
 fn stored_by_others(conn: &mut Conn, params: &Params) -> Result<Vec<String>, SyncError> {
     let (mut found, stored) = (Vec::new(), catalogue::stored(conn, params)?);
     let mut sql = Sql::new();
@@ -291,14 +291,14 @@ fn run<'s>(conn: &mut Conn, steps: impl Iterator<Item = &'s Step>) -> Result<(),
     if text.is_empty() { Ok(()) } else { conn.batch(&text.join(";\n")) }
 }
 
-/// Whether the sets of these grants may be used: the database was told of them, or need not be.
+/// Whether the sets of these grants may be used: they are prepared, or need not be.
 pub(in crate::store) fn is_made(
     conn: &mut Conn,
     statements: &Statements,
     grants: &Grants,
     params: &Params,
 ) -> Result<bool, SyncError> {
-    if conn.dialect() == Dialect::Postgres && !db::untold(conn, &needs(statements, grants), params)?.is_empty() {
+    if conn.dialect() == Dialect::Postgres && !db::missing_needs(conn, &needs(statements, grants), params)?.is_empty() {
         return Ok(false);
     }
     statements.announce(grants, conn.dialect())?;

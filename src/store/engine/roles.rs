@@ -1,4 +1,4 @@
-//! PostgreSQL: what is made for every table, whatever the sets.
+//! PostgreSQL: what is made for every table, independent of sets.
 //!
 //! Row-level security shuts every table: it opens to the server's own work, to the holder, who owns generated views and
 //! sees what the model knows of a table, and to roles that write through a piece. Each write of anybody but the server
@@ -75,7 +75,7 @@ fn asking(roles: &Roles, table: &Name, moment: &'static str) -> Sql {
 
 /// The same after the row was written, for roles that write through a piece: all others were refused before. What follows
 /// from a foreign key is the owner's work when the row is written, and runs its triggers at the end of the statement that
-/// it follows from, in the name of whoever made that; the condition is decided when the row is written.
+/// it follows from, in the name of the role that ran it; the condition is decided when the row is written.
 fn asking_after(roles: &Roles, table: &Name) -> Sql {
     let mut sql = Sql::new();
     sql.raw("CREATE TRIGGER ").ident(names::trigger(EVERY, table, "a")).raw(" AFTER INSERT OR UPDATE ON ").ident(table);

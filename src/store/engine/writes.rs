@@ -72,15 +72,15 @@ impl Set<'_> {
     }
 }
 
-/// What the guard is told of rights on one entity: by table, its own, those of its links, and those that change with it.
+/// What the guard allows for the rights on one entity: by table, its own, those of its links, and those that change with it.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Allowed {
     pub tables: BTreeMap<Name, TableWrites>,
     pub implied: Implied,
 }
 
 /// What rights let be written of an entity, and what of it follows from foreign keys only.
-pub(super) fn writes(tables: &Tables, rights: &Rights, entity: &QName) -> Told {
+pub(super) fn writes(tables: &Tables, rights: &Rights, entity: &QName) -> Allowed {
     let mut reach = Reach { tables, rights, writes: BTreeMap::new(), deleted: BTreeSet::new(), implied: Implied::default() };
     let stored = tables.get(entity).filter(|table| !table.entity.system);
     if let (Some(of), Some(table)) = (rights.entities.get(entity), stored) {
@@ -89,7 +89,7 @@ pub(super) fn writes(tables: &Tables, rights: &Rights, entity: &QName) -> Told {
             reach.follow(entity);
         }
     }
-    Told { tables: reach.writes, implied: reach.implied }
+    Allowed { tables: reach.writes, implied: reach.implied }
 }
 
 fn is_stamp(table: &Table, member: &Name) -> bool {

@@ -38,8 +38,8 @@ pub(crate) enum LowerError {
     /// An entity or member that is not stored.
     #[error("{0} is not stored")]
     Unstored(String),
-    /// Rights that the database was not told of.
-    #[error("the database was not told of these rights")]
+    /// Rights that are not prepared in the database.
+    #[error("these rights are not prepared in the database")]
     Unprepared,
     /// The statement would become too large.
     #[error("the expression is too large for a statement")]
@@ -86,8 +86,8 @@ impl<'a> Lower<'a> {
         Self { generated, ..self }
     }
 
-    /// A name for a walk down a tree. Where other sets' triggers come along SQLite's guard is told what is read inside
-    /// a walk by the walk's own name, so in what the owner makes it bears the id of that; in a statement it never may.
+    /// A name for a walk down a tree. SQLite reports reads inside a walk to the guard under the walk's own name, also
+    /// while triggers of other sets run. So in generated objects that name contains the object's id; in a statement it never may.
     fn walk(&self) -> Name {
         let alias = Name::from(self.alias());
         match self.names.filter(|_| self.generated) {

@@ -78,7 +78,7 @@ impl Store<'_> {
 
     fn compare_set(&mut self, rights: &Rights, turn: u64, all: &mut Compared) -> Result<(), ObjectError> {
         let own = rights.entities.values().filter(|of| of.entity.persistable && !of.readable.is_empty());
-        let mut entities = told(self, rights, own.map(|of| &**of).collect())?;
+        let mut entities = made(self, rights, own.map(|of| &**of).collect())?;
         all.differences.extend(reached(self, rights, &entities)?);
         entities.sort_by(|a, b| a.entity.name.cmp(&b.entity.name));
         for of in entities {
@@ -92,8 +92,8 @@ impl Store<'_> {
     }
 }
 
-/// Those entities of which PostgreSQL was told what this set reads: of the others nobody has read anything yet.
-fn told<'r>(
+/// The entities for which the views of this set were made in PostgreSQL: of the others nobody has read anything yet.
+fn made<'r>(
     store: &mut Store<'_>,
     rights: &Rights,
     entities: Vec<&'r EntityRights>,
@@ -116,7 +116,7 @@ fn told<'r>(
             needs.push(Need { set: set.clone(), rights: rights.key.clone(), piece: Some(reader.clone()) });
         }
     }
-    let missing = db::untold(store.conn, &needs, &store.params).map_err(wire)?;
+    let missing = db::missing_needs(store.conn, &needs, &store.params).map_err(wire)?;
     let missing: BTreeSet<&str> = missing.iter().filter_map(|need| Some(&*need.piece.as_ref()?.id)).collect();
     Ok(found.into_iter().filter(|(id, _)| !missing.contains(&**id)).map(|(_, of)| of).collect())
 }
@@ -144,7 +144,7 @@ fn ask(store: &mut Store<'_>, rights: &Rights, question: Option<(&Sql, &[Kind])>
 }
 
 /// What the reader of a set reaches beyond its views (PostgreSQL; SQLite's guard reads no grants).
-fn reached(store: &mut Store<'_>, rights: &Rights, told: &[&EntityRights]) -> Result<Vec<Disagreement>, ObjectError> {
+fn reached(store: &mut Store<'_>, rights: &Rights, made: &[&EntityRights]) -> Result<Vec<Disagreement>, ObjectError> {
     if store.conn.dialect() == Dialect::Sqlite {
         return Ok(Vec::new());
     }
@@ -154,8 +154,8 @@ fn reached(store: &mut Store<'_>, rights: &Rights, told: &[&EntityRights]) -> Re
         Ok(rows) => rows.iter().filter_map(|row| row.first()?.as_text()).map(str::to_owned).collect(),
         Err(why) => return Ok(vec![shut(format!("the set {}", rights.key), &why)]),
     };
-    let (pieces, told) = (store.statements.pieces(Dialect::Postgres), told.iter().map(|of| &of.entity.name));
-    let own = pieces.readable(store.statements, rights, &mut told.into_iter()).map_err(lowering)?;
+    let (pieces, made) = (store.statements.pieces(Dialect::Postgres), made.iter().map(|of| &of.entity.name));
+    let own = pieces.readable(store.statements, rights, &mut made.into_iter()).map_err(lowering)?;
     let strange = |own: &[Arc<Piece>], found: Vec<String>| -> Vec<String> {
         // SECURITY: views only. A piece also lists the table that is written through it, which no reader reaches
         // (`whatever_the_owner_takes_out_of_postgresql_gives_nobody_anything_and_is_recorded`).

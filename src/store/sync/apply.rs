@@ -25,17 +25,22 @@ const START: Duration = Duration::from_secs(600);
 /// How long a request waits for them.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// What would have to be done to bring this database to the model's shape, and to tell it of every set of rights that is held.
+/// What would have to be done to bring this database to the model's shape, and to prepare every set of rights that is held.
 pub fn plan(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Result<Plan, SyncError> {
-    planned(conn, statements, engine::Untold::Counted, now)
+    planned(conn, statements, engine::Unprepared::Counted, now)
 }
 
-/// The same, where the database is told of each set of rights when it is first used.
+/// The same, where each set of rights is prepared when it is first used.
 pub fn plan_tables(conn: &mut Conn, statements: &Statements, now: NaiveDateTime) -> Result<Plan, SyncError> {
-    planned(conn, statements, engine::Untold::Left, now)
+    planned(conn, statements, engine::Unprepared::Left, now)
 }
 
-fn planned(conn: &mut Conn, statements: &Statements, untold: engine::Untold, now: NaiveDateTime) -> Result<Plan, SyncError> {
+fn planned(
+    conn: &mut Conn,
+    statements: &Statements,
+    unprepared: engine::Unprepared,
+    now: NaiveDateTime,
+) -> Result<Plan, SyncError> {
     let (params, model, tables) = (Params::new(None, now, now.date()), statements.model(), &statements.tables);
     let dialect = conn.dialect();
     let (wanted, former) = wanted(model, tables);
@@ -57,7 +62,7 @@ fn planned(conn: &mut Conn, statements: &Statements, untold: engine::Untold, now
     let circles = trees::circles_where(conn, statements, now, there)?;
     plan.warnings = circles.iter().map(ToString::to_string).collect();
     let params = &params;
-    plan.engine = engine::plan(conn, statements, plan.changes.reshape(), untold, params)?;
+    plan.engine = engine::plan(conn, statements, plan.changes.reshape(), unprepared, params)?;
     if plan.steps.is_empty() && in_force != model.fingerprint {
         // The tables stay as they are; rules, pages or flows differ, and all nodes must run the same.
         plan.steps.push(super::Step::new("put this model in force (no table changes)", Vec::new()));
@@ -124,12 +129,12 @@ pub fn can_prepare(db: &Db) -> Result<bool, DbError> {
     Ok(db.dialect() == Dialect::Sqlite || db.has_owner() || !db.too_mighty()?.is_empty())
 }
 
-/// Tells the database of these grants, and of every elevation that work for them can reach. What their rules come to is
+/// Prepares these grants in the database, and every elevation that work for them can reach. What their rules come to is
 /// made when it is first needed; what was changed by others is not made again here.
 pub fn prepare(db: &Db, statements: &Statements, grants: &Grants) -> Result<(), SyncError> {
     statements.announce(grants, db.dialect())?;
     if db.dialect() == Dialect::Postgres {
-        db.tell(&engine::needs(statements, grants))?;
+        db.provide(&engine::needs(statements, grants))?;
     }
     statements.know_prepared(grants);
     Ok(())
@@ -145,13 +150,13 @@ pub fn prepare_all(db: &Db, statements: &Statements, now: NaiveDateTime) -> Resu
     for who in db.read(|conn| engine::foreseen(conn, statements, &params))? {
         let grants = who.grants(statements.model());
         statements.announce(&grants, Dialect::Postgres)?;
-        db.tell(&engine::whole(statements, &grants)?)?;
+        db.provide(&engine::whole(statements, &grants)?)?;
     }
     drop_unused(db, statements, now)?;
     Ok(())
 }
 
-/// Drops what was made for sets of rights that nobody has held for a while, and tells how much that was.
+/// Drops what was made for sets of rights that nobody has held for a while, and returns how much that was.
 pub fn drop_unused(db: &Db, statements: &Statements, now: NaiveDateTime) -> Result<usize, SyncError> {
     let params = Params::new(None, now, now.date());
     db.owner(|conn| {

@@ -239,7 +239,7 @@ pub fn populate(app: &App<'_>, seed: u64) -> (Vec<ObjectId>, Vec<ObjectId>, Pers
     let whole = |scale| Kind::Number(crate::domain::Number { digits: 18, scale });
     let written = app.act(&admin, |store, grants| {
         let grants: &dyn Authority = grants;
-        // PostgreSQL is told of what is needed when it is needed, and then all of this is done anew.
+        // What is missing in PostgreSQL is made, and then all of this runs again.
         (*dice, made) = (Dice(seed), Default::default());
         for level in ["", "1", "40"] {
             let all = values([("name", Value::text("s")), ("level", maybe(dice, &whole(0), &[level]))]);

@@ -38,7 +38,7 @@ fn every_rule_of_every_app_can_be_asked_on_both_databases() {
             for grants in roles.chain([Grants::none(&model)]) {
                 prepare(db, &statements, &grants).unwrap();
                 if db.dialect() == Dialect::Postgres {
-                    db.tell(&whole(&statements, &grants).unwrap()).unwrap();
+                    db.provide(&whole(&statements, &grants).unwrap()).unwrap();
                 }
                 let family: BTreeSet<_> = sets::family(&grants).iter().map(|wanted| wanted.rights.key.clone()).collect();
                 let role = &grants.rights().key;

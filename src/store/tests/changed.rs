@@ -14,7 +14,7 @@ fn desk(db: &Db) -> (App<'_>, Person) {
     let app = App::new(db);
     let (_, _, user) = populate(&app, 8);
     let who = app.person("Employee", user.id);
-    // PostgreSQL is told of what somebody reads when they read it.
+    // On PostgreSQL views are made when they are first read.
     prepare_all(db, &app.statements, now()).unwrap();
     (app, who)
 }

@@ -240,7 +240,7 @@ impl<'d> App<'d> {
         }
     }
 
-    /// Whoever acts was proved before, and with that their rights are known where nothing has to be stored for them.
+    /// The actor was proved before, and so the rights are known where nothing has to be stored for them.
     pub fn proved(&self, who: &Person) {
         self.statements.announce(&who.grants, self.db.dialect()).unwrap();
     }
@@ -265,11 +265,11 @@ impl<'d> App<'d> {
         Person { id, grants: Arc::new(Grants::compile(&self.model, &roles, id.is_some())) }
     }
 
-    /// PostgreSQL is told of all that somebody may ever need, for work that is not done anew when something is missing.
+    /// Everything that a person may ever need is prepared in PostgreSQL, for work that is not run again when something is missing.
     pub fn tell_all(&self, who: &Person) {
         prepare(self.db, &self.statements, &who.grants).unwrap();
         if self.db.dialect() == Dialect::Postgres {
-            self.db.tell(&whole(&self.statements, &who.grants).unwrap()).unwrap();
+            self.db.provide(&whole(&self.statements, &who.grants).unwrap()).unwrap();
         }
     }
 

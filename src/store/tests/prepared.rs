@@ -37,7 +37,7 @@ fn a_combination_of_roles_is_prepared_when_it_is_met_and_by_two_nodes_at_once_on
             Ok::<_, DbError>(store.view(&permit, &query).map(drop))
         });
         let asked = asked.unwrap();
-        assert!(asked.is_err(), "what the database was not told of is closed: {asked:?}");
+        assert!(asked.is_err(), "what is not prepared is closed: {asked:?}");
         assert_eq!(known(&app.statements).unwrap(), db.dialect() == Dialect::Sqlite, "there nothing has to be stored");
         std::thread::scope(|scope| {
             let nodes: Vec<_> = (0..3).map(|_| Statements::new(&app.model).unwrap()).collect();
@@ -54,7 +54,7 @@ fn a_combination_of_roles_is_prepared_when_it_is_met_and_by_two_nodes_at_once_on
 
 #[test]
 fn what_other_hands_did_to_generated_objects_is_found_by_name_and_mended_by_applying() {
-    // Nothing that is generated is in the file, so whatever looks like it was made by an earlier version or by others.
+    // Nothing that is generated is in the file, so anything that looks like it was made by an earlier version or by others.
     let sqlite = [
         "CREATE VIEW w_0123456789abcdef_hr_department AS SELECT * FROM hr_department",
         "CREATE TRIGGER g_0123456789abcdef_bi_hr_department BEFORE INSERT ON hr_department BEGIN SELECT 1; END",
@@ -150,7 +150,10 @@ fn a_changed_rule_changes_what_the_database_is_told_and_the_plan_shows_every_sta
         let todo = planned(db, &statements);
         let words: Vec<&str> = todo.all_steps().map(|step| step.what.as_str()).collect();
         if db.dialect() == Dialect::Postgres {
-            assert!(words.iter().all(|what| !what.starts_with("drop each generated")), "pieces bear what they say: {words:?}");
+            assert!(
+                words.iter().all(|what| !what.starts_with("drop each generated")),
+                "names of pieces contain a digest: {words:?}"
+            );
             let told = todo.summary(db.dialect());
             assert!(told.iter().any(|line| line.starts_with("Prepares ") && line.ends_with(" sets of rights")), "{told:?}");
         } else {
@@ -282,7 +285,7 @@ fn on_postgresql_what_a_set_reads_is_made_when_it_is_read_and_shared_by_those_wh
     });
 }
 
-/// Nobody is taken anything away who may still be at work, and whoever comes back is served as before.
+/// Nothing is dropped that running work may still use, and a user who comes back is served as before.
 #[test]
 fn on_postgresql_what_nobody_holds_any_more_goes_after_a_while_and_comes_back_when_it_is_held() {
     crate::db::testing::postgres(|db| {
@@ -363,7 +366,7 @@ fn a_role_without_a_piece_writes_nothing_whatever_it_was_granted() {
     });
 }
 
-/// Each of the runs is begun anew, so that a page of many parts does not wait for one after the other.
+/// Each of the runs begins again, so that a page of many parts does not wait for one after the other.
 #[test]
 fn on_postgresql_what_a_page_shows_is_made_at_once_where_some_of_it_is_missing() {
     testing::postgres(|db| {

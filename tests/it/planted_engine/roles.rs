@@ -28,7 +28,7 @@ fn held(server: &Server, key: &str) -> Vec<String> {
     roles.iter().map(ToString::to_string).collect()
 }
 
-/// Whether the database was told of both roles together. On SQLite nothing has to be stored for that, and nothing is.
+/// Whether the set of both roles together is prepared. On SQLite nothing has to be stored for that, and nothing is.
 fn is_told(server: &Server) -> bool {
     let mut sql = Sql::new();
     sql.raw("SELECT count(*) FROM engine_set WHERE rights = ");

@@ -1,5 +1,5 @@
 //! The same on SQLite, where what is generated stands on connections only: what others put into the file in its place
-//! reaches nobody and is told. A view that was composed wrongly is `store::tests::changed`'s.
+//! reaches nobody and is reported. A view that was composed wrongly is `store::tests::changed`'s.
 
 use super::{HIDDEN, desk, incidents, layers, letters, mend, owner, since};
 use crate::support::server::{Kind, Server};
