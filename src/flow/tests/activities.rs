@@ -36,7 +36,7 @@ const TESTED: &[(&str, Test, Test)] = &[
 
 #[test]
 fn every_activity_has_a_test_of_what_it_does_and_of_what_it_refuses() {
-    let source = include_str!("../../model/types.rs");
+    let source = include_str!("../../model/types/microflow.rs");
     let body = source.split("pub enum ActivityKind {").nth(1).unwrap().split("\n}").next().unwrap();
     let variant = |line: &str| line.strip_prefix("    ").filter(|l| l.starts_with(char::is_uppercase)).map(str::to_owned);
     let declared: BTreeSet<String> =

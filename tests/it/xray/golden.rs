@@ -270,7 +270,7 @@ fn every_kind_of_widget_and_of_mark_occurs_in_the_golden_files() {
             words.extend(word(&widget.kind));
         });
     }
-    let source = std::fs::read_to_string(crate::support::project("src/model/types.rs")).unwrap();
+    let source = std::fs::read_to_string(crate::support::project("src/model/types/page.rs")).unwrap();
     let declared = between(&source, "pub enum WidgetKind {", "\n}");
     let declared = declared.lines().filter(|line| line.trim().starts_with(|c: char| c.is_ascii_uppercase())).count();
     assert_eq!(kinds.len(), declared, "a kind of widget stands on none of these pages");
