@@ -7,23 +7,12 @@ use super::at_once;
 use crate::support::actor::{Actor, Page};
 use crate::support::notes::texts;
 use crate::support::server::{Kind, Server, Setup, written};
+use crate::support::synthetic::Dice;
 use tempfile::TempDir;
 
 const POTS: usize = 3;
 const WRITERS: usize = 4;
 const EACH: usize = 2;
-
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap() % below
-    }
-}
 
 /// The amounts in each pot, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -371,7 +360,7 @@ fn what_many_writers_leave_is_what_some_order_of_them_leaves() {
     let (apps, rounds) = soak.map_or((2, 8), |soak| (soak.clamp(2, 100), 20));
     let (mut accepted, mut refused) = (0, 0);
     for seed in 1..=apps {
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::of(seed);
         let made = Made::any(&mut dice);
         let folder = made.files();
         for kind in [Kind::Sqlite, Kind::Postgres] {

@@ -57,10 +57,15 @@ pub struct Synthetic {
 }
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
+    /// The same numbers for the same seed.
+    pub fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub fn roll(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -91,7 +96,7 @@ impl Synthetic {
     pub fn of(shape: Shape) -> Self {
         let Shape { entities, roles, combinations, density, seed, .. } = shape;
         assert!(entities > 0 && roles > 1 && combinations <= most(roles), "there is no such app: {shape:?}");
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut dice = Dice::of(seed);
         let granted = (0..entities).map(|entity| {
             let mut all: Vec<bool> = (0..roles).map(|_| entity == 0 || (dice.roll(10_000) as f64) < density * 10_000.0).collect();
             all[entity % roles] |= !all.contains(&true);
